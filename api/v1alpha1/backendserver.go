@@ -1,0 +1,205 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// Edition is the edition of Lync Server.
+//
+// +kubebuilder:validation:Enum=Enterprise;Standard
+type Edition string
+
+const (
+	// EditionEnterprise: front ends and SQL Server are on separate servers.
+	EditionEnterprise Edition = "Enterprise"
+	// EditionStandard: one server holds everything.
+	EditionStandard Edition = "Standard"
+)
+
+// CollocatedStores says whether archiving or monitoring databases are on the same SQL Server as the pool's.
+//
+// +kubebuilder:validation:Enum=Detect;Present;Absent
+type CollocatedStores string
+
+const (
+	// CollocatedStoresDetect looks for them on the SQL Server.
+	CollocatedStoresDetect CollocatedStores = "Detect"
+	// CollocatedStoresPresent: they are there.
+	CollocatedStoresPresent CollocatedStores = "Present"
+	// CollocatedStoresAbsent: they are not there.
+	CollocatedStoresAbsent CollocatedStores = "Absent"
+)
+
+// SQLServer names the SQL Server that holds the databases.
+type SQLServer struct {
+	// FQDN of the SQL Server.
+	// +required
+	FQDN FQDN `json:"fqdn"`
+
+	// Name of the instance; left out: the default instance.
+	// +kubebuilder:validation:MaxLength=16
+	// +optional
+	InstanceName string `json:"instanceName,omitempty"`
+}
+
+// BackEndServerSpec is a back end or Standard Edition server and the build it should have.
+//
+// +kubebuilder:validation:XValidation:rule="self.edition != 'Enterprise' || has(self.poolRef)",message="an Enterprise back end needs poolRef: its databases are updated after, and from, the front ends of that pool"
+// +kubebuilder:validation:XValidation:rule="self.edition != 'Enterprise' || has(self.sql)",message="an Enterprise back end needs sql.fqdn: the SQL Server whose databases are updated"
+// +kubebuilder:validation:XValidation:rule="self.edition != 'Standard' || has(self.serverFQDN)",message="a Standard Edition server needs serverFQDN"
+// +kubebuilder:validation:XValidation:rule="has(self.poolRef) || (has(self.connection) && (self.management == 'Observe' || has(self.package)))",message="without poolRef both connection and package must be given"
+type BackEndServerSpec struct {
+	// Enterprise (SQL Server of a pool) or Standard (one server that holds everything).
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="edition cannot be changed; make another BackEndServer"
+	// +required
+	Edition Edition `json:"edition"`
+
+	// The LyncPool whose databases these are. Package, connection and account are taken from it where they are left out here.
+	// +optional
+	PoolRef *LocalObjectReference `json:"poolRef,omitempty"`
+
+	// FQDN of the Windows server. For Enterprise it may be left out when no Lync component is installed beside SQL Server:
+	// then only the databases are updated, from a front end.
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="serverFQDN cannot be changed; make another BackEndServer for another server"
+	// +optional
+	ServerFQDN FQDN `json:"serverFQDN,omitempty"`
+
+	// The SQL Server that holds the databases of an Enterprise pool.
+	// +optional
+	SQL *SQLServer `json:"sql,omitempty"`
+
+	// Whether archiving or monitoring databases are on the same SQL Server: Detect, Present or Absent.
+	// +kubebuilder:default=Detect
+	// +optional
+	CollocatedStores CollocatedStores `json:"collocatedStores,omitempty"`
+
+	// Build the server and its databases should have.
+	// +required
+	DesiredBuild Build `json:"desiredBuild"`
+
+	// The update package; left out: the pool's.
+	// +optional
+	Package *UpdatePackage `json:"package,omitempty"`
+
+	// How the server is reached; left out: as the pool's servers.
+	// +optional
+	Connection *WinRMConnection `json:"connection,omitempty"`
+
+	// Account under which jobs run; left out: as on the pool's servers.
+	// +optional
+	Jobs *JobAccount `json:"jobs,omitempty"`
+
+	// How long the services may be away. After 30 minutes users fall into resiliency mode; the status warns before. A Go duration.
+	// +kubebuilder:default="30m"
+	// +optional
+	OutageBudget Duration `json:"outageBudget,omitempty"`
+
+	// Upgrade (bring server and databases to the desired build) or Observe (report only).
+	// +kubebuilder:default=Upgrade
+	// +optional
+	Management Management `json:"management,omitempty"`
+
+	// While true nothing is started; what is in progress is finished.
+	// +optional
+	Paused bool `json:"paused,omitempty"`
+}
+
+// BackEndServerStatus is what the operator found and does.
+type BackEndServerStatus struct {
+	// Conditions: Ready, Reconciling and Stalled as kstatus defines them, and the gates.
+	// +listType=map
+	// +listMapKey=type
+	// +optional
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// Generation of the spec this status speaks of; -1 before the operator has seen the object.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// Build found on the server; for an Enterprise back end without Lync components the build its databases were last updated to.
+	// +optional
+	InstalledBuild string `json:"installedBuild,omitempty"`
+
+	// Step of the procedure.
+	// +optional
+	CurrentStep ServerStep `json:"currentStep,omitempty"`
+
+	// The server on which that step runs.
+	// +optional
+	CurrentServer string `json:"currentServer,omitempty"`
+
+	// Command variant the databases are updated with: Enterprise, EnterpriseCollocated or Standard.
+	// +optional
+	DatabaseVariant DatabaseVariant `json:"databaseVariant,omitempty"`
+
+	// One row a server that the procedure works on.
+	// +listType=map
+	// +listMapKey=fqdn
+	// +optional
+	Servers []ServerStatus `json:"servers,omitempty"`
+
+	// Since when the services have been away, while they are.
+	// +optional
+	OutageSince *metav1.Time `json:"outageSince,omitempty"`
+
+	// True from the first stopped service until everything is back in service.
+	// +optional
+	InProgress bool `json:"inProgress,omitempty"`
+
+	// The stop that waits for a person, while there is one.
+	// +optional
+	Hold *Hold `json:"hold,omitempty"`
+
+	// Value of the annotation lyncops.dev/retry that was acted on last.
+	// +optional
+	LastHandledRetry string `json:"lastHandledRetry,omitempty"`
+}
+
+// DatabaseVariant is one of the three published commands of step 11.
+type DatabaseVariant string
+
+const (
+	// DatabaseVariantEnterprise is Install-CsDatabase -Update -ConfiguredDatabases -SqlServerFqdn.
+	DatabaseVariantEnterprise DatabaseVariant = "Enterprise"
+	// DatabaseVariantEnterpriseCollocated is the same with -ExcludeCollocatedStores.
+	DatabaseVariantEnterpriseCollocated DatabaseVariant = "EnterpriseCollocated"
+	// DatabaseVariantStandard is Install-CsDatabase -Update -LocalDatabases.
+	DatabaseVariantStandard DatabaseVariant = "Standard"
+)
+
+// BackEndServer is a back end or Standard Edition server and the build it should have.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=be,categories=lync
+// +kubebuilder:printcolumn:name="Edition",type=string,JSONPath=`.spec.edition`
+// +kubebuilder:printcolumn:name="Desired",type=string,JSONPath=`.spec.desiredBuild`
+// +kubebuilder:printcolumn:name="Installed",type=string,JSONPath=`.status.installedBuild`
+// +kubebuilder:printcolumn:name="Server",type=string,JSONPath=`.status.currentServer`
+// +kubebuilder:printcolumn:name="Step",type=string,JSONPath=`.status.currentStep`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Outage-Since",type=date,JSONPath=`.status.outageSince`
+// +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type BackEndServer struct {
+	metav1.TypeMeta `json:",inline"`
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+
+	// What the server should be.
+	// +required
+	Spec BackEndServerSpec `json:"spec"`
+
+	// What the operator found and does.
+	// +kubebuilder:default={"observedGeneration":-1}
+	// +optional
+	Status BackEndServerStatus `json:"status,omitzero"`
+}
+
+// BackEndServerList is a list of BackEndServer objects.
+//
+// +kubebuilder:object:root=true
+type BackEndServerList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []BackEndServer `json:"items"`
+}

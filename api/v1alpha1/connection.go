@@ -1,0 +1,122 @@
+package v1alpha1
+
+// WinRMTransport is the way bytes reach the WinRM listener of a server.
+//
+// +kubebuilder:validation:Enum=HTTPS
+type WinRMTransport string
+
+// TransportHTTPS is WinRM inside TLS; the server's certificate is always verified.
+const TransportHTTPS WinRMTransport = "HTTPS"
+
+// WinRMAuthentication is the way the operator proves who it is to a server.
+//
+// +kubebuilder:validation:Enum=NTLM;Basic
+type WinRMAuthentication string
+
+const (
+	// AuthenticationNTLM proves knowledge of the password without sending it; domain and local accounts.
+	AuthenticationNTLM WinRMAuthentication = "NTLM"
+	// AuthenticationBasic sends the password inside TLS; local accounts only.
+	AuthenticationBasic WinRMAuthentication = "Basic"
+)
+
+// WinRMConnection says how the servers are reached.
+type WinRMConnection struct {
+	// TCP port of the WinRM listener.
+	// +kubebuilder:default=5986
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	// +optional
+	Port int32 `json:"port,omitempty"`
+
+	// Transport of the WinRM listener: HTTPS.
+	// +kubebuilder:default=HTTPS
+	// +optional
+	Transport WinRMTransport `json:"transport,omitempty"`
+
+	// How the operator logs on: NTLM (domain or local account) or Basic (local account, password sent inside TLS). The
+	// operator never falls back from one to the other.
+	// +kubebuilder:default=NTLM
+	// +optional
+	Authentication WinRMAuthentication `json:"authentication,omitempty"`
+
+	// Secret in the same namespace with the keys username (CONTOSO\name, name@contoso.com or a local name) and password.
+	// +required
+	CredentialsSecretRef LocalObjectReference `json:"credentialsSecretRef"`
+
+	// Certificate authority that issued the certificates of the WinRM listeners. Left out: the authorities that the
+	// operator's own container trusts.
+	// +optional
+	CertificateAuthority *CertificateAuthoritySource `json:"certificateAuthority,omitempty"`
+}
+
+// CertificateAuthoritySource names an object that holds a certificate authority in PEM form.
+type CertificateAuthoritySource struct {
+	// Kind of the object: ConfigMap or Secret.
+	// +kubebuilder:validation:Enum=ConfigMap;Secret
+	// +kubebuilder:default=ConfigMap
+	// +optional
+	Kind string `json:"kind,omitempty"`
+
+	// Name of the object, in the same namespace.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +required
+	Name string `json:"name"`
+
+	// Key in the object that holds the PEM text.
+	// +kubebuilder:default="ca.crt"
+	// +kubebuilder:validation:MaxLength=253
+	// +optional
+	Key string `json:"key,omitempty"`
+}
+
+// LocalObjectReference names an object in the same namespace.
+type LocalObjectReference struct {
+	// Name of the object, in the same namespace.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +required
+	Name string `json:"name"`
+}
+
+// Keys of a credentials Secret.
+const (
+	SecretKeyUserName = "username"
+	SecretKeyPassword = "password"
+)
+
+// RunAs is the kind of account under which jobs run on the servers.
+//
+// +kubebuilder:validation:Enum=LocalSystem;StoredAccount;GroupManagedServiceAccount
+type RunAs string
+
+const (
+	// RunAsLocalSystem is the server's own account; on the network it is the computer account.
+	RunAsLocalSystem RunAs = "LocalSystem"
+	// RunAsStoredAccount is a domain account whose password the task scheduler keeps while the job exists.
+	RunAsStoredAccount RunAs = "StoredAccount"
+	// RunAsGroupManagedServiceAccount is a gMSA; nobody knows its password.
+	RunAsGroupManagedServiceAccount RunAs = "GroupManagedServiceAccount"
+)
+
+// JobAccount says under which account the scheduled tasks on the servers run. A WinRM logon cannot reach a second
+// server (SQL Server, file share) with its credentials; a task of an account can.
+//
+// +kubebuilder:validation:XValidation:rule="self.runAs != 'StoredAccount' || has(self.credentialsSecretRef)",message="runAs StoredAccount needs credentialsSecretRef: a Secret with the keys username and password"
+// +kubebuilder:validation:XValidation:rule="self.runAs != 'GroupManagedServiceAccount' || (has(self.accountName) && size(self.accountName) > 0)",message="runAs GroupManagedServiceAccount needs accountName, for example CONTOSO\\gmsa-lyncops$"
+type JobAccount struct {
+	// Kind of account: LocalSystem, StoredAccount or GroupManagedServiceAccount.
+	// +kubebuilder:default=LocalSystem
+	// +optional
+	RunAs RunAs `json:"runAs,omitempty"`
+
+	// For StoredAccount: Secret in the same namespace with the keys username and password.
+	// +optional
+	CredentialsSecretRef *LocalObjectReference `json:"credentialsSecretRef,omitempty"`
+
+	// For GroupManagedServiceAccount: the account, for example CONTOSO\gmsa-lyncops$.
+	// +kubebuilder:validation:MaxLength=256
+	// +optional
+	AccountName string `json:"accountName,omitempty"`
+}

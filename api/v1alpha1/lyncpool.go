@@ -1,0 +1,249 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// LyncPoolSpec is what a person declares of a pool.
+//
+// +kubebuilder:validation:XValidation:rule="self.management == 'Observe' || has(self.package)",message="package is needed to upgrade: its source and sha256; or set management: Observe to report only"
+// +kubebuilder:validation:XValidation:rule="self.management == 'Observe' || has(self.desiredBuild)",message="desiredBuild is needed to upgrade; or set management: Observe to report only"
+type LyncPoolSpec struct {
+	// FQDN of the Front End pool as Lync knows it (Get-CsPool). It cannot be changed: another pool is another object.
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="poolFQDN cannot be changed; make another LyncPool for another pool"
+	// +required
+	PoolFQDN FQDN `json:"poolFQDN"`
+
+	// Build that every front end of the pool should have, for example 5.0.8308.1149.
+	// +optional
+	DesiredBuild Build `json:"desiredBuild,omitempty"`
+
+	// The update package that brings a server to the desired build.
+	// +optional
+	Package *UpdatePackage `json:"package,omitempty"`
+
+	// How the servers are reached over WinRM.
+	// +required
+	Connection WinRMConnection `json:"connection"`
+
+	// Front ends to ask for the pool's topology. Left out: whichever server the pool FQDN leads to.
+	// +kubebuilder:validation:MaxItems=32
+	// +listType=set
+	// +optional
+	DiscoveryServers []FQDN `json:"discoveryServers,omitempty"`
+
+	// Account under which jobs run on the servers.
+	// +kubebuilder:default={}
+	// +optional
+	Jobs JobAccount `json:"jobs,omitzero"`
+
+	// How the pool is taken to the desired build.
+	// +kubebuilder:default={}
+	// +optional
+	Rollout RolloutPolicy `json:"rollout,omitzero"`
+
+	// Upgrade (bring the servers to the desired build) or Observe (report only).
+	// +kubebuilder:default=Upgrade
+	// +optional
+	Management Management `json:"management,omitempty"`
+
+	// While true no further server is started; a server in progress is finished. Leave it out of Git if people pause by hand.
+	// +optional
+	Paused bool `json:"paused,omitempty"`
+}
+
+// LyncPoolStatus is what the operator found and does.
+type LyncPoolStatus struct {
+	// Conditions: Ready, Reconciling and Stalled as kstatus defines them, and the gates.
+	// +listType=map
+	// +listMapKey=type
+	// +optional
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// Generation of the spec this status speaks of; -1 before the operator has seen the object.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// Oldest build found on a front end.
+	// +optional
+	InstalledBuild string `json:"installedBuild,omitempty"`
+
+	// Upgrade domains that are done, of all, for example 1/3.
+	// +optional
+	DomainProgress string `json:"domainProgress,omitempty"`
+
+	// Front ends that are done, of all, for example 2/6.
+	// +optional
+	ServerProgress string `json:"serverProgress,omitempty"`
+
+	// What is being worked on or waited for, in a few words.
+	// +optional
+	Now string `json:"now,omitempty"`
+
+	// Edition of the pool as its topology reports it: Enterprise or Standard.
+	// +optional
+	Edition Edition `json:"edition,omitempty"`
+
+	// Upgrade domains of the pool, in the order in which they are taken.
+	// +listType=map
+	// +listMapKey=name
+	// +optional
+	Domains []PoolDomainStatus `json:"domains,omitempty"`
+
+	// Front ends of the pool in topology order.
+	// +listType=map
+	// +listMapKey=fqdn
+	// +optional
+	Servers []PoolServerStatus `json:"servers,omitempty"`
+
+	// The upgrade domain whose turn it is.
+	// +optional
+	OpenDomain *OpenDomain `json:"openDomain,omitempty"`
+
+	// The latest answer to Get-CsPoolUpgradeReadinessState and how often it was a bad one.
+	// +optional
+	Readiness *ReadinessStatus `json:"readiness,omitempty"`
+
+	// The soak between two upgrade domains, while there is one.
+	// +optional
+	Soak *SoakStatus `json:"soak,omitempty"`
+
+	// The stop that waits for a person, while there is one.
+	// +optional
+	Hold *Hold `json:"hold,omitempty"`
+
+	// Value of the annotation lyncops.dev/retry that was acted on last.
+	// +optional
+	LastHandledRetry string `json:"lastHandledRetry,omitempty"`
+}
+
+// PoolDomainStatus sums up one upgrade domain of the pool.
+type PoolDomainStatus struct {
+	// Name of the domain as Lync reports it.
+	Name string `json:"name"`
+
+	// Name of the UpgradeDomain object.
+	Object string `json:"object"`
+
+	// Build the domain is to have.
+	// +optional
+	DesiredBuild string `json:"desiredBuild,omitempty"`
+
+	// Done, Open, Waiting, Held or Unknown.
+	State DomainState `json:"state"`
+
+	// Servers that are done, of all.
+	// +optional
+	ServerProgress string `json:"serverProgress,omitempty"`
+}
+
+// DomainState is where one upgrade domain stands.
+type DomainState string
+
+// States of an upgrade domain.
+const (
+	DomainUnknown DomainState = "Unknown"
+	DomainWaiting DomainState = "Waiting"
+	DomainOpen    DomainState = "Open"
+	DomainHeld    DomainState = "Held"
+	DomainDone    DomainState = "Done"
+)
+
+// PoolServerStatus is one front end as the pool sees it.
+type PoolServerStatus struct {
+	// FQDN of the front end.
+	FQDN string `json:"fqdn"`
+
+	// Upgrade domain it belongs to.
+	// +optional
+	UpgradeDomain string `json:"upgradeDomain,omitempty"`
+
+	// Build found on it.
+	// +optional
+	InstalledBuild string `json:"installedBuild,omitempty"`
+}
+
+// OpenDomain is the upgrade domain whose turn it is.
+type OpenDomain struct {
+	// Name of the domain as Lync reports it.
+	Name string `json:"name"`
+
+	// Build it was opened for.
+	Build string `json:"build"`
+
+	// When the readiness answer that allowed it was read.
+	// +optional
+	Since metav1.Time `json:"since,omitzero"`
+}
+
+// ReadinessStatus is the latest answer to Get-CsPoolUpgradeReadinessState.
+type ReadinessStatus struct {
+	// State the pool answered: Ready, Busy, InsufficientActiveFrontEnds or another word.
+	State string `json:"state"`
+
+	// When it was read.
+	ReadAt metav1.Time `json:"readAt"`
+
+	// Upgrade domain the question was asked for.
+	// +optional
+	Domain string `json:"domain,omitempty"`
+
+	// How many times in a row the pool was Busy.
+	// +optional
+	BusyCount int32 `json:"busyCount,omitempty"`
+
+	// How many times in a row the pool was Ready but the domain was not.
+	// +optional
+	DomainNotReadyCount int32 `json:"domainNotReadyCount,omitempty"`
+
+	// How many times the pool answered InsufficientActiveFrontEnds.
+	// +optional
+	InsufficientCount int32 `json:"insufficientCount,omitempty"`
+}
+
+// SoakStatus is the time between two upgrade domains.
+type SoakStatus struct {
+	// Upgrade domain that was finished last.
+	// +optional
+	AfterDomain string `json:"afterDomain,omitempty"`
+
+	// Since when the pool has been Ready without a break.
+	Since metav1.Time `json:"since"`
+}
+
+// LyncPool is a Front End pool and the build it should have.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=lp,categories=lync
+// +kubebuilder:printcolumn:name="Pool",type=string,JSONPath=`.spec.poolFQDN`,priority=1
+// +kubebuilder:printcolumn:name="Desired",type=string,JSONPath=`.spec.desiredBuild`
+// +kubebuilder:printcolumn:name="Installed",type=string,JSONPath=`.status.installedBuild`
+// +kubebuilder:printcolumn:name="Domains",type=string,JSONPath=`.status.domainProgress`
+// +kubebuilder:printcolumn:name="Servers",type=string,JSONPath=`.status.serverProgress`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Now",type=string,JSONPath=`.status.now`
+// +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type LyncPool struct {
+	metav1.TypeMeta `json:",inline"`
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+
+	// What the pool should be.
+	// +required
+	Spec LyncPoolSpec `json:"spec"`
+
+	// What the operator found and does.
+	// +kubebuilder:default={"observedGeneration":-1}
+	// +optional
+	Status LyncPoolStatus `json:"status,omitzero"`
+}
+
+// LyncPoolList is a list of LyncPool objects.
+//
+// +kubebuilder:object:root=true
+type LyncPoolList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []LyncPool `json:"items"`
+}
