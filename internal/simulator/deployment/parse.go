@@ -1,0 +1,326 @@
+package deployment
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// ParseYAML reads a description, fills in what it leaves out and checks it. Errors name the line of a field that does not
+// exist, and the path of a field with a value that cannot be.
+func ParseYAML(text []byte) (Deployment, error) {
+	var d Deployment
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&d); err != nil {
+		if errors.Is(err, io.EOF) {
+			return Deployment{}, errors.New("deployment: the file is empty")
+		}
+		return Deployment{}, fmt.Errorf("deployment: %w", err)
+	}
+	if err := decoder.Decode(new(any)); !errors.Is(err, io.EOF) {
+		return Deployment{}, errors.New("deployment: the file holds more than one document")
+	}
+	d.setDefaults()
+	if err := d.validate(); err != nil {
+		return Deployment{}, err
+	}
+	return d, nil
+}
+
+func (t Timing) orElse(other Timing) Timing {
+	return Timing{
+		Drain:          cmp.Or(t.Drain, other.Drain),
+		Stop:           cmp.Or(t.Stop, other.Stop),
+		Start:          cmp.Or(t.Start, other.Start),
+		Shutdown:       cmp.Or(t.Shutdown, other.Shutdown),
+		Boot:           cmp.Or(t.Boot, other.Boot),
+		Settling:       cmp.Or(t.Settling, other.Settling),
+		DatabaseUpdate: cmp.Or(t.DatabaseUpdate, other.DatabaseUpdate),
+		Copy:           cmp.Or(t.Copy, other.Copy),
+		Cmdlet:         cmp.Or(t.Cmdlet, other.Cmdlet),
+		QuorumLoss:     cmp.Or(t.QuorumLoss, other.QuorumLoss),
+	}
+}
+
+var defaultTiming = Timing{
+	Drain:          Duration(50 * time.Second),
+	Stop:           Duration(10 * time.Second),
+	Start:          Duration(45 * time.Second),
+	Shutdown:       Duration(5 * time.Second),
+	Boot:           Duration(90 * time.Second),
+	Settling:       Duration(60 * time.Second),
+	DatabaseUpdate: Duration(40 * time.Second),
+	Copy:           Duration(15 * time.Second),
+	Cmdlet:         Duration(3 * time.Second),
+	QuorumLoss:     Duration(10 * time.Second),
+}
+
+func (d *Deployment) setDefaults() {
+	d.Product = cmp.Or(d.Product, "Microsoft Lync Server 2013")
+	d.Build = cmp.Or(d.Build, "5.0.8308.0")
+	d.Timing = d.Timing.orElse(defaultTiming)
+	for i := range d.Packages {
+		p := &d.Packages[i]
+		p.Duration = cmp.Or(p.Duration, Duration(180*time.Second))
+		p.Size = cmp.Or(p.Size, 4096)
+	}
+	for i := range d.SQLServers {
+		for j := range d.SQLServers[i].Instances {
+			if in := &d.SQLServers[i].Instances[j]; in.Databases == nil {
+				in.Databases = defaultPoolDatabases()
+			}
+		}
+	}
+	for i := range d.Pools {
+		p := &d.Pools[i]
+		p.Edition = cmp.Or(p.Edition, Enterprise)
+		if p.Edition == Standard {
+			if len(p.FrontEnds) == 0 {
+				p.FrontEnds = []string{p.FQDN}
+			}
+			continue
+		}
+		if p.SQLServer != "" {
+			p.SQLInstance = cmp.Or(p.SQLInstance, "rtc")
+		}
+		if p.UpgradeDomains == nil {
+			for n, fe := range p.FrontEnds {
+				p.UpgradeDomains = append(p.UpgradeDomains, Domain{Name: fmt.Sprintf("UpgradeDomain%d", n+1), FrontEnds: []string{fe}})
+			}
+		}
+	}
+	// A pool may name a SQL server in passing; it then has the usual databases.
+	for _, p := range d.Pools {
+		if p.SQLServer != "" && !slices.ContainsFunc(d.SQLServers, func(s SQLServer) bool { return sameName(s.FQDN, p.SQLServer) }) {
+			d.SQLServers = append(d.SQLServers, SQLServer{FQDN: p.SQLServer,
+				Instances: []SQLInstance{{Name: p.SQLInstance, Databases: defaultPoolDatabases()}}})
+		}
+	}
+	imply := func(fqdn string) {
+		if fqdn != "" && !slices.ContainsFunc(d.Hosts, func(h HostDescription) bool { return sameName(h.FQDN, fqdn) }) {
+			d.Hosts = append(d.Hosts, HostDescription{FQDN: fqdn})
+		}
+	}
+	for _, p := range d.Pools {
+		for _, fe := range p.FrontEnds {
+			imply(fe)
+		}
+	}
+	for _, s := range d.SQLServers {
+		imply(s.FQDN)
+		imply(s.Mirror)
+	}
+	for i := range d.Hosts {
+		d.setHostDefaults(&d.Hosts[i])
+	}
+}
+
+func (d *Deployment) setHostDefaults(h *HostDescription) {
+	if h.NetBIOS == "" {
+		short, _, _ := strings.Cut(h.FQDN, ".")
+		h.NetBIOS = strings.ToUpper(short[:min(len(short), 15)])
+	}
+	h.WinRM = cmp.Or(h.WinRM, "open")
+	h.FreeDiskBytes = cmp.Or(h.FreeDiskBytes, int64(50)<<30)
+	h.Timing = h.Timing.orElse(d.Timing)
+	edition := ""
+	for _, p := range d.Pools {
+		if containsName(p.FrontEnds, h.FQDN) {
+			edition = p.Edition
+		}
+	}
+	isSQL := slices.ContainsFunc(d.SQLServers, func(s SQLServer) bool { return sameName(s.FQDN, h.FQDN) || sameName(s.Mirror, h.FQDN) })
+	if h.Components == nil && edition != "" {
+		for _, name := range defaultComponents {
+			h.Components = append(h.Components, Component{Name: d.Product + ", " + name})
+		}
+	}
+	for i := range h.Components {
+		h.Components[i].Version = cmp.Or(h.Components[i].Version, d.Build)
+	}
+	if h.Services == nil {
+		switch {
+		case edition != "":
+			h.Services = defaultFrontEndServices(edition)
+		case isSQL:
+			h.Services = []ServiceDescription{{Name: "MSSQL$RTC"}}
+		}
+	}
+	for i := range h.Services {
+		s := &h.Services[i]
+		known := knownServices[strings.ToUpper(s.Name)]
+		s.DisplayName = cmp.Or(s.DisplayName, known.DisplayName, s.Name)
+		s.StartType = cmp.Or(s.StartType, known.StartType, Automatic)
+		s.Lync = s.Lync || known.Lync
+		if s.DependsOn == nil {
+			s.DependsOn = known.DependsOn
+		}
+		if known.drains {
+			s.Drain = cmp.Or(s.Drain, h.Timing.Drain)
+		}
+		s.Stop = cmp.Or(s.Stop, h.Timing.Stop)
+		s.Start = cmp.Or(s.Start, h.Timing.Start)
+	}
+}
+
+func (d *Deployment) validate() error {
+	var problems []error
+	wrong := func(path, format string, args ...any) {
+		problems = append(problems, fmt.Errorf("deployment: %s: %s", path, fmt.Sprintf(format, args...)))
+	}
+	checkVersion := func(path, version string) {
+		if _, ok := parseVersion(version); !ok {
+			wrong(path, "%q is not a version such as 5.0.8308.1149", version)
+		}
+	}
+	if d.Jitter < 0 || d.Jitter > 0.5 {
+		wrong("jitter", "%v is not between 0 and 0.5", d.Jitter)
+	}
+	checkVersion("build", d.Build)
+	if len(d.Pools) == 0 {
+		wrong("pools", "at least one pool is needed")
+	}
+	for i, a := range d.Accounts {
+		path := fmt.Sprintf("accounts[%d]", i)
+		if a.User == "" {
+			wrong(path+".user", "is missing")
+		}
+		// A shorter one would be found by accident in other text, and be reported as a leak.
+		if len(a.Password) < 8 {
+			wrong(path+".password", "is shorter than 8 characters")
+		}
+	}
+	for i, p := range d.Packages {
+		path := fmt.Sprintf("packages[%d]", i)
+		if len(p.Sources) == 0 {
+			wrong(path+".sources", "at least one address is needed")
+		}
+		if p.Build == "" && len(p.Components) == 0 {
+			wrong(path+".build", "is missing, and there are no components")
+		}
+		if p.Build != "" {
+			checkVersion(path+".build", p.Build)
+		}
+		for name, version := range p.Components {
+			checkVersion(path+".components["+name+"]", version)
+		}
+		if p.Size < 0 || p.Size > 64<<20 {
+			wrong(path+".size", "%d is not between 1 and 64 MiB", p.Size)
+		}
+	}
+	hosts := map[string]int{}
+	for i, h := range d.Hosts {
+		path := fmt.Sprintf("hosts[%d]", i)
+		if h.FQDN == "" || !strings.Contains(h.FQDN, ".") {
+			wrong(path+".fqdn", "%q is not a fully qualified name", h.FQDN)
+		}
+		if other, seen := hosts[strings.ToLower(h.FQDN)]; seen {
+			wrong(path+".fqdn", "%q is also hosts[%d]", h.FQDN, other)
+		}
+		hosts[strings.ToLower(h.FQDN)] = i
+		if h.WinRM != "open" && h.WinRM != "closed" {
+			wrong(path+".winRM", "%q is neither open nor closed", h.WinRM)
+		}
+		for j, c := range h.Components {
+			checkVersion(fmt.Sprintf("%s.components[%d].version", path, j), c.Version)
+		}
+		for j, s := range h.Services {
+			at := fmt.Sprintf("%s.services[%d]", path, j)
+			if s.Name == "" {
+				wrong(at+".name", "is missing")
+			}
+			if s.StartType != Automatic && s.StartType != Manual && s.StartType != Disabled {
+				wrong(at+".startType", "%q is not Automatic, Manual or Disabled", s.StartType)
+			}
+			for _, other := range s.DependsOn {
+				if !slices.ContainsFunc(h.Services, func(x ServiceDescription) bool { return sameName(x.Name, other) }) {
+					wrong(at+".dependsOn", "there is no service %q on this host", other)
+				}
+			}
+		}
+	}
+	owner := map[string]string{}
+	for i, p := range d.Pools {
+		path := fmt.Sprintf("pools[%d]", i)
+		if p.FQDN == "" || !strings.Contains(p.FQDN, ".") {
+			wrong(path+".fqdn", "%q is not a fully qualified name", p.FQDN)
+		}
+		switch p.Edition {
+		case Standard:
+			if len(p.FrontEnds) != 1 || !sameName(p.FrontEnds[0], p.FQDN) {
+				wrong(path+".frontEnds", "a Standard Edition pool has one server, which bears its name")
+			}
+			if len(p.UpgradeDomains) > 0 {
+				wrong(path+".upgradeDomains", "a Standard Edition server has none")
+			}
+		case Enterprise:
+			if len(p.FrontEnds) == 0 || len(p.FrontEnds) > 16 {
+				wrong(path+".frontEnds", "a pool has 1 to 16 front ends, not %d", len(p.FrontEnds))
+			}
+			var placed []string
+			for j, ud := range p.UpgradeDomains {
+				at := fmt.Sprintf("%s.upgradeDomains[%d]", path, j)
+				if ud.Name == "" {
+					wrong(at+".name", "is missing")
+				}
+				for _, fe := range ud.FrontEnds {
+					if !containsName(p.FrontEnds, fe) {
+						wrong(at+".frontEnds", "%q is not a front end of the pool", fe)
+					}
+					if containsName(placed, fe) {
+						wrong(at+".frontEnds", "%q is in two upgrade domains", fe)
+					}
+					placed = append(placed, fe)
+				}
+			}
+			if len(placed) < len(p.FrontEnds) {
+				wrong(path+".upgradeDomains", "they hold %d of the %d front ends", len(placed), len(p.FrontEnds))
+			}
+			if p.SQLServer != "" && d.sqlInstance(p.SQLServer, p.SQLInstance) == nil {
+				wrong(path+".sqlInstance", "%s has no instance %q", p.SQLServer, p.SQLInstance)
+			}
+		default:
+			wrong(path+".edition", "%q is neither Enterprise nor Standard", p.Edition)
+		}
+		for _, fe := range p.FrontEnds {
+			if other, taken := owner[strings.ToLower(fe)]; taken {
+				wrong(path+".frontEnds", "%q is already in %s", fe, other)
+			}
+			owner[strings.ToLower(fe)] = p.FQDN
+		}
+	}
+	for i, f := range d.Faults {
+		if err := f.validate(); err != nil {
+			wrong(fmt.Sprintf("faults[%d]", i), "%v", err)
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func (d *Deployment) sqlInstance(server, instance string) *SQLInstance {
+	for i := range d.SQLServers {
+		if !sameName(d.SQLServers[i].FQDN, server) {
+			continue
+		}
+		for j := range d.SQLServers[i].Instances {
+			if sameName(d.SQLServers[i].Instances[j].Name, instance) {
+				return &d.SQLServers[i].Instances[j]
+			}
+		}
+	}
+	return nil
+}
+
+func sameName(a, b string) bool { return strings.EqualFold(a, b) }
+
+func containsName(names []string, name string) bool {
+	return slices.ContainsFunc(names, func(n string) bool { return sameName(n, name) })
+}
