@@ -1,0 +1,58 @@
+package procedure
+
+import (
+	"fmt"
+
+	"lyncops.dev/operator/api/v1alpha1"
+)
+
+// Verdict is the kind of a decision: exactly one of start, wait, hold, done.
+type Verdict string
+
+const (
+	// VerdictStart: start the job in Order.
+	VerdictStart Verdict = "Start"
+	// VerdictTurn: the job in Order may start as soon as it is this server's turn.
+	VerdictTurn Verdict = "Turn"
+	// VerdictWait: something that comes by itself is awaited.
+	VerdictWait Verdict = "Wait"
+	// VerdictHold: a person must look at it.
+	VerdictHold Verdict = "Hold"
+	// VerdictPutAway: everything is done; the finished jobs may be put away.
+	VerdictPutAway Verdict = "PutAway"
+	// VerdictDone: nothing is left to do.
+	VerdictDone Verdict = "Done"
+)
+
+// ServerDecision is the one next step of one server.
+type ServerDecision struct {
+	FQDN    string
+	Build   v1alpha1.Build
+	Verdict Verdict
+	Step    v1alpha1.ServerStep
+	Attempt int
+	Order   *Order
+	Reason  string
+	Message string
+	// Begun: our work on the server's services has begun and is not finished.
+	Begun bool
+	// OutOfService: the server does not serve, whoever is to blame.
+	OutOfService bool
+	// ActiveSince is when the awaited job began, on the server's clock; zero when no job is awaited.
+	ActiveSeconds float64
+}
+
+func (d ServerDecision) start(step v1alpha1.ServerStep, order Order, message string, args ...any) ServerDecision {
+	d.Verdict, d.Step, d.Order, d.Reason, d.Message = VerdictStart, step, &order, v1alpha1.ReasonUpgrading, fmt.Sprintf(message, args...)
+	return d
+}
+
+func (d ServerDecision) wait(step v1alpha1.ServerStep, reason, message string, args ...any) ServerDecision {
+	d.Verdict, d.Step, d.Reason, d.Message = VerdictWait, step, reason, fmt.Sprintf(message, args...)
+	return d
+}
+
+func (d ServerDecision) hold(reason, message string, args ...any) ServerDecision {
+	d.Verdict, d.Step, d.Reason, d.Message = VerdictHold, v1alpha1.StepHeld, reason, fmt.Sprintf(message, args...)
+	return d
+}

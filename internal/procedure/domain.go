@@ -1,0 +1,249 @@
+package procedure
+
+import (
+	"fmt"
+	"strings"
+
+	"lyncops.dev/operator/api/v1alpha1"
+)
+
+// Problem is why a server could not be observed.
+type Problem struct {
+	Reason  string
+	Message string
+	// Lasting: it does not go away without a person.
+	Lasting bool
+}
+
+// DomainServer is one server of a domain as it was observed, or why it was not.
+type DomainServer struct {
+	FQDN    string
+	Server  *Server
+	Problem *Problem
+	// Permitted is the attempt that a person has allowed; 0 for the first.
+	Permitted int
+	// LastStep is the step that was last known, for a server that cannot be observed now.
+	LastStep v1alpha1.ServerStep
+	// LastBuild is the build that was last known.
+	LastBuild v1alpha1.Build
+}
+
+// Domain is one upgrade domain as it was observed.
+type Domain struct {
+	Plan    Plan
+	Servers []DomainServer
+	// Turn: the pool has opened this domain.
+	Turn bool
+	// Members are all front ends of the pool as just observed; nil when they were not asked, which is fine as long as no
+	// server is to be stopped.
+	Members        []Member
+	ServersAtATime int
+	Paused         bool
+	Observe        bool
+}
+
+// DomainDecision is what to do in one upgrade domain.
+type DomainDecision struct {
+	Servers []ServerDecision
+	State   v1alpha1.DomainState
+	// InProgress: a server of the domain is out of service, or on its way out or back, because of us.
+	InProgress bool
+	// NeedMembers: a server could be stopped now if all front ends of the pool were observed.
+	NeedMembers bool
+	// QuorumMessage is what the second lock found, when it was asked.
+	QuorumMessage string
+	QuorumBroken  bool
+	Reason        string
+	Message       string
+}
+
+// UpgradeDomain decides the next step of every server of a domain. Servers are taken in order, at most ServersAtATime out of
+// service together, and none is stopped before the one before it is verified back in service, while another one is held, while
+// any server of the domain does not answer, or when the pool would fall below the number it needs to stay functional.
+func UpgradeDomain(domain Domain) DomainDecision {
+	result := DomainDecision{}
+	for _, server := range domain.Servers {
+		result.Servers = append(result.Servers, domain.consider(server))
+	}
+	domain.grantTurns(&result)
+	domain.sumUp(&result)
+	return result
+}
+
+func (domain Domain) consider(server DomainServer) ServerDecision {
+	if server.Server == nil {
+		decision := ServerDecision{FQDN: server.FQDN, Build: server.LastBuild, Attempt: max(server.Permitted, 1), OutOfService: true,
+			Verdict: VerdictWait, Step: v1alpha1.StepUnknown, Reason: server.Problem.Reason, Message: server.Problem.Message}
+		if inProgress(server.LastStep) {
+			decision.Begun, decision.Step = true, server.LastStep
+		}
+		if server.LastStep == v1alpha1.StepRestartComputer && !server.Problem.Lasting {
+			decision.Reason, decision.Message = v1alpha1.ReasonUpgrading, fmt.Sprintf("restarting %s", server.FQDN)
+		}
+		return decision
+	}
+	decision := FrontEnd(domain.Plan, *server.Server, server.Permitted)
+	if decision.Verdict == VerdictStart && !decision.Begun {
+		if blocked, reason, message := domain.blocked(); blocked {
+			return decision.wait(v1alpha1.StepWaiting, reason, "%s", message)
+		}
+	}
+	return decision
+}
+
+func (domain Domain) blocked() (bool, string, string) {
+	switch {
+	case domain.Observe:
+		return true, v1alpha1.ReasonObserving, "management is Observe: nothing is changed on the server"
+	case domain.Paused:
+		return true, v1alpha1.ReasonPaused, "the pool is paused: no further server is started"
+	}
+	return false, "", ""
+}
+
+// inProgress says whether a step belongs to the part of the procedure in which the server is out of service.
+func inProgress(step v1alpha1.ServerStep) bool {
+	switch step {
+	case v1alpha1.StepStopServices, v1alpha1.StepInstall, v1alpha1.StepRestartComputer, v1alpha1.StepStartServices, v1alpha1.StepVerify,
+		v1alpha1.StepRecover, v1alpha1.StepStopWebServer, v1alpha1.StepStopServicesAgain, v1alpha1.StepStartWebServer, v1alpha1.StepUpdateDatabases:
+		return true
+	}
+	return false
+}
+
+func (domain Domain) grantTurns(result *DomainDecision) {
+	limit := max(domain.ServersAtATime, 1)
+	if len(domain.Members) == 2 {
+		limit = 1
+	}
+	for i := range result.Servers {
+		decision := &result.Servers[i]
+		if decision.Verdict != VerdictTurn {
+			continue
+		}
+		// A server that is already out of service because of us is finished, whatever has been declared since.
+		if decision.Begun && decision.OutOfService {
+			decision.Verdict, decision.Step = VerdictStart, v1alpha1.StepStopServices
+			decision.Reason, decision.Message = v1alpha1.ReasonUpgrading, fmt.Sprintf("stopping the services of %s", decision.FQDN)
+			continue
+		}
+		if reason, message := domain.turnClosed(result, i, limit); reason != "" {
+			*decision = decision.wait(v1alpha1.StepReady, reason, "%s", message)
+			continue
+		}
+		decision.Verdict, decision.Step, decision.Reason = VerdictStart, v1alpha1.StepStopServices, v1alpha1.ReasonUpgrading
+		decision.Message = fmt.Sprintf("stopping the services of %s", decision.FQDN)
+		decision.Begun = true
+	}
+}
+
+// turnClosed names the first closed gate in front of a server, or nothing when it may be stopped.
+func (domain Domain) turnClosed(result *DomainDecision, index, limit int) (reason, message string) {
+	if blocked, reason, message := domain.blocked(); blocked {
+		return reason, message
+	}
+	if !domain.Turn {
+		return v1alpha1.ReasonWaitingForTurn, "the update package is on the server; the pool has not opened this upgrade domain yet"
+	}
+	decision := result.Servers[index]
+	var leaving, out []string
+	for i, other := range result.Servers {
+		if i == index {
+			continue
+		}
+		switch {
+		case other.Verdict == VerdictHold:
+			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s is held; no further server is touched", other.FQDN)
+		case domain.Servers[i].Server == nil:
+			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s does not answer; no further server is touched", other.FQDN)
+		case other.Begun || other.OutOfService:
+			out = append(out, other.FQDN)
+		}
+		if other.Verdict == VerdictStart && other.Step == v1alpha1.StepStopServices {
+			leaving = append(leaving, other.FQDN)
+		}
+	}
+	if len(out) >= limit {
+		return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("waits until %s is verified back in service", strings.Join(out, " and "))
+	}
+	if domain.Members == nil {
+		result.NeedMembers = true
+		return v1alpha1.ReasonWaitingForTurn, "the other front ends of the pool are being asked whether they serve"
+	}
+	holds, quorum := QuorumWithout(domain.Members, append(leaving, decision.FQDN)...)
+	result.QuorumMessage = quorum
+	if !holds {
+		result.QuorumBroken = true
+		return v1alpha1.ReasonQuorumAtRisk, "it would cost the pool its quorum: " + quorum
+	}
+	return "", ""
+}
+
+func (domain Domain) sumUp(result *DomainDecision) {
+	done, unknown := 0, false
+	for i, decision := range result.Servers {
+		if decision.Verdict == VerdictDone {
+			done++
+		}
+		if domain.Servers[i].Server == nil && !decision.Begun {
+			unknown = true
+		}
+		if decision.Begun && (decision.OutOfService || decision.Verdict != VerdictHold) {
+			result.InProgress = true
+		}
+	}
+	lead := result.lead()
+	result.Reason, result.Message = lead.Reason, lead.Message
+	switch {
+	case lead.Verdict == VerdictHold:
+		result.State = v1alpha1.DomainHeld
+	case done == len(result.Servers):
+		result.State, result.Reason = v1alpha1.DomainDone, v1alpha1.ReasonUpToDate
+		result.Message = "every front end has the build and is in service"
+	case result.InProgress || domain.Turn:
+		result.State = v1alpha1.DomainOpen
+	case unknown:
+		result.State = v1alpha1.DomainUnknown
+	default:
+		result.State = v1alpha1.DomainWaiting
+	}
+}
+
+// lead is the server that the domain's own reason speaks of: one that is held, else one that is being worked on, else one that
+// does not answer, else the first that is not done.
+func (d DomainDecision) lead() ServerDecision {
+	order := []func(ServerDecision) bool{
+		func(s ServerDecision) bool { return s.Verdict == VerdictHold },
+		func(s ServerDecision) bool { return s.Begun },
+		func(s ServerDecision) bool { return s.Step == v1alpha1.StepUnknown },
+		func(s ServerDecision) bool { return s.Verdict == VerdictStart },
+		func(s ServerDecision) bool { return s.Verdict != VerdictDone },
+	}
+	for _, leads := range order {
+		for _, server := range d.Servers {
+			if leads(server) {
+				return server
+			}
+		}
+	}
+	return ServerDecision{}
+}
+
+// Current is the server that is being worked on and its step; empty when there is none.
+func (d DomainDecision) Current() (fqdn string, step v1alpha1.ServerStep) {
+	if lead := d.lead(); lead.Verdict != "" && lead.Verdict != VerdictDone {
+		return lead.FQDN, lead.Step
+	}
+	return "", ""
+}
+
+// Done counts the servers that have the build and are in service.
+func (d DomainDecision) Done() int {
+	done := 0
+	for _, server := range d.Servers {
+		if server.Verdict == VerdictDone {
+			done++
+		}
+	}
+	return done
+}

@@ -1,0 +1,154 @@
+package procedure
+
+import (
+	"strings"
+	"time"
+
+	"lyncops.dev/operator/api/v1alpha1"
+)
+
+// Server is what was just observed on one server. Times are on the server's own clock.
+type Server struct {
+	FQDN string
+	// Build of the core components; empty when no Lync component is installed.
+	Build    v1alpha1.Build
+	Services []Service
+	// Baseline holds the services as they were before we stopped anything; nil when we have not.
+	Baseline      []Service
+	Time          time.Time
+	BootTime      time.Time
+	PendingReboot bool
+	Jobs          []Job
+}
+
+// Service is one Windows service.
+type Service struct {
+	Name      string
+	Status    string
+	StartType string
+}
+
+// Words of the service manager.
+const (
+	ServiceRunning   = "Running"
+	ServiceStopped   = "Stopped"
+	StartAutomatic   = "Automatic"
+	frontEndService  = "RTCSRV"
+	webServerService = "W3SVC"
+)
+
+// JobState is where a job on a server stands.
+type JobState string
+
+// States of a job.
+const (
+	JobClaimed     JobState = "Claimed"
+	JobRunning     JobState = "Running"
+	JobSucceeded   JobState = "Succeeded"
+	JobFailed      JobState = "Failed"
+	JobInterrupted JobState = "Interrupted"
+)
+
+// Job is one durable job of ours on a server.
+type Job struct {
+	ID       string
+	State    JobState
+	ExitCode *int
+	Outcome  string
+	Message  string
+	Started  time.Time
+	Finished time.Time
+	// BootTime is the server's boot time when the job began.
+	BootTime time.Time
+}
+
+// Active says whether the job has not ended.
+func (j Job) Active() bool { return j.State == JobClaimed || j.State == JobRunning }
+
+// Serving says whether the server takes calls: its front end service runs.
+func (s Server) Serving() bool {
+	for _, service := range s.Services {
+		if strings.EqualFold(service.Name, frontEndService) {
+			return service.Status == ServiceRunning
+		}
+	}
+	return false
+}
+
+// expected lists the services that should run: those that ran before we stopped anything or, when we did not, those that
+// start by themselves.
+func (s Server) expected() []Service {
+	var expected []Service
+	if s.Baseline != nil {
+		for _, service := range s.Baseline {
+			if service.Status == ServiceRunning {
+				expected = append(expected, service)
+			}
+		}
+		return expected
+	}
+	for _, service := range s.Services {
+		if service.StartType == StartAutomatic {
+			expected = append(expected, service)
+		}
+	}
+	return expected
+}
+
+// missing lists the services that should run and do not, and those whose start type is not what it was.
+func (s Server) missing() (notRunning, startTypeChanged []string) {
+	now := make(map[string]Service, len(s.Services))
+	for _, service := range s.Services {
+		now[strings.ToUpper(service.Name)] = service
+	}
+	for _, service := range s.expected() {
+		found, ok := now[strings.ToUpper(service.Name)]
+		if !ok || found.Status != ServiceRunning {
+			notRunning = append(notRunning, service.Name)
+		}
+	}
+	for _, service := range s.Baseline {
+		if found, ok := now[strings.ToUpper(service.Name)]; ok && found.StartType != service.StartType {
+			startTypeChanged = append(startTypeChanged, service.Name)
+		}
+	}
+	return notRunning, startTypeChanged
+}
+
+// lyncServicesUp lists the Lync services that are not stopped. The web server, SQL Server and Windows Fabric are not counted:
+// Stop-CsWindowsService leaves some of them alone.
+func (s Server) lyncServicesUp() []string {
+	var up []string
+	for _, service := range s.Services {
+		name := strings.ToUpper(service.Name)
+		lync := strings.HasPrefix(name, "RTC") || name == "REPLICA" || name == "MASTER" || name == "FTA"
+		if lync && service.Status != ServiceStopped {
+			up = append(up, service.Name)
+		}
+	}
+	return up
+}
+
+// restartedSince says whether Windows has booted since it had the given boot time. A second of difference is rounding.
+func (s Server) restartedSince(boot time.Time) bool {
+	difference := s.BootTime.Sub(boot)
+	return difference > time.Second || difference < -time.Second
+}
+
+func (s Server) job(id string) *Job {
+	for i := range s.Jobs {
+		if s.Jobs[i].ID == id {
+			return &s.Jobs[i]
+		}
+	}
+	return nil
+}
+
+func (s Server) activeJob() *Job {
+	for i := range s.Jobs {
+		if s.Jobs[i].Active() {
+			return &s.Jobs[i]
+		}
+	}
+	return nil
+}

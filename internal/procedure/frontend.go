@@ -1,0 +1,293 @@
+package procedure
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"lyncops.dev/operator/api/v1alpha1"
+)
+
+// maximumOwnAttempts is how many new attempts are made without asking a person where nothing can be lost by it: a package
+// copy that a restart cut off, or services that came back by themselves before the installer ran.
+const maximumOwnAttempts = 3
+
+// overtime is added to the time a job may take by itself before it counts as overdue.
+const overtime = 10 * time.Minute
+
+// stageTimeout is how long copying the package may take.
+const stageTimeout = 2 * time.Hour
+
+// databaseTimeout is how long updating the databases may take.
+const databaseTimeout = 2 * time.Hour
+
+// FrontEnd decides the one next step of one front end. It follows FE, step 2: stop new connections, upgrade the server, restart
+// it and make sure that it accepts new connections; before that the package is staged and verified, so that nothing is
+// stopped for a package that cannot be used.
+func FrontEnd(plan Plan, server Server, permitted int) ServerDecision {
+	decision := begin(plan, server, permitted)
+	if active := server.activeJob(); active != nil {
+		return decision.awaitJob(plan, server, *active)
+	}
+	if server.Build == "" {
+		return decision.hold(v1alpha1.ReasonInvalidTopology, "no Lync Server core components are installed on %s; is it a front end of this pool?", server.FQDN)
+	}
+	if decision.Begun {
+		return decision.frontEndInProgress(plan, server)
+	}
+	if plan.Build.OlderThan(server.Build) {
+		return decision.downgrade(plan, server)
+	}
+	if !server.Build.OlderThan(plan.Build) {
+		return decision.alreadyCurrent(server)
+	}
+	return decision.prepare(plan, server)
+}
+
+func begin(plan Plan, server Server, permitted int) ServerDecision {
+	return ServerDecision{
+		FQDN: server.FQDN, Build: server.Build, Attempt: server.attempt(plan, permitted),
+		Begun: server.Begun(), OutOfService: !server.Serving(),
+	}
+}
+
+func (d ServerDecision) downgrade(plan Plan, server Server) ServerDecision {
+	return d.hold(v1alpha1.ReasonDowngradeRefused, "%s has build %s, which is newer than the desired %s. Builds are never taken back: declare %s or later",
+		server.FQDN, server.Build, plan.Build, server.Build)
+}
+
+func (d ServerDecision) alreadyCurrent(server Server) ServerDecision {
+	if notRunning, _ := server.missing(); len(notRunning) > 0 {
+		return d.wait(v1alpha1.StepVerify, v1alpha1.ReasonServicesNotRunning, "%s has the build, but %s not run; the operator did not stop them and leaves them alone",
+			server.FQDN, doNot(notRunning))
+	}
+	d.Verdict, d.Step, d.Reason, d.Message = VerdictDone, v1alpha1.StepDone, v1alpha1.ReasonUpToDate, "has the build and is in service"
+	return d
+}
+
+// prepare stages the package and then waits for the server's turn.
+func (d ServerDecision) prepare(plan Plan, server Server) ServerDecision {
+	staged := server.job(plan.stageJobID(d.Attempt))
+	if staged == nil {
+		// A package that an earlier attempt staged is still there and is verified again before it runs.
+		for attempt := d.Attempt - 1; attempt > 0 && staged == nil; attempt-- {
+			if earlier := server.job(plan.stageJobID(attempt)); earlier != nil && earlier.State == JobSucceeded {
+				staged = earlier
+			}
+		}
+	}
+	switch {
+	case staged == nil:
+		return d.start(v1alpha1.StepStagePackage, Order{ID: plan.stageJobID(d.Attempt), Action: ActionStagePackage, Timeout: stageTimeout},
+			"copying the update package to %s and verifying its SHA-256", server.FQDN)
+	case staged.State == JobSucceeded:
+		d.Verdict, d.Step, d.Reason = VerdictTurn, v1alpha1.StepReady, v1alpha1.ReasonWaitingForTurn
+		d.Message = "the update package is on the server and verified"
+		d.Order = &Order{ID: JobID(v1alpha1.StepStopServices, plan.Build, d.Attempt), Action: ActionStopServices,
+			Graceful: plan.Graceful, StopAtOnce: plan.StopAtOnce, Timeout: plan.DrainTimeout}
+		return d
+	case staged.State == JobInterrupted && d.Attempt < maximumOwnAttempts:
+		d.Attempt++
+		return d.prepare(plan, server)
+	default:
+		return d.hold(v1alpha1.ReasonPackageRefused, "the update package could not be staged on %s: %s. Nothing was stopped. Correct package.source or package.sha256%s",
+			server.FQDN, sentence(staged.Message), orRetry)
+	}
+}
+
+const orRetry = ", or ask for another try with the annotation " + v1alpha1.AnnotationRetry
+
+func (d ServerDecision) frontEndInProgress(plan Plan, server Server) ServerDecision {
+	stop := server.job(JobID(v1alpha1.StepStopServices, plan.Build, d.Attempt))
+	install := server.job(JobID(v1alpha1.StepInstall, plan.Build, d.Attempt))
+	current := !server.Build.OlderThan(plan.Build)
+	if !current {
+		if reason, message := failed(server, stop, install); reason != "" {
+			return d.recoverThenHold(plan, server, reason, message)
+		}
+		switch {
+		case stop == nil && server.lastInstall() != nil && server.lastInstall().State == JobSucceeded && !d.retried(plan, server):
+			// The build was changed while this server was being worked on: finish what was begun before following it.
+		case stop == nil:
+			return d.prepare(plan, server)
+		case install == nil:
+			return d.installAfterStop(plan, server)
+		}
+	}
+	return d.backToService(plan, server)
+}
+
+// retried says whether the attempt is a new one that a person asked for after an installer ended at an earlier one.
+func (d ServerDecision) retried(plan Plan, server Server) bool {
+	for attempt := 1; attempt < d.Attempt; attempt++ {
+		if server.job(JobID(v1alpha1.StepInstall, plan.Build, attempt)) != nil {
+			return true
+		}
+	}
+	return false
+}
+
+func (d ServerDecision) installAfterStop(plan Plan, server Server) ServerDecision {
+	if up := server.lyncServicesUp(); len(up) > 0 {
+		if d.Attempt >= maximumOwnAttempts {
+			return d.hold(v1alpha1.ReasonStopFailed, "%s came back on %s although the services were stopped %d times; something starts them again. Find it%s",
+				strings.Join(up, ", "), server.FQDN, d.Attempt, orRetry)
+		}
+		d.Attempt++
+		return d.prepare(plan, server)
+	}
+	return d.start(v1alpha1.StepInstall, Order{ID: JobID(v1alpha1.StepInstall, plan.Build, d.Attempt), Action: ActionInstall, Timeout: plan.InstallTimeout},
+		"installing build %s on %s", plan.Build, server.FQDN)
+}
+
+// failed names the reason and the story of a stop or an installer that went wrong at this attempt.
+func failed(server Server, stop, install *Job) (reason, message string) {
+	switch {
+	case install != nil && install.State == JobFailed:
+		code := ""
+		if install.ExitCode != nil {
+			code = fmt.Sprintf(" with exit code %d", *install.ExitCode)
+		}
+		return v1alpha1.ReasonInstallerFailed, fmt.Sprintf("the installer failed on %s%s: %s", server.FQDN, code, sentence(install.Message))
+	case install != nil && install.State == JobInterrupted:
+		return v1alpha1.ReasonJobInterrupted, fmt.Sprintf("the installer on %s was cut off: %s", server.FQDN, sentence(install.Message))
+	case install == nil && stop != nil && stop.State == JobFailed && stop.Outcome == "DrainTimeout":
+		return v1alpha1.ReasonDrainTimeout, fmt.Sprintf("the services of %s did not drain in time: %s", server.FQDN, sentence(stop.Message))
+	case install == nil && stop != nil && stop.State == JobFailed:
+		return v1alpha1.ReasonStopFailed, fmt.Sprintf("the services of %s could not be stopped: %s", server.FQDN, sentence(stop.Message))
+	case install == nil && stop != nil && stop.State == JobInterrupted:
+		return v1alpha1.ReasonJobInterrupted, fmt.Sprintf("stopping the services of %s was cut off: %s", server.FQDN, sentence(stop.Message))
+	}
+	return "", ""
+}
+
+// recoverThenHold puts the services back before it waits for a person: a failed upgrade must not also cost the pool a server.
+func (d ServerDecision) recoverThenHold(plan Plan, server Server, reason, message string) ServerDecision {
+	notRunning, changed := server.missing()
+	recovery := server.job(JobID(v1alpha1.StepRecover, plan.Build, d.Attempt))
+	if len(notRunning)+len(changed) > 0 && recovery == nil {
+		return d.start(v1alpha1.StepRecover, Order{ID: JobID(v1alpha1.StepRecover, plan.Build, d.Attempt), Action: ActionStartServices, Timeout: plan.RestartTimeout},
+			"%s. The services are being put back", strings.TrimSuffix(message, "."))
+	}
+	state := "The services run again"
+	if len(notRunning) > 0 {
+		state = "The services could not all be put back: " + doNot(notRunning) + " not run"
+	}
+	return d.hold(reason, "%s. %s. Look at %%ProgramData%%\\LyncOps\\jobs on the server, then ask for another try with the annotation %s",
+		strings.TrimSuffix(message, "."), state, v1alpha1.AnnotationRetry)
+}
+
+// backToService restarts the server where that is due, starts its services, and compares build, services and start types
+// with what they should be. FE, step 2: "Restart the servers, and make sure they are accepting new connections."
+func (d ServerDecision) backToService(plan Plan, server Server) ServerDecision {
+	if restart, done := d.restart(plan, server); !done {
+		return restart
+	}
+	notRunning, changed := server.missing()
+	if len(notRunning)+len(changed) > 0 {
+		start := server.job(JobID(v1alpha1.StepStartServices, plan.Build, d.Attempt))
+		switch {
+		case start == nil:
+			return d.start(v1alpha1.StepStartServices, Order{ID: JobID(v1alpha1.StepStartServices, plan.Build, d.Attempt), Action: ActionStartServices, Timeout: plan.RestartTimeout},
+				"starting the services of %s", server.FQDN)
+		case len(notRunning) > 0:
+			return d.hold(v1alpha1.ReasonServicesNotRunning, "%s not run on %s after the upgrade: %s. Start them (Start-CsWindowsService); the rollout then goes on by itself",
+				doNot(notRunning), server.FQDN, sentence(start.Message))
+		default:
+			return d.hold(v1alpha1.ReasonServicesNotRunning, "the start type of %s on %s is not what it was before the upgrade. Set it back; the rollout then goes on by itself",
+				strings.Join(changed, ", "), server.FQDN)
+		}
+	}
+	if server.Build.OlderThan(plan.Build) {
+		return d.hold(v1alpha1.ReasonBuildNotReached, "the installer ended on %s, but the server has build %s, not %s. The services run. Is the package the right one for this build? Then ask for another try with the annotation %s",
+			server.FQDN, server.Build, plan.Build, v1alpha1.AnnotationRetry)
+	}
+	d.Verdict, d.Step, d.Reason, d.Message = VerdictPutAway, v1alpha1.StepVerify, v1alpha1.ReasonUpgrading,
+		fmt.Sprintf("%s has build %s and its services run as before", server.FQDN, server.Build)
+	return d
+}
+
+// restart says whether the restart after the latest installer is behind us, and what to do while it is not.
+func (d ServerDecision) restart(plan Plan, server Server) (ServerDecision, bool) {
+	install := server.lastInstall()
+	if install == nil || server.restartedSince(install.BootTime) {
+		return d, true
+	}
+	if !plan.RestartComputer && !server.PendingReboot {
+		return d, true
+	}
+	restart := server.job(JobID(v1alpha1.StepRestartComputer, plan.Build, d.Attempt))
+	switch {
+	case restart == nil:
+		return d.start(v1alpha1.StepRestartComputer, Order{ID: JobID(v1alpha1.StepRestartComputer, plan.Build, d.Attempt), Action: ActionRestartComputer},
+			"restarting %s", server.FQDN), false
+	case restart.State == JobFailed:
+		return d.recoverThenHold(plan, server, v1alpha1.ReasonRestartFailed, fmt.Sprintf("Windows on %s could not be restarted: %s", server.FQDN, sentence(restart.Message))), false
+	case server.Time.Sub(restart.Started) > plan.RestartTimeout:
+		return d.recoverThenHold(plan, server, v1alpha1.ReasonRestartFailed, fmt.Sprintf("Windows on %s has not restarted within %s", server.FQDN, plan.RestartTimeout)), false
+	default:
+		d.ActiveSeconds = server.Time.Sub(restart.Started).Seconds()
+		return d.wait(v1alpha1.StepRestartComputer, v1alpha1.ReasonUpgrading, "restarting %s", server.FQDN), false
+	}
+}
+
+// lastInstall is the installer job that began last, whatever build and attempt it was for.
+func (s Server) lastInstall() *Job {
+	var last *Job
+	for i := range s.Jobs {
+		if StepOf(s.Jobs[i].ID) == v1alpha1.StepInstall && (last == nil || s.Jobs[i].Started.After(last.Started)) {
+			last = &s.Jobs[i]
+		}
+	}
+	return last
+}
+
+// awaitJob waits for a job that has not ended, and says so when it takes longer than it ever should.
+func (d ServerDecision) awaitJob(plan Plan, server Server, job Job) ServerDecision {
+	step := StepOf(job.ID)
+	if !job.Started.IsZero() {
+		d.ActiveSeconds = server.Time.Sub(job.Started).Seconds()
+	}
+	limit := overtime + map[v1alpha1.ServerStep]time.Duration{
+		v1alpha1.StepStagePackage: stageTimeout, v1alpha1.StepStopServices: plan.DrainTimeout, v1alpha1.StepStopServicesAgain: plan.DrainTimeout,
+		v1alpha1.StepInstall: plan.InstallTimeout, v1alpha1.StepUpdateDatabases: databaseTimeout,
+	}[step]
+	if limit == overtime {
+		limit += plan.RestartTimeout
+	}
+	if elapsed := server.Time.Sub(job.Started); !job.Started.IsZero() && elapsed > limit {
+		return d.hold(v1alpha1.ReasonJobOverdue, "the job %s on %s has been running for longer than %s. Nothing else is started. Look at the server: the job's log is in %%ProgramData%%\\LyncOps\\jobs\\%s",
+			job.ID, server.FQDN, limit, job.ID)
+	}
+	return d.wait(step, v1alpha1.ReasonUpgrading, "%s on %s", doing[step], server.FQDN)
+}
+
+// doing says in words what goes on in a step.
+var doing = map[v1alpha1.ServerStep]string{
+	v1alpha1.StepUnknown:           "a job of another kind runs",
+	v1alpha1.StepStagePackage:      "the update package is being copied and verified",
+	v1alpha1.StepStopServices:      "the services are being stopped",
+	v1alpha1.StepStopWebServer:     "the web server is being stopped",
+	v1alpha1.StepInstall:           "the installer runs",
+	v1alpha1.StepStopServicesAgain: "the services are being stopped again",
+	v1alpha1.StepStartWebServer:    "the web server is being started",
+	v1alpha1.StepUpdateDatabases:   "the databases are being updated",
+	v1alpha1.StepRestartComputer:   "Windows is restarting",
+	v1alpha1.StepStartServices:     "the services are being started",
+	v1alpha1.StepRecover:           "the services are being put back",
+}
+
+func doNot(services []string) string {
+	if len(services) == 1 {
+		return services[0] + " does"
+	}
+	return strings.Join(services, ", ") + " do"
+}
+
+func sentence(text string) string {
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return "the job gave no reason"
+	}
+	return strings.TrimSuffix(text, ".")
+}

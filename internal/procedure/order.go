@@ -1,0 +1,137 @@
+package procedure
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"lyncops.dev/operator/api/v1alpha1"
+)
+
+// Action is what a job does on a server.
+type Action string
+
+// Actions, as the server protocol names them.
+const (
+	ActionStagePackage    Action = "StagePackage"
+	ActionStopServices    Action = "StopServices"
+	ActionStopWebServer   Action = "StopWebServer"
+	ActionInstall         Action = "Install"
+	ActionRestartComputer Action = "RestartComputer"
+	ActionStartWebServer  Action = "StartWebServer"
+	ActionStartServices   Action = "StartServices"
+	ActionUpdateDatabases Action = "UpdateDatabases"
+)
+
+// Order is one job to be started on a server. Its ID follows from the step, the build and the attempt alone, so that whoever
+// asks for the same thing again gets the same job.
+type Order struct {
+	ID     string
+	Action Action
+	// Graceful lets calls in progress end by themselves (StopServices).
+	Graceful bool
+	// StopAtOnce stops what is not drained in time (StopServices).
+	StopAtOnce bool
+	// Variant and SQLServer are for UpdateDatabases.
+	Variant   v1alpha1.DatabaseVariant
+	SQLServer string
+	// Timeout after which the job itself gives up.
+	Timeout time.Duration
+}
+
+// Plan is what a server is to become and how.
+type Plan struct {
+	Build           v1alpha1.Build
+	PackageSource   string
+	PackageSHA256   string
+	Graceful        bool
+	DrainTimeout    time.Duration
+	StopAtOnce      bool
+	RestartComputer bool
+	InstallTimeout  time.Duration
+	RestartTimeout  time.Duration
+}
+
+// stepNames are the words that job identities begin with.
+var stepNames = map[v1alpha1.ServerStep]string{
+	v1alpha1.StepStagePackage:      "stage-package",
+	v1alpha1.StepStopServices:      "stop-services",
+	v1alpha1.StepStopWebServer:     "stop-web-server",
+	v1alpha1.StepInstall:           "install",
+	v1alpha1.StepStopServicesAgain: "stop-services-again",
+	v1alpha1.StepStartWebServer:    "start-web-server",
+	v1alpha1.StepUpdateDatabases:   "update-databases",
+	v1alpha1.StepRestartComputer:   "restart-computer",
+	v1alpha1.StepStartServices:     "start-services",
+	v1alpha1.StepRecover:           "recover",
+}
+
+// JobID is the identity of the job that does this step for this build at this attempt.
+func JobID(step v1alpha1.ServerStep, build v1alpha1.Build, attempt int) string {
+	return fmt.Sprintf("%s-%s-%d", stepNames[step], build, attempt)
+}
+
+// stageJobID is the identity of staging this package: another source or hash is another job, so that a mended package is
+// fetched without anybody asking for a retry.
+func (p Plan) stageJobID(attempt int) string {
+	sum := sha256.Sum256([]byte(p.PackageSource + "\n" + strings.ToLower(p.PackageSHA256)))
+	return fmt.Sprintf("%s-%s-%d", stepNames[v1alpha1.StepStagePackage], hex.EncodeToString(sum[:8]), attempt)
+}
+
+var jobIDPattern = regexp.MustCompile(`^([a-z-]+)-([0-9a-f.]+)-([0-9]+)$`)
+
+// parseJobID returns step, subject (a build, or the fingerprint of a package) and attempt of a job of ours.
+func parseJobID(id string) (step v1alpha1.ServerStep, subject string, attempt int, ok bool) {
+	match := jobIDPattern.FindStringSubmatch(id)
+	if match == nil {
+		return "", "", 0, false
+	}
+	for candidate, name := range stepNames {
+		if name == match[1] {
+			step = candidate
+		}
+	}
+	attempt, err := strconv.Atoi(match[3])
+	return step, match[2], attempt, err == nil && step != ""
+}
+
+// BegunBy says whether the job belongs to the part of a procedure that takes a server out of service or brings it back.
+func BegunBy(id string) bool {
+	step, _, _, ok := parseJobID(id)
+	return ok && step != v1alpha1.StepStagePackage && step != v1alpha1.StepUpdateDatabases
+}
+
+// Begun says whether our work on the services of this server has begun and is not yet put away.
+func (s Server) Begun() bool {
+	for _, job := range s.Jobs {
+		if BegunBy(job.ID) {
+			return true
+		}
+	}
+	return false
+}
+
+// attempt is the attempt that the server is at for this plan: what a person has allowed or what the server already shows,
+// whichever is higher.
+func (s Server) attempt(plan Plan, permitted int) int {
+	attempt := max(permitted, 1)
+	_, fingerprint, _, _ := parseJobID(plan.stageJobID(1))
+	for _, job := range s.Jobs {
+		if _, subject, number, ok := parseJobID(job.ID); ok && (subject == string(plan.Build) || subject == fingerprint) {
+			attempt = max(attempt, number)
+		}
+	}
+	return attempt
+}
+
+// StepOf names the step a job belongs to; StepUnknown for a job that is not ours.
+func StepOf(id string) v1alpha1.ServerStep {
+	if step, _, _, ok := parseJobID(id); ok {
+		return step
+	}
+	return v1alpha1.StepUnknown
+}

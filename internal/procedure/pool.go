@@ -1,0 +1,278 @@
+package procedure
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"lyncops.dev/operator/api/v1alpha1"
+)
+
+// PoolDomain is one upgrade domain as its own controller reports it.
+type PoolDomain struct {
+	Name       string
+	State      v1alpha1.DomainState
+	InProgress bool
+	// Staged: the package is on every server of the domain that needs it.
+	Staged bool
+	// Message is the domain's own reason, for the pool's status.
+	Message string
+	Reason  string
+}
+
+// Soak is the time after an upgrade domain in which the pool must stay Ready. Since is zero until the pool has answered Ready.
+type Soak struct {
+	After string
+	Since time.Time
+}
+
+// Reading is the latest judged answer to the readiness question.
+type Reading struct {
+	At     time.Time
+	Domain string
+	Gate   Gate
+}
+
+// Pool is one pool as it was observed.
+type Pool struct {
+	Domains []PoolDomain
+	// Open is the domain whose turn it is.
+	Open     string
+	Soak     *Soak
+	SoakTime time.Duration
+	// Last is the latest earlier answer; nil when there is none for the coming domain.
+	Last *Reading
+	// Answer is the answer just read; nil when the pool was not asked in this pass.
+	Answer *Gate
+	Policy ReadinessPolicy
+	Now    time.Time
+	// BackEnd names a back end of the pool that is being worked on.
+	BackEnd string
+	Paused  bool
+	Observe bool
+	// HoldReason and HoldMessage are an earlier stop that no person has lifted.
+	HoldReason  string
+	HoldMessage string
+}
+
+// PoolAction is what the pool's controller does next.
+type PoolAction string
+
+const (
+	// PoolWaits: come back at Until, or when a domain reports.
+	PoolWaits PoolAction = "Wait"
+	// PoolAsks: read Get-CsPoolUpgradeReadinessState for Domain, and decide again.
+	PoolAsks PoolAction = "Ask"
+	// PoolOpens: it is Domain's turn.
+	PoolOpens PoolAction = "Open"
+	// PoolAdopts: Domain was found in progress on the servers; it is its turn.
+	PoolAdopts PoolAction = "Adopt"
+	// PoolCloses: Domain is done, or held with its servers back in service; its turn is over.
+	PoolCloses PoolAction = "Close"
+	// PoolHolds: only a person can go on.
+	PoolHolds PoolAction = "Hold"
+	// PoolIsDone: every domain is done.
+	PoolIsDone PoolAction = "Done"
+)
+
+// PoolDecision is what to do for a pool.
+type PoolDecision struct {
+	Action  PoolAction
+	Domain  string
+	Reason  string
+	Message string
+	// Until is when to look again; zero when a report of a domain will come.
+	Until time.Time
+	// Soak is the soak as it should be remembered.
+	Soak *Soak
+}
+
+// NextDomain decides whose turn it is. FE: "You must upgrade one upgrade domain at a time ... and then move on to another upgrade
+// domain", with readiness asked before every one of them ("Repeat steps 1 and 2 for each upgrade domain"). Topologies: after the
+// pool reports Ready, wait 20 minutes before the next domain; if it turns not ready in between, begin again.
+func NextDomain(pool Pool) PoolDecision {
+	if open := pool.inProgress(); open != nil {
+		return *open
+	}
+	if pool.Open != "" {
+		if closed := pool.whileOpen(); closed != nil {
+			return *closed
+		}
+	}
+	next, done := "", 0
+	for _, domain := range pool.Domains {
+		switch {
+		case domain.State == v1alpha1.DomainDone:
+			done++
+		case next == "":
+			next = domain.Name
+		}
+	}
+	if done == len(pool.Domains) && done > 0 {
+		return PoolDecision{Action: PoolIsDone, Reason: v1alpha1.ReasonUpToDate, Message: "every front end has the build and is in service"}
+	}
+	if stopped := pool.notNow(next); stopped != nil {
+		return *stopped
+	}
+	if pool.Soak == nil && done > 0 && pool.SoakTime > 0 {
+		pool.Soak = &Soak{After: pool.lastDone()}
+	}
+	if pool.Answer == nil {
+		return pool.whenToAsk(next)
+	}
+	return pool.afterAnswer(next)
+}
+
+// inProgress answers for the domains in which servers are half way, whatever the pool remembers.
+func (pool Pool) inProgress() *PoolDecision {
+	var names []string
+	for _, domain := range pool.Domains {
+		if domain.InProgress {
+			names = append(names, domain.Name)
+		}
+	}
+	switch {
+	case len(names) > 1:
+		return &PoolDecision{Action: PoolHolds, Reason: v1alpha1.ReasonTwoDomainsOpen,
+			Message: fmt.Sprintf("servers of %s are half way at the same time. Nothing new is started; each is finished. Find out who else works on this pool", strings.Join(names, " and "))}
+	case len(names) == 1 && names[0] != pool.Open:
+		return &PoolDecision{Action: PoolAdopts, Domain: names[0], Reason: v1alpha1.ReasonUpgrading,
+			Message: fmt.Sprintf("%s was found in progress on its servers and is finished first", names[0])}
+	}
+	return nil
+}
+
+func (pool Pool) whileOpen() *PoolDecision {
+	for _, domain := range pool.Domains {
+		if domain.Name != pool.Open {
+			continue
+		}
+		switch {
+		case domain.State == v1alpha1.DomainDone:
+			decision := PoolDecision{Action: PoolCloses, Domain: domain.Name, Reason: v1alpha1.ReasonSoaking,
+				Message: fmt.Sprintf("%s is done", domain.Name)}
+			if pool.SoakTime > 0 {
+				decision.Soak = &Soak{After: domain.Name}
+			}
+			return &decision
+		case domain.State == v1alpha1.DomainHeld && !domain.InProgress:
+			return &PoolDecision{Action: PoolCloses, Domain: domain.Name, Reason: domain.Reason, Message: domain.Message}
+		case domain.State == v1alpha1.DomainHeld:
+			return &PoolDecision{Action: PoolHolds, Domain: domain.Name, Reason: domain.Reason, Message: domain.Message}
+		default:
+			return &PoolDecision{Action: PoolWaits, Domain: domain.Name, Reason: v1alpha1.ReasonUpgrading, Message: domain.Message}
+		}
+	}
+	// The open domain is not one of the pool's any more: its turn is over.
+	return &PoolDecision{Action: PoolCloses, Domain: pool.Open, Reason: v1alpha1.ReasonDiscovering, Message: pool.Open + " is no longer a domain of the pool"}
+}
+
+// notNow names the first thing that keeps the next domain from being asked for.
+func (pool Pool) notNow(next string) *PoolDecision {
+	for _, domain := range pool.Domains {
+		if domain.State == v1alpha1.DomainHeld {
+			return &PoolDecision{Action: PoolHolds, Domain: domain.Name, Reason: domain.Reason, Message: domain.Message}
+		}
+	}
+	if pool.HoldReason != "" {
+		return &PoolDecision{Action: PoolHolds, Domain: next, Reason: pool.HoldReason, Message: pool.HoldMessage}
+	}
+	for _, domain := range pool.Domains {
+		if domain.State == v1alpha1.DomainUnknown || domain.State == "" {
+			message := domain.Message
+			if message == "" {
+				message = fmt.Sprintf("the servers of %s have not been looked at yet", domain.Name)
+			}
+			reason := domain.Reason
+			if reason == "" || reason == v1alpha1.ReasonUpgrading {
+				reason = v1alpha1.ReasonDiscovering
+			}
+			return &PoolDecision{Action: PoolWaits, Domain: next, Reason: reason, Message: message}
+		}
+	}
+	switch {
+	case pool.Observe:
+		return &PoolDecision{Action: PoolWaits, Domain: next, Reason: v1alpha1.ReasonObserving, Message: "management is Observe: nothing is changed"}
+	case pool.Paused:
+		return &PoolDecision{Action: PoolWaits, Domain: next, Reason: v1alpha1.ReasonPaused, Message: "the pool is paused: no further server is started"}
+	case pool.BackEnd != "":
+		return &PoolDecision{Action: PoolWaits, Domain: next, Reason: v1alpha1.ReasonWaitingForBackEnd,
+			Message: fmt.Sprintf("the back end %s is being worked on; front ends and SQL Server are never out together", pool.BackEnd)}
+	}
+	for _, domain := range pool.Domains {
+		if domain.Name == next && !domain.Staged {
+			message := domain.Message
+			if message == "" {
+				message = fmt.Sprintf("the update package is being copied to the servers of %s", next)
+			}
+			return &PoolDecision{Action: PoolWaits, Domain: next, Reason: v1alpha1.ReasonStaging, Message: message}
+		}
+	}
+	return nil
+}
+
+func (pool Pool) lastDone() string {
+	last := ""
+	for _, domain := range pool.Domains {
+		if domain.State == v1alpha1.DomainDone {
+			last = domain.Name
+		}
+	}
+	return last
+}
+
+// whenToAsk asks at once when there is no answer yet, and otherwise when the interval, or the soak, is over.
+func (pool Pool) whenToAsk(next string) PoolDecision {
+	last := pool.Last
+	if last == nil || last.Domain != next {
+		return PoolDecision{Action: PoolAsks, Domain: next, Reason: v1alpha1.ReasonPoolBusy, Message: "the pool is being asked whether it is ready", Soak: pool.Soak}
+	}
+	due := last.At.Add(pool.Policy.Interval)
+	if pool.soaking() {
+		if end := pool.Soak.Since.Add(pool.SoakTime); end.Before(due) {
+			due = end
+		}
+	}
+	if !pool.Now.Before(due) {
+		return PoolDecision{Action: PoolAsks, Domain: next, Reason: last.Gate.Reason, Message: last.Gate.Message, Soak: pool.Soak}
+	}
+	if pool.soaking() {
+		return pool.soakOn(next, due)
+	}
+	return PoolDecision{Action: PoolWaits, Domain: next, Reason: last.Gate.Reason, Message: last.Gate.Message, Until: due, Soak: pool.Soak}
+}
+
+func (pool Pool) soaking() bool { return pool.Soak != nil && !pool.Soak.Since.IsZero() }
+
+func (pool Pool) soakOn(next string, until time.Time) PoolDecision {
+	return PoolDecision{Action: PoolWaits, Domain: next, Reason: v1alpha1.ReasonSoaking, Until: until, Soak: pool.Soak,
+		Message: fmt.Sprintf("the pool must stay Ready for %s after %s before %s is opened", pool.SoakTime, pool.Soak.After, next)}
+}
+
+func (pool Pool) afterAnswer(next string) PoolDecision {
+	gate := pool.Answer
+	soak := pool.Soak
+	if gate.Hold {
+		return PoolDecision{Action: PoolHolds, Domain: next, Reason: gate.Reason, Message: gate.Message, Soak: soak}
+	}
+	again := pool.Now.Add(pool.Policy.Interval)
+	if soak != nil {
+		if !gate.Ready {
+			return PoolDecision{Action: PoolWaits, Domain: next, Reason: gate.Reason, Message: gate.Message, Until: again, Soak: &Soak{After: soak.After}}
+		}
+		if soak.Since.IsZero() {
+			soak = &Soak{After: soak.After, Since: pool.Now}
+			pool.Soak = soak
+		}
+		if end := soak.Since.Add(pool.SoakTime); pool.Now.Before(end) {
+			if end.Before(again) {
+				again = end
+			}
+			return pool.soakOn(next, again)
+		}
+	}
+	if !gate.Open {
+		return PoolDecision{Action: PoolWaits, Domain: next, Reason: gate.Reason, Message: gate.Message, Until: again, Soak: soak}
+	}
+	return PoolDecision{Action: PoolOpens, Domain: next, Reason: v1alpha1.ReasonUpgrading, Message: gate.Message}
+}
