@@ -33,3 +33,13 @@ func (a Access) String() string {
 func (a Access) GoString() string {
 	return a.String()
 }
+
+func (a Access) withDefaults() Access {
+	if a.Port == 0 {
+		a.Port = DefaultPort
+	}
+	if a.Authentication == "" {
+		a.Authentication = AuthenticationNTLM
+	}
+	return a
+}

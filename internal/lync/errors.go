@@ -22,11 +22,11 @@ const (
 	KindSessionLost ErrorKind = "SessionLost"
 	// KindQuotaExceeded: a WinRM quota of the server is used up.
 	KindQuotaExceeded ErrorKind = "QuotaExceeded"
-	// KindUnknownShape: a cmdlet answered something the module does not know.
+	// KindUnknownShape: a cmdlet answered something the module does not know; Detail is that answer.
 	KindUnknownShape ErrorKind = "UnknownShape"
 	// KindNotInService: the question needs a front end whose services run.
 	KindNotInService ErrorKind = "NotInService"
-	// KindJobConflict: another job runs on the server; Message holds its id.
+	// KindJobConflict: another job runs on the server; Detail is its id.
 	KindJobConflict ErrorKind = "JobConflict"
 	// KindCmdletFailed: a Lync or Windows cmdlet failed.
 	KindCmdletFailed ErrorKind = "CmdletFailed"
@@ -51,6 +51,8 @@ type Error struct {
 	Step string
 	// Message is what was seen.
 	Message string
+	// Detail is what the kind says: the id of the other job, or the raw answer of the cmdlet; mostly empty.
+	Detail string
 	// Remedy is what an administrator can do; it may be empty.
 	Remedy string
 	Err    error

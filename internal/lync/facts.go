@@ -41,7 +41,7 @@ type Facts struct {
 	Services []Service `json:"services"`
 	// Baseline is how the services were before we stopped anything; nil when nothing of ours is stopped. The display
 	// names in it are empty.
-	Baseline []Service `json:"baseline"`
+	Baseline []Service `json:"baseline,omitempty"`
 	// PendingReboot names what waits for a restart; empty when nothing does.
 	PendingReboot []string `json:"pendingReboot"`
 	// FreeDiskBytes is the free space of the system drive.
@@ -59,7 +59,7 @@ type Component struct {
 // Service is one Windows service.
 type Service struct {
 	Name        string        `json:"name"`
-	DisplayName string        `json:"displayName"`
+	DisplayName string        `json:"displayName,omitempty"`
 	Status      ServiceStatus `json:"status"`
 	StartType   StartType     `json:"startType"`
 }

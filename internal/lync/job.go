@@ -1,6 +1,10 @@
 package lync
 
-import "time"
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
 
 // Action is what a job does.
 type Action string
@@ -67,6 +71,46 @@ type Job struct {
 	BootTime time.Time
 	// LogTail is the end of the job's log.
 	LogTail string
+}
+
+// UnmarshalJSON reads a job as docs/server-protocol.md gives it.
+func (j *Job) UnmarshalJSON(text []byte) error {
+	var wire struct {
+		ID       string     `json:"id"`
+		Action   Action     `json:"action"`
+		State    JobState   `json:"state"`
+		ExitCode *int       `json:"exitCode"`
+		Outcome  Outcome    `json:"outcome,omitempty"`
+		Message  string     `json:"message,omitempty"`
+		Claimed  *time.Time `json:"claimed"`
+		Started  *time.Time `json:"started"`
+		Finished *time.Time `json:"finished"`
+		BootTime *time.Time `json:"bootTime"`
+		LogTail  string     `json:"logTail,omitempty"`
+	}
+	if err := strict(text, &wire); err != nil {
+		return fmt.Errorf("job: %w", err)
+	}
+	switch wire.State {
+	case JobClaimed, JobRunning, JobSucceeded, JobFailed, JobInterrupted:
+	default:
+		return fmt.Errorf("job %s: unknown state %q", wire.ID, wire.State)
+	}
+	*j = Job{
+		ID: wire.ID, Action: wire.Action, State: wire.State, ExitCode: wire.ExitCode, Outcome: wire.Outcome, Message: wire.Message,
+		Claimed: orZero(wire.Claimed), Started: orZero(wire.Started), Finished: orZero(wire.Finished), BootTime: orZero(wire.BootTime),
+		LogTail: wire.LogTail,
+	}
+	return nil
+}
+
+var _ json.Unmarshaler = (*Job)(nil)
+
+func orZero(moment *time.Time) time.Time {
+	if moment == nil {
+		return time.Time{}
+	}
+	return moment.UTC()
 }
 
 // PrincipalKind is the kind of account a job runs as.

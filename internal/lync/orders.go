@@ -1,0 +1,164 @@
+package lync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// StartJob orders a job and returns it as it stands. Repeating an order is harmless: the same id gives the same job.
+func (s *Servers) StartJob(ctx context.Context, access Access, request JobRequest) (Job, error) {
+	type argument struct {
+		ID         string    `json:"id"`
+		Action     Action    `json:"action"`
+		Parameters any       `json:"parameters"`
+		Principal  Principal `json:"principal"`
+	}
+	c := call{
+		access:   access.withDefaults(),
+		verb:     "Start-LyncOpsJob",
+		order:    true,
+		secrets:  []string{request.Principal.Password},
+		argument: argument{request.ID, request.Action, complement(request.Parameters), request.Principal},
+	}
+	if err := request.check(); err != nil {
+		c.secrets = append(c.secrets, access.Password)
+		return Job{}, c.failureWithRemedy(KindBadArgument, "job "+request.ID+": "+err.Error(), "nothing was sent to the server", err)
+	}
+	var job Job
+	if err := s.perform(ctx, c, &job); err != nil {
+		return Job{}, err
+	}
+	if job.ID != request.ID || job.Action != request.Action {
+		err := fmt.Errorf("asked for job %s (%s), the answer is about job %s (%s)", request.ID, request.Action, job.ID, job.Action)
+		return Job{}, c.badAnswer(err.Error(), err)
+	}
+	return job, nil
+}
+
+// ClearJobs moves every finished job that except does not name to the server's history.
+func (s *Servers) ClearJobs(ctx context.Context, access Access, except []string) (Cleared, error) {
+	type argument struct {
+		Except []string `json:"except"`
+	}
+	var cleared Cleared
+	err := s.perform(ctx, call{
+		access:   access.withDefaults(),
+		verb:     "Clear-LyncOpsJobs",
+		order:    true,
+		argument: argument{append([]string{}, except...)},
+	}, &cleared)
+	if err != nil {
+		return Cleared{}, err
+	}
+	return cleared, nil
+}
+
+var (
+	jobIDForm    = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,79}$`)
+	fileNameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9 ._()-]{0,199}$`)
+)
+
+// complement replaces lists that are nil, because the wire knows no absent list.
+func complement(parameters any) any {
+	if install, ok := parameters.(Install); ok && install.Arguments == nil {
+		install.Arguments = []string{}
+		return install
+	}
+	return parameters
+}
+
+// check refuses what a server would have to refuse.
+func (r JobRequest) check() error {
+	if !jobIDForm.MatchString(r.ID) {
+		return fmt.Errorf("the id does not match %s", jobIDForm)
+	}
+	action, err := checkParameters(r.Parameters)
+	if err != nil {
+		return err
+	}
+	if action != r.Action {
+		return fmt.Errorf("action %q was given the parameters of %q", r.Action, action)
+	}
+	return r.Principal.check()
+}
+
+// checkParameters returns the action whose parameters these are.
+func checkParameters(parameters any) (Action, error) {
+	switch p := parameters.(type) {
+	case StagePackage:
+		if p.Source == "" {
+			return ActionStagePackage, errors.New("parameters.source is empty")
+		}
+		return ActionStagePackage, checkPackage(p.SHA256, p.FileName)
+	case StopServices:
+		if p.OnTimeout != OnTimeoutFail && p.OnTimeout != OnTimeoutStopAtOnce {
+			return ActionStopServices, fmt.Errorf("parameters.onTimeout %q is unknown", p.OnTimeout)
+		}
+		return ActionStopServices, checkTimeout(p.TimeoutSeconds)
+	case StopWebServer:
+		return ActionStopWebServer, checkTimeout(p.TimeoutSeconds)
+	case Install:
+		return ActionInstall, errors.Join(checkPackage(p.SHA256, p.FileName), checkTimeout(p.TimeoutSeconds))
+	case RestartComputer:
+		if p.DelaySeconds < 0 {
+			return ActionRestartComputer, errors.New("parameters.delaySeconds is negative")
+		}
+		return ActionRestartComputer, nil
+	case StartWebServer:
+		return ActionStartWebServer, checkTimeout(p.TimeoutSeconds)
+	case StartServices:
+		return ActionStartServices, checkTimeout(p.TimeoutSeconds)
+	case UpdateDatabases:
+		switch p.Variant {
+		case DatabaseVariantEnterprise, DatabaseVariantEnterpriseCollocated:
+			if p.SQLServerFQDN == "" {
+				return ActionUpdateDatabases, errors.New("parameters.sqlServerFqdn is empty")
+			}
+		case DatabaseVariantStandard:
+		default:
+			return ActionUpdateDatabases, fmt.Errorf("parameters.variant %q is unknown", p.Variant)
+		}
+		return ActionUpdateDatabases, checkTimeout(p.TimeoutSeconds)
+	}
+	return "", fmt.Errorf("parameters of type %T belong to no action", parameters)
+}
+
+func checkPackage(sha256, fileName string) error {
+	if !sha256Form.MatchString(sha256) {
+		return errors.New("parameters.sha256 is not 64 lower-case hexadecimal digits")
+	}
+	if !fileNameForm.MatchString(fileName) || strings.Contains(fileName, "..") {
+		return fmt.Errorf("parameters.fileName %q is not a plain file name", fileName)
+	}
+	return nil
+}
+
+func checkTimeout(seconds int) error {
+	if seconds <= 0 {
+		return errors.New("parameters.timeoutSeconds is not positive")
+	}
+	return nil
+}
+
+func (p Principal) check() error {
+	switch p.Kind {
+	case PrincipalLocalSystem:
+		if p.UserName != "" || p.Password != "" {
+			return errors.New("principal LocalSystem takes no user name and no password")
+		}
+	case PrincipalStoredAccount:
+		if p.UserName == "" || p.Password == "" {
+			return errors.New("principal StoredAccount needs a user name and a password")
+		}
+	case PrincipalGroupManagedServiceAccount:
+		if p.UserName == "" || p.Password != "" {
+			return errors.New("principal GroupManagedServiceAccount needs a user name and takes no password")
+		}
+	default:
+		return fmt.Errorf("principal kind %q is unknown", p.Kind)
+	}
+	return nil
+}

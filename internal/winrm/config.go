@@ -1,0 +1,123 @@
+package winrm
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+)
+
+// Scheme is how a session logs in.
+type Scheme string
+
+// The schemes a session can be configured with. Both are used inside TLS only.
+const (
+	NTLM  Scheme = "NTLM"
+	Basic Scheme = "Basic"
+)
+
+// DefaultPort is the port of the WinRM HTTPS listener.
+const DefaultPort = 5986
+
+// Config describes a session. Host, UserName and Password are required, everything else has a default.
+type Config struct {
+	// Host is the name the host's certificate must bear.
+	Host string
+	// Port of the HTTPS listener; 0 means DefaultPort.
+	Port int
+	// Scheme is NTLM when empty. It is the only one ever used.
+	Scheme Scheme
+	// UserName is `DOMAIN\name`, `name@domain` or a local name.
+	UserName string
+	Password string
+	// CertificateAuthority holds the PEM certificates that may sign the host's; nil means the system's roots.
+	CertificateAuthority []byte
+	// ConnectTo returns the address to dial instead of Host and Port, like curl's --connect-to: the Host header and the name
+	// in the certificate stay.
+	ConnectTo func(host string, port int) (address string)
+
+	// ConnectTimeout bounds each of TCP connect, TLS handshake and login; 0 means 10 seconds.
+	ConnectTimeout time.Duration
+	// OperationTimeout is how long the host may hold a request before it answers that there is nothing yet; 0 means 20
+	// seconds.
+	OperationTimeout time.Duration
+	// AnswerMargin is what a request may take beyond OperationTimeout before it counts as lost; 0 means 10 seconds.
+	AnswerMargin time.Duration
+	// CommandTimeout bounds a command that sets no Timeout; 0 means 60 seconds.
+	CommandTimeout time.Duration
+	// CleanUpTimeout bounds the ending of a command or shell after its caller has left; 0 means 5 seconds.
+	CleanUpTimeout time.Duration
+	// IdleTimeout closes an unused connection; 0 means 60 seconds, which is less than Windows' own 120, so that a request
+	// never meets a connection that is just being closed.
+	IdleTimeout time.Duration
+	// MaximumAnswerBytes bounds one answer; 0 means 1 MiB, which is far more than the 150 KiB envelope we ask for.
+	MaximumAnswerBytes int64
+	// MaximumOutputBytes bounds standard output and standard error of one command together; 0 means 4 MiB.
+	MaximumOutputBytes int64
+}
+
+// String names host and account, never the password.
+func (c Config) String() string {
+	return c.UserName + " on " + c.address()
+}
+
+// GoString keeps the password out of %#v.
+func (c Config) GoString() string {
+	return c.String()
+}
+
+func (c Config) address() string {
+	return net.JoinHostPort(c.Host, strconv.Itoa(c.Port))
+}
+
+func (c Config) withDefaults() Config {
+	setDefault(&c.Port, DefaultPort)
+	setDefault(&c.Scheme, NTLM)
+	setDefault(&c.ConnectTimeout, 10*time.Second)
+	setDefault(&c.OperationTimeout, 20*time.Second)
+	setDefault(&c.AnswerMargin, 10*time.Second)
+	setDefault(&c.CommandTimeout, 60*time.Second)
+	setDefault(&c.CleanUpTimeout, 5*time.Second)
+	setDefault(&c.IdleTimeout, 60*time.Second)
+	setDefault(&c.MaximumAnswerBytes, 1<<20)
+	setDefault(&c.MaximumOutputBytes, 4<<20)
+	return c
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// validate names the first field that cannot be used.
+func (c Config) validate() error {
+	switch {
+	case c.Host == "":
+		return errors.New("the host is empty")
+	case c.Port < 1 || c.Port > 65535:
+		return fmt.Errorf("port %d is not between 1 and 65535", c.Port)
+	case c.Scheme != NTLM && c.Scheme != Basic:
+		return fmt.Errorf("authentication %q is not NTLM or Basic", c.Scheme)
+	case c.UserName == "":
+		return errors.New("the user name is empty")
+	case c.Password == "":
+		return errors.New("the password is empty")
+	}
+	return nil
+}
+
+func (c Config) tls() (*tls.Config, error) {
+	configuration := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.Host}
+	if c.CertificateAuthority != nil {
+		configuration.RootCAs = x509.NewCertPool()
+		if !configuration.RootCAs.AppendCertsFromPEM(c.CertificateAuthority) {
+			return nil, errors.New("the certificate authority holds no PEM certificate")
+		}
+	}
+	return configuration, nil
+}
