@@ -132,6 +132,8 @@ const (
 	ReasonNotApplicable = "NotApplicable"
 	// ReasonWithinBudget: the services are there, or have been away for less than the outage budget.
 	ReasonWithinBudget = "WithinBudget"
+	// ReasonBudgetNearlySpent: the services have been away for two thirds of the outage budget.
+	ReasonBudgetNearlySpent = "BudgetNearlySpent"
 	// ReasonBudgetSpent: the services have been away for longer than the outage budget.
 	ReasonBudgetSpent = "BudgetSpent"
 )

@@ -23,9 +23,9 @@ type UpgradeDomainSpec struct {
 	// +required
 	FrontEnds []FQDN `json:"frontEnds"`
 
-	// Build that every front end of the domain should have.
-	// +required
-	DesiredBuild Build `json:"desiredBuild"`
+	// Build that every front end of the domain should have; left out: the domain is only looked at.
+	// +optional
+	DesiredBuild Build `json:"desiredBuild,omitempty"`
 }
 
 // UpgradeDomainStatus is what the operator found and does.

@@ -23,11 +23,10 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	path, err := run(ctx, os.Args[1:], os.Getenv)
+	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "fetch:", err)
-		stop()
 		os.Exit(1)
 	}
 	fmt.Fprintln(os.Stdout, path)

@@ -123,7 +123,7 @@ func (b BackEnd) unanswered(result BackEndDecision) BackEndDecision {
 		d.Begun, d.Step, result.InProgress = true, b.LastStep, true
 	}
 	if b.LastStep == v1alpha1.StepRestartComputer && !b.Problem.Lasting {
-		d.Reason, d.Message = v1alpha1.ReasonUpgrading, "restarting "+b.Declared
+		d.Reason, d.Message = v1alpha1.ReasonUpgrading, inWords(v1alpha1.StepRestartComputer, b.Declared)
 	}
 	result.Server = d
 	return result
@@ -140,10 +140,10 @@ func (b BackEnd) finish(result BackEndDecision) BackEndDecision {
 			*d = d.wait(v1alpha1.StepWaiting, v1alpha1.ReasonPaused, "paused: nothing is started")
 		case d.Verdict == VerdictTurn:
 			d.Verdict, d.Step, d.Reason = VerdictStart, v1alpha1.StepStopServices, v1alpha1.ReasonUpgrading
-			d.Message = "stopping the services of " + d.FQDN
+			d.Message = inWords(v1alpha1.StepStopServices, d.FQDN)
 		}
 	} else if d.Verdict == VerdictTurn {
-		d.Verdict, d.Step, d.Reason, d.Message = VerdictStart, v1alpha1.StepStopServices, v1alpha1.ReasonUpgrading, "stopping the services of "+d.FQDN
+		d.Verdict, d.Step, d.Reason, d.Message = VerdictStart, v1alpha1.StepStopServices, v1alpha1.ReasonUpgrading, inWords(v1alpha1.StepStopServices, d.FQDN)
 	}
 	if b.Server != nil {
 		if notRunning, _ := b.Server.missing(); len(notRunning) > 0 && b.Server.Begun() {
@@ -257,7 +257,7 @@ func (d ServerDecision) backEndInProgress(plan Plan, server Server, withDatabase
 				return d.recoverThenHold(plan, server, v1alpha1.ReasonBuildNotReached,
 					fmt.Sprintf("the installer ended on %s, but the server has build %s, not %s", server.FQDN, server.Build, plan.Build))
 			}
-			return d.start(published.step, backEndOrder(id, published, plan), "%s on %s", doing[published.step], server.FQDN)
+			return d.start(published.step, backEndOrder(id, published, plan), "%s", inWords(published.step, server.FQDN))
 		}
 		if job.State == JobFailed || job.State == JobInterrupted {
 			return d.recoverThenHold(plan, server, reasonOfFailure(published.step, *job), fmt.Sprintf("%s on %s: %s",
@@ -277,7 +277,7 @@ func (d ServerDecision) stopForBackEnd(plan Plan, server Server) ServerDecision 
 		return d
 	}
 	return d.start(v1alpha1.StepStopServices, Order{ID: JobID(v1alpha1.StepStopServices, plan.Build, d.Attempt), Action: ActionStopServices,
-		StopAtOnce: true, Timeout: plan.DrainTimeout}, "stopping the services of %s", server.FQDN)
+		StopAtOnce: true, Timeout: plan.DrainTimeout}, "%s", inWords(v1alpha1.StepStopServices, server.FQDN))
 }
 
 func backEndOrder(id string, published publishedStep, plan Plan) Order {
@@ -445,7 +445,7 @@ func (b BackEnd) databases(result BackEndDecision, host *Server, job *Job) BackE
 	}
 	d.FQDN, d.Build = host.FQDN, host.Build
 	result.Server = d.start(v1alpha1.StepUpdateDatabases, Order{ID: JobID(v1alpha1.StepUpdateDatabases, b.Plan.Build, attempt), Action: ActionUpdateDatabases,
-		Variant: result.Variant, SQLServer: b.SQLServer, Timeout: databaseTimeout}, "updating the databases on %s from %s", b.SQLServer, host.FQDN)
+		Variant: result.Variant, SQLServer: b.SQLServer, Timeout: databaseTimeout}, "%s", inWords(v1alpha1.StepUpdateDatabases, host.FQDN))
 	return result
 }
 

@@ -78,9 +78,13 @@ func (domain Domain) consider(server DomainServer) ServerDecision {
 			decision.Begun, decision.Step = true, server.LastStep
 		}
 		if server.LastStep == v1alpha1.StepRestartComputer && !server.Problem.Lasting {
-			decision.Reason, decision.Message = v1alpha1.ReasonUpgrading, fmt.Sprintf("restarting %s", server.FQDN)
+			decision.Reason, decision.Message = v1alpha1.ReasonUpgrading, inWords(v1alpha1.StepRestartComputer, server.FQDN)
 		}
 		return decision
+	}
+	if domain.Plan.Build == "" {
+		return ServerDecision{FQDN: server.FQDN, Build: server.Server.Build, Attempt: 1, Verdict: VerdictDone, Step: v1alpha1.StepDone,
+			Reason: v1alpha1.ReasonObserving, Message: "no build is desired; the server is only looked at", OutOfService: !server.Server.Serving()}
 	}
 	decision := FrontEnd(domain.Plan, *server.Server, server.Permitted)
 	if decision.Verdict == VerdictStart && !decision.Begun {
@@ -124,7 +128,7 @@ func (domain Domain) grantTurns(result *DomainDecision) {
 		// A server that is already out of service because of us is finished, whatever has been declared since.
 		if decision.Begun && decision.OutOfService {
 			decision.Verdict, decision.Step = VerdictStart, v1alpha1.StepStopServices
-			decision.Reason, decision.Message = v1alpha1.ReasonUpgrading, fmt.Sprintf("stopping the services of %s", decision.FQDN)
+			decision.Reason, decision.Message = v1alpha1.ReasonUpgrading, inWords(v1alpha1.StepStopServices, decision.FQDN)
 			continue
 		}
 		if reason, message := domain.turnClosed(result, i, limit); reason != "" {
@@ -132,7 +136,7 @@ func (domain Domain) grantTurns(result *DomainDecision) {
 			continue
 		}
 		decision.Verdict, decision.Step, decision.Reason = VerdictStart, v1alpha1.StepStopServices, v1alpha1.ReasonUpgrading
-		decision.Message = fmt.Sprintf("stopping the services of %s", decision.FQDN)
+		decision.Message = inWords(v1alpha1.StepStopServices, decision.FQDN)
 		decision.Begun = true
 	}
 }
@@ -170,6 +174,11 @@ func (domain Domain) turnClosed(result *DomainDecision, index, limit int) (reaso
 		result.NeedMembers = true
 		return v1alpha1.ReasonWaitingForTurn, "the other front ends of the pool are being asked whether they serve"
 	}
+	for _, member := range domain.Members {
+		if member.Begun && !domain.has(member.FQDN) {
+			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s of another upgrade domain is being worked on; two domains are never out together", member.FQDN)
+		}
+	}
 	holds, quorum := QuorumWithout(domain.Members, append(leaving, decision.FQDN)...)
 	result.QuorumMessage = quorum
 	if !holds {
@@ -177,6 +186,15 @@ func (domain Domain) turnClosed(result *DomainDecision, index, limit int) (reaso
 		return v1alpha1.ReasonQuorumAtRisk, "it would cost the pool its quorum: " + quorum
 	}
 	return "", ""
+}
+
+func (domain Domain) has(fqdn string) bool {
+	for _, server := range domain.Servers {
+		if strings.EqualFold(server.FQDN, fqdn) {
+			return true
+		}
+	}
+	return false
 }
 
 func (domain Domain) sumUp(result *DomainDecision) {

@@ -79,7 +79,7 @@ func (d ServerDecision) prepare(plan Plan, server Server) ServerDecision {
 	switch {
 	case staged == nil:
 		return d.start(v1alpha1.StepStagePackage, Order{ID: plan.stageJobID(d.Attempt), Action: ActionStagePackage, Timeout: stageTimeout},
-			"copying the update package to %s and verifying its SHA-256", server.FQDN)
+			"%s", inWords(v1alpha1.StepStagePackage, server.FQDN))
 	case staged.State == JobSucceeded:
 		d.Verdict, d.Step, d.Reason = VerdictTurn, v1alpha1.StepReady, v1alpha1.ReasonWaitingForTurn
 		d.Message = "the update package is on the server and verified"
@@ -137,7 +137,7 @@ func (d ServerDecision) installAfterStop(plan Plan, server Server) ServerDecisio
 		return d.prepare(plan, server)
 	}
 	return d.start(v1alpha1.StepInstall, Order{ID: JobID(v1alpha1.StepInstall, plan.Build, d.Attempt), Action: ActionInstall, Timeout: plan.InstallTimeout},
-		"installing build %s on %s", plan.Build, server.FQDN)
+		"%s", inWords(v1alpha1.StepInstall, server.FQDN))
 }
 
 // failed names the reason and the story of a stop or an installer that went wrong at this attempt.
@@ -189,7 +189,7 @@ func (d ServerDecision) backToService(plan Plan, server Server) ServerDecision {
 		switch {
 		case start == nil:
 			return d.start(v1alpha1.StepStartServices, Order{ID: JobID(v1alpha1.StepStartServices, plan.Build, d.Attempt), Action: ActionStartServices, Timeout: plan.RestartTimeout},
-				"starting the services of %s", server.FQDN)
+				"%s", inWords(v1alpha1.StepStartServices, server.FQDN))
 		case len(notRunning) > 0:
 			return d.hold(v1alpha1.ReasonServicesNotRunning, "%s not run on %s after the upgrade: %s. Start them (Start-CsWindowsService); the rollout then goes on by itself",
 				doNot(notRunning), server.FQDN, sentence(start.Message))
@@ -220,14 +220,14 @@ func (d ServerDecision) restart(plan Plan, server Server) (ServerDecision, bool)
 	switch {
 	case restart == nil:
 		return d.start(v1alpha1.StepRestartComputer, Order{ID: JobID(v1alpha1.StepRestartComputer, plan.Build, d.Attempt), Action: ActionRestartComputer},
-			"restarting %s", server.FQDN), false
+			"%s", inWords(v1alpha1.StepRestartComputer, server.FQDN)), false
 	case restart.State == JobFailed:
 		return d.recoverThenHold(plan, server, v1alpha1.ReasonRestartFailed, fmt.Sprintf("Windows on %s could not be restarted: %s", server.FQDN, sentence(restart.Message))), false
 	case server.Time.Sub(restart.Started) > plan.RestartTimeout:
 		return d.recoverThenHold(plan, server, v1alpha1.ReasonRestartFailed, fmt.Sprintf("Windows on %s has not restarted within %s", server.FQDN, plan.RestartTimeout)), false
 	default:
 		d.ActiveSeconds = server.Time.Sub(restart.Started).Seconds()
-		return d.wait(v1alpha1.StepRestartComputer, v1alpha1.ReasonUpgrading, "restarting %s", server.FQDN), false
+		return d.wait(v1alpha1.StepRestartComputer, v1alpha1.ReasonUpgrading, "%s", inWords(v1alpha1.StepRestartComputer, server.FQDN)), false
 	}
 }
 
@@ -259,7 +259,7 @@ func (d ServerDecision) awaitJob(plan Plan, server Server, job Job) ServerDecisi
 		return d.hold(v1alpha1.ReasonJobOverdue, "the job %s on %s has been running for longer than %s. Nothing else is started. Look at the server: the job's log is in %%ProgramData%%\\LyncOps\\jobs\\%s",
 			job.ID, server.FQDN, limit, job.ID)
 	}
-	return d.wait(step, v1alpha1.ReasonUpgrading, "%s on %s", doing[step], server.FQDN)
+	return d.wait(step, v1alpha1.ReasonUpgrading, "%s", inWords(step, server.FQDN))
 }
 
 // doing says in words what goes on in a step.
@@ -275,6 +275,11 @@ var doing = map[v1alpha1.ServerStep]string{
 	v1alpha1.StepRestartComputer:   "Windows is restarting",
 	v1alpha1.StepStartServices:     "the services are being started",
 	v1alpha1.StepRecover:           "the services are being put back",
+}
+
+// inWords says what goes on in a step, in the same words when a job is started and while it is awaited.
+func inWords(step v1alpha1.ServerStep, fqdn string) string {
+	return doing[step] + " on " + fqdn
 }
 
 func doNot(services []string) string {

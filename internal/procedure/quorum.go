@@ -9,6 +9,8 @@ import (
 type Member struct {
 	FQDN    string
 	Serving bool
+	// Begun: our work on its services has begun and is not put away.
+	Begun bool
 }
 
 // functionalRow is one row of "Topologies", table "Number of Front End Servers that must be running for the pool to be

@@ -111,21 +111,26 @@ function Invoke-Cmdlet {
 # JSON. Own reader and writer: the same bytes from every PowerShell, lists stay lists, no date guessing, and no text that
 # may hold a password is bound to a cmdlet parameter.
 
+# The angle brackets are escaped too, so that no text can look like the marks around an answer.
+$script:JsonSpecial = New-Object -TypeName System.Text.RegularExpressions.Regex -ArgumentList '[^\x20-\x7e]|["\\<>]'
+
 function ConvertTo-JsonString {
     param([string]$Text)
     $out = New-Object -TypeName System.Text.StringBuilder
     [void]$out.Append('"')
-    foreach ($character in $Text.ToCharArray()) {
-        $code = [int]$character
+    $at = 0
+    foreach ($special in $script:JsonSpecial.Matches($Text)) {
+        [void]$out.Append($Text, $at, $special.Index - $at)
+        $at = $special.Index + 1
+        $code = [int]$Text[$special.Index]
         if ($code -eq 34) { [void]$out.Append('\"') }
         elseif ($code -eq 92) { [void]$out.Append('\\') }
         elseif ($code -eq 10) { [void]$out.Append('\n') }
         elseif ($code -eq 13) { [void]$out.Append('\r') }
         elseif ($code -eq 9) { [void]$out.Append('\t') }
-        # The angle brackets are escaped so that no text can look like the marks around an answer.
-        elseif ($code -lt 32 -or $code -gt 126 -or $code -eq 60 -or $code -eq 62) { [void]$out.Append('\u' + $code.ToString('x4')) }
-        else { [void]$out.Append($character) }
+        else { [void]$out.Append('\u' + $code.ToString('x4')) }
     }
+    [void]$out.Append($Text, $at, $Text.Length - $at)
     [void]$out.Append('"')
     return $out.ToString()
 }
@@ -133,7 +138,6 @@ function ConvertTo-JsonString {
 function ConvertTo-LyncOpsJson {
     param($Value, [int]$Depth = 12)
     if ($null -eq $Value) { return 'null' }
-    if ($Value -is [psobject]) { $Value = $Value.PSObject.BaseObject }
     if ($Value -is [string] -or $Value -is [char] -or $Value -is [guid] -or $Value -is [uri] -or $Value -is [version] -or $Value -is [timespan]) {
         return ConvertTo-JsonString ([string]$Value)
     }
@@ -159,8 +163,7 @@ function ConvertTo-LyncOpsJson {
         foreach ($item in $Value) { $parts.Add((ConvertTo-LyncOpsJson $item ($Depth - 1))) }
         return '[' + [string]::Join(',', $parts.ToArray()) + ']'
     }
-    $bag = New-Object -TypeName System.Management.Automation.PSObject -ArgumentList $Value
-    foreach ($property in @($bag.PSObject.Properties)) {
+    foreach ($property in @($Value.PSObject.Properties)) {
         if (-not $property.IsGettable) { continue }
         $content = $null
         try { $content = $property.Value } catch { $content = $null }
@@ -722,3 +725,1040 @@ function Invoke-Verb {
     catch { $text = ConvertTo-LyncOpsJson ([ordered]@{ protocol = 1; verb = $Verb; ok = $false; error = [ordered]@{ code = 'Internal'; message = 'the answer could not be written: ' + $_.Exception.Message; detail = '' } }) }
     Write-Answer ('<<<LYNCOPS ' + $text + ' LYNCOPS>>>')
 }
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Services
+
+# The services that a Lync component installed, and those it leans on, by name.
+function Get-LyncService {
+    $states = @{ 'Stopped' = 'Stopped'; 'Start Pending' = 'StartPending'; 'Stop Pending' = 'StopPending'; 'Running' = 'Running'
+        'Continue Pending' = 'ContinuePending'; 'Pause Pending' = 'PausePending'; 'Paused' = 'Paused' }
+    $types = @{ 'Auto' = 'Automatic'; 'Manual' = 'Manual'; 'Disabled' = 'Disabled' }
+    $found = New-Object -TypeName 'System.Collections.Generic.SortedDictionary[string,object]' -ArgumentList ([System.StringComparer]::OrdinalIgnoreCase)
+    foreach ($service in @(Get-WmiObject -Class Win32_Service -ErrorAction Stop)) {
+        if ($null -eq $service) { continue }
+        $name = [string]$service.Name
+        if ($name -notmatch '^(REPLICA|RTC.*|FabricHostSvc|MASTER|FTA|W3SVC|MSSQL\$(RTC|RTCLOCAL|LYNCLOCAL))\z') { continue }
+        $status = [string]$service.State
+        if ($states.ContainsKey($status)) { $status = $states[$status] }
+        $type = [string]$service.StartMode
+        if ($types.ContainsKey($type)) { $type = $types[$type] }
+        $found[$name] = [ordered]@{ name = $name; displayName = [string]$service.DisplayName; status = $status; startType = $type }
+    }
+    foreach ($name in @($found.Keys)) { $found[$name] }
+}
+
+# Those that Stop-CsWindowsService is expected to stop. The fabric host may run on and SQL Server must.
+function Get-StoppableService {
+    foreach ($service in @(Get-LyncService)) { if ($service['name'] -match '^(REPLICA|RTC.*|MASTER|FTA)\z') { $service } }
+}
+
+# Watches the service manager until the named services have the status or the deadline has passed; gives those that have it not.
+function Wait-ServiceStatus {
+    param([string[]]$Names, [string]$Status, [long]$TimeoutSeconds)
+    $deadline = (Get-UptimeSeconds) + $TimeoutSeconds
+    for (;;) {
+        $now = @{}
+        foreach ($service in @(Get-LyncService)) { $now[$service['name']] = $service['status'] }
+        $left = New-Object -TypeName System.Collections.ArrayList
+        foreach ($name in @($Names)) {
+            if ([string]::IsNullOrEmpty($name)) { continue }
+            $is = 'Missing'
+            if ($now.ContainsKey($name)) { $is = $now[$name] }
+            # A service that is gone is stopped for good, but it does not run.
+            if ($is -cne $Status -and -not ($is -ceq 'Missing' -and $Status -ceq 'Stopped')) { [void]$left.Add("$name is $is") }
+        }
+        if ($left.Count -eq 0) { return }
+        if ((Get-UptimeSeconds) -ge $deadline) { return $left.ToArray() }
+        Wait-Seconds $script:PollSeconds
+    }
+}
+
+# $null when there is none. A baseline that cannot be read stops whoever needs it: guessing would leave services stopped.
+function Read-Baseline {
+    $text = Read-SharedFile (Get-LyncOpsPath 'baseline.json')
+    if ($null -eq $text) { return $null }
+    try {
+        $script:JsonText = $text
+        $document = Read-JsonDocument
+        $services = $document['services']
+        if ($services -isnot [array]) { throw 'it has no list of services' }
+        foreach ($service in $services) {
+            if ($service -isnot [System.Collections.IDictionary] -or $service['name'] -isnot [string] -or $service['status'] -isnot [string] -or $service['startType'] -isnot [string]) { throw 'a service in it is incomplete' }
+        }
+    }
+    catch { Stop-WithCode 'Internal' ((Get-LyncOpsPath 'baseline.json') + ' cannot be read: ' + $_.Exception.Message + '. Correct or remove it by hand.') }
+    return , $services
+}
+
+function Write-Baseline {
+    $services = New-Object -TypeName System.Collections.ArrayList
+    foreach ($service in @(Get-LyncService)) {
+        # SQL Server is never stopped by us.
+        if ($service['name'] -match '^MSSQL') { continue }
+        [void]$services.Add([ordered]@{ name = $service['name']; status = $service['status']; startType = $service['startType'] })
+    }
+    $text = ConvertTo-LyncOpsJson ([ordered]@{ protocol = 1; written = (Format-Time (Get-UtcNow)); services = $services.ToArray() })
+    # False means that somebody wrote one meanwhile, and the older one tells the truth.
+    [void](Publish-File (Get-LyncOpsPath 'baseline.json') $text -New)
+}
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Jobs: their state
+
+function Get-JobStatePath { param([string]$Id) return Get-LyncOpsPath 'jobs' $Id 'state.json' }
+
+# $null when there is no such job; a record with 'broken' set when its state cannot be read.
+function Read-JobRecord {
+    param([string]$Id)
+    $text = $null
+    $problem = ''
+    try {
+        $text = Read-SharedFile (Get-JobStatePath $Id)
+        if ($null -eq $text) {
+            # A folder without state and without log is a claim that was never made.
+            if (-not [System.IO.File]::Exists((Get-LyncOpsPath 'jobs' $Id 'log.txt'))) { return $null }
+            $problem = 'the file is missing though the job has a log'
+        }
+        else {
+            $script:JsonText = $text
+            $record = Read-JsonDocument
+            foreach ($name in 'id', 'action', 'state', 'claimed') { if ($record[$name] -isnot [string]) { throw "the field $name is missing" } }
+            if ($record['id'] -cne $Id) { throw 'it belongs to another job' }
+            if ('Claimed', 'Running', 'Succeeded', 'Failed', 'Interrupted' -cnotcontains $record['state']) { throw 'its state is unknown' }
+            if ($record['claimedUptime'] -isnot [long]) { throw 'the field claimedUptime is missing' }
+            if ($record['state'] -ceq 'Running' -and ($record['processId'] -isnot [long] -or $record['processStart'] -isnot [string])) { throw 'it does not name its process' }
+            return $record
+        }
+    }
+    catch { $problem = (Get-RootFailure $_.Exception).Message }
+    $record = [ordered]@{ id = $Id; action = ''; state = 'Interrupted'; broken = $true
+        message = (Get-JobStatePath $Id) + " cannot be read ($problem). What this job did is not known; nothing was overwritten."
+        claimed = (Format-Time ([System.IO.Directory]::GetCreationTimeUtc((Get-LyncOpsPath 'jobs' $Id)))) }
+    return $record
+}
+
+# True while the very process that was recorded runs: its number can be used again, its moment of creation cannot.
+function Test-ProcessAlive {
+    param($ProcessId, $ProcessStart)
+    if ($ProcessId -isnot [long] -or $ProcessStart -isnot [string]) { return $false }
+    return ((Get-ProcessStart $ProcessId) -ceq $ProcessStart)
+}
+
+# The record as a reader must see it: who claims to run without a living process is Interrupted. Changes no file.
+function Get-JobVerdict {
+    param([string]$Id)
+    $record = Read-JobRecord $Id
+    if ($null -eq $record) { return $null }
+    if ($record['state'] -ceq 'Running' -and -not (Test-ProcessAlive $record['processId'] $record['processStart'])) {
+        # It may have finished between our two looks; the process writes its end before it goes.
+        $record = Read-JobRecord $Id
+        if ($record['state'] -ceq 'Running') {
+            if (Test-ProcessAlive $record['childProcessId'] $record['childProcessStart']) {
+                $record['message'] = "The process of this job is gone, but the program it started (process $($record['childProcessId'])) still runs."
+                return $record
+            }
+            $record['state'] = 'Interrupted'
+            $record['message'] = "The process of this job (number $($record['processId']), created $($record['processStart'])) is gone and left no result."
+            if ($record['bootTime'] -is [string] -and $record['bootTime'] -cne (Get-BootTime)) { $record['message'] += ' The server has restarted since.' }
+        }
+    }
+    elseif ($record['state'] -ceq 'Claimed') {
+        $age = (Get-UptimeSeconds) - $record['claimedUptime']
+        if ($age -lt 0 -or $age -gt $script:ClaimSeconds) {
+            $record['state'] = 'Interrupted'
+            $record['message'] = 'The job was claimed, but its task never began; it will not begin any more.'
+        }
+    }
+    return $record
+}
+
+function Get-JobIds {
+    $folder = Get-LyncOpsPath 'jobs'
+    if (-not [System.IO.Directory]::Exists($folder)) { return }
+    $names = @([System.IO.Directory]::GetDirectories($folder) | ForEach-Object { [System.IO.Path]::GetFileName($_) })
+    [array]::Sort($names, [System.StringComparer]::Ordinal)
+    foreach ($name in $names) { if ($name -cmatch $script:PatternId) { $name } }
+}
+
+function Get-LogTail {
+    param([string]$Id)
+    $text = $null
+    try { $text = Read-SharedFile (Get-LyncOpsPath 'jobs' $Id 'log.txt') 16384 } catch { return '' }
+    if ($null -eq $text) { return '' }
+    if ($text.Length -gt $script:LogTailCharacters) { $text = $text.Substring($text.Length - $script:LogTailCharacters) }
+    return $text
+}
+
+# A job as the protocol shows it.
+function Format-Job {
+    param($Record)
+    $job = [ordered]@{ id = $Record['id']; action = $Record['action']; state = $Record['state'] }
+    foreach ($name in 'exitCode', 'outcome', 'message', 'claimed', 'started', 'finished', 'bootTime') { $job[$name] = $Record[$name] }
+    foreach ($name in 'outcome', 'message') { if ($null -eq $job[$name]) { $job[$name] = '' } }
+    $job['logTail'] = Get-LogTail $Record['id']
+    return $job
+}
+
+function Save-JobRecord {
+    param($Record)
+    if ($Record.Contains('broken')) { Stop-WithCode 'Internal' $Record['message'] }
+    [void](Publish-File (Get-JobStatePath $Record['id']) (ConvertTo-LyncOpsJson $Record))
+}
+
+# The id of another job that has not ended, or nothing. Writes down the verdict on those that were interrupted, so that none
+# of them can wake up later beside a new one. Only under the mutex.
+function Find-LiveJob {
+    param([string]$Except)
+    foreach ($id in @(Get-JobIds)) {
+        if ($id -ceq $Except) { continue }
+        $onDisk = Read-JobRecord $id
+        if ($null -eq $onDisk) { continue }
+        if ($onDisk.Contains('broken')) {
+            if ((Get-JobTaskState $id) -ceq 'Running') { return $id }
+            continue
+        }
+        if ($script:FinishedStates -ccontains $onDisk['state']) { continue }
+        $verdict = Get-JobVerdict $id
+        if ($script:FinishedStates -cnotcontains $verdict['state']) { return $id }
+        if ($verdict['state'] -ceq 'Interrupted') { Save-JobRecord $verdict }
+    }
+}
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Jobs: starting and clearing
+
+function ConvertTo-XmlText { param([string]$Text) return [System.Security.SecurityElement]::Escape($Text) }
+
+# The id and the path are the only things in the command line; the id cannot hold a quote and a quote in the path is doubled.
+function New-TaskXml {
+    param([string]$Id, $Principal)
+    $command = [System.IO.Path]::Combine([System.Environment]::SystemDirectory, 'WindowsPowerShell\v1.0\powershell.exe')
+    $arguments = '-NoProfile -NonInteractive -ExecutionPolicy RemoteSigned -Command "Import-Module -Name ''' + $script:ModulePath.Replace("'", "''") +
+        ''' -DisableNameChecking; Invoke-LyncOpsJob -Id ''' + $Id + '''"'
+    if ($Principal['kind'] -ceq 'LocalSystem') { $who = '<UserId>S-1-5-18</UserId>' }
+    else { $who = '<UserId>' + (ConvertTo-XmlText $Principal['userName']) + '</UserId><LogonType>Password</LogonType>' }
+    return '<?xml version="1.0"?><Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">' +
+        '<RegistrationInfo><Author>LyncOps</Author><Description>One job of the Lync operator. It runs once, on demand.</Description></RegistrationInfo>' +
+        '<Triggers/><Principals><Principal id="Author">' + $who + '<RunLevel>HighestAvailable</RunLevel></Principal></Principals>' +
+        '<Settings><MultipleInstancesPolicy>IgnoreNew</MultipleInstancesPolicy><DisallowStartIfOnBatteries>false</DisallowStartIfOnBatteries>' +
+        '<StopIfGoingOnBatteries>false</StopIfGoingOnBatteries><AllowHardTerminate>true</AllowHardTerminate><StartWhenAvailable>false</StartWhenAvailable>' +
+        '<RunOnlyIfNetworkAvailable>false</RunOnlyIfNetworkAvailable><AllowStartOnDemand>true</AllowStartOnDemand><Enabled>true</Enabled>' +
+        '<Hidden>false</Hidden><RunOnlyIfIdle>false</RunOnlyIfIdle><WakeToRun>false</WakeToRun><ExecutionTimeLimit>PT0S</ExecutionTimeLimit>' +
+        '<Priority>5</Priority></Settings><Actions Context="Author"><Exec><Command>' + (ConvertTo-XmlText $command) + '</Command><Arguments>' +
+        (ConvertTo-XmlText $arguments) + '</Arguments></Exec></Actions></Task>'
+}
+
+function Get-FailureOutcome {
+    param($Failure, [string]$Default)
+    if ($Failure -is [System.UnauthorizedAccessException] -or $Failure -is [System.Security.SecurityException]) { return 'AccessDenied' }
+    # E_ACCESSDENIED and ERROR_LOGON_FAILURE as COM gives them, whatever the language of the text.
+    if ($Failure -is [System.Runtime.InteropServices.ExternalException] -and @(-2147024891, -2147023570) -contains $Failure.ErrorCode) { return 'AccessDenied' }
+    return $Default
+}
+
+# Makes sure the task of a claimed job exists and runs. The runner itself begins only once, so running the task again does no harm.
+function Start-ClaimedJob {
+    param($Request)
+    try {
+        if ('Running', 'Queued' -ccontains (Get-JobTaskState $Request['id'])) { return }
+        Register-JobTask $Request['id'] (New-TaskXml $Request['id'] $Request['principal']) $Request['principal']['kind'] ([string]$Request['principal']['userName'])
+        Start-JobTask $Request['id']
+    }
+    catch {
+        $failure = Get-RootFailure $_.Exception
+        $record = Read-JobRecord $Request['id']
+        $record['state'] = 'Failed'
+        $record['outcome'] = Get-FailureOutcome $failure 'CmdletFailed'
+        $record['message'] = 'The task scheduler refused the task: ' + (Hide-Secret $failure.Message)
+        $record['finished'] = Format-Time (Get-UtcNow)
+        Save-JobRecord $record
+    }
+}
+
+# Under the mutex. The same id is the same job for ever; a claimed one whose task was lost on the way gets its task.
+function Start-RequestedJob {
+    param($Request)
+    $id = $Request['id']
+    $record = Get-JobVerdict $id
+    if ($null -ne $record) {
+        if ($record.Contains('broken')) { return Format-Job $record }
+        if ($record['state'] -ceq 'Interrupted') { Save-JobRecord $record }
+    }
+    if ($null -eq $record -or $record['state'] -ceq 'Claimed') {
+        $live = Find-LiveJob $id
+        if ($null -ne $live) { Stop-WithCode 'JobConflict' "The job $live has not ended on this server." $live }
+    }
+    if ($null -eq $record) {
+        $record = [ordered]@{ protocol = 1; id = $id; action = $Request['action']; parameters = $Request['parameters']; principal = $Request['principal']
+            module = $script:ModulePath; state = 'Claimed'; exitCode = $null; outcome = ''; message = ''; claimed = (Format-Time (Get-UtcNow))
+            claimedUptime = (Get-UptimeSeconds); started = $null; finished = $null; bootTime = $null; processId = $null; processStart = $null
+            childProcessId = $null; childProcessStart = $null }
+        [void][System.IO.Directory]::CreateDirectory((Get-LyncOpsPath 'jobs' $id))
+        [void](Publish-File (Get-JobStatePath $id) (ConvertTo-LyncOpsJson $record) -New)
+    }
+    if ($record['state'] -ceq 'Claimed') { Start-ClaimedJob $Request }
+    return Format-Job (Get-JobVerdict $id)
+}
+
+function Start-LyncOpsJob {
+    [CmdletBinding()]
+    param([string]$Argument, [switch]$ArgumentFromInput)
+    Invoke-Verb 'Start-LyncOpsJob' $Argument $ArgumentFromInput {
+        param($given)
+        $request = Read-JobRequest $given
+        Invoke-Locked { Start-RequestedJob $request }
+    }
+}
+
+# True when the baseline was removed: every service of it is again as it says.
+function Remove-KeptBaseline {
+    $baseline = Read-Baseline
+    if ($null -eq $baseline) { return $false }
+    $now = @{}
+    foreach ($service in @(Get-LyncService)) { $now[$service['name']] = $service }
+    foreach ($service in $baseline) {
+        $is = $now[$service['name']]
+        if ($null -eq $is -or $is['status'] -cne $service['status'] -or $is['startType'] -cne $service['startType']) { return $false }
+    }
+    [System.IO.File]::Delete((Get-LyncOpsPath 'baseline.json'))
+    return $true
+}
+
+function Clear-FinishedJobs {
+    param([string[]]$Except)
+    $cleared = New-Object -TypeName System.Collections.ArrayList
+    $live = $false
+    $history = Get-LyncOpsPath 'history'
+    foreach ($id in @(Get-JobIds)) {
+        $record = Get-JobVerdict $id
+        if ($null -eq $record) { continue }
+        if ($script:FinishedStates -cnotcontains $record['state']) { $live = $true; continue }
+        if ($record.Contains('broken')) { if ((Get-JobTaskState $id) -ceq 'Running') { $live = $true; continue } }
+        if ($Except -ccontains $id) { continue }
+        # The task goes first: were we cut off in between, the job would still be there and the next call would go on.
+        Remove-JobTask $id
+        [void][System.IO.Directory]::CreateDirectory($history)
+        $target = [System.IO.Path]::Combine($history, (Get-UtcNow).ToString('yyyyMMddHHmmss', [System.Globalization.CultureInfo]::InvariantCulture) + '-' + $id)
+        for ($number = 2; [System.IO.Directory]::Exists($target); $number++) { $target = [regex]::Replace($target, '(~[0-9]+)?\z', '') + '~' + $number }
+        [System.IO.Directory]::Move((Get-LyncOpsPath 'jobs' $id), $target)
+        [void]$cleared.Add($id)
+    }
+    $removed = $false
+    if (-not $live) { $removed = Remove-KeptBaseline }
+    return [ordered]@{ cleared = $cleared.ToArray(); baselineRemoved = $removed }
+}
+
+function Clear-LyncOpsJobs {
+    [CmdletBinding()]
+    param([string]$Argument, [switch]$ArgumentFromInput)
+    Invoke-Verb 'Clear-LyncOpsJobs' $Argument $ArgumentFromInput {
+        param($given)
+        Assert-KnownFields $given '' @('except')
+        $except = Get-TextListField $given '' 'except' $script:PatternId 'must be job ids'
+        Invoke-Locked { Clear-FinishedJobs $except }
+    }
+}
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The Lync module
+
+# Loads it where it is not loaded yet and gives the name it was found by. A question is refused while an installer of ours
+# runs here, because the loaded module would lock the assemblies that the installer wants to replace.
+function Import-LyncModule {
+    param([switch]$Question)
+    if ($Question) {
+        foreach ($id in @(Get-JobIds)) {
+            $record = Get-JobVerdict $id
+            if ($null -ne $record -and $record['action'] -ceq 'Install' -and $record['state'] -ceq 'Running') {
+                Stop-WithCode 'JobConflict' "The job $id runs an installer on this server; the Lync module must not be loaded meanwhile." $id
+            }
+        }
+    }
+    $candidates = New-Object -TypeName System.Collections.ArrayList
+    foreach ($name in 'Lync', 'SkypeForBusiness') { if (@(Get-Module -Name $name).Count -gt 0) { return $name } }
+    foreach ($name in 'Lync', 'SkypeForBusiness') { if (@(Get-Module -Name $name -ListAvailable -ErrorAction SilentlyContinue).Count -gt 0) { [void]$candidates.Add($name) } }
+    # A service may have started before setup added these folders to PSModulePath.
+    foreach ($place in 'Microsoft Lync Server 2013\Modules\Lync\Lync.psd1', 'Skype for Business Server 2015\Modules\SkypeForBusiness\SkypeForBusiness.psd1', 'Skype for Business Server 2019\Modules\SkypeForBusiness\SkypeForBusiness.psd1') {
+        $path = [System.IO.Path]::Combine([string]$env:CommonProgramFiles, $place)
+        if ([System.IO.File]::Exists($path)) { [void]$candidates.Add($path) }
+    }
+    if ($candidates.Count -eq 0) { Stop-WithCode 'CmdletMissing' 'The Lync module (Lync or SkypeForBusiness) is not on this server.' }
+    Invoke-Cmdlet { Import-Module -Name $candidates[0] -Global -DisableNameChecking -WarningAction SilentlyContinue -ErrorAction Stop }
+    return $candidates[0]
+}
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What cmdlets answer
+
+# The first of several names that an object has. 'found' tells an absent property from an empty one.
+function Find-Property {
+    param($Object, [string[]]$Names)
+    $answer = @{ found = $false; value = $null }
+    if ($null -eq $Object) { return $answer }
+    foreach ($name in $Names) {
+        if ($Object -is [System.Collections.IDictionary]) {
+            foreach ($key in @($Object.Keys)) { if ([string]$key -eq $name) { $answer['found'] = $true; $answer['value'] = $Object[$key]; return $answer } }
+            continue
+        }
+        $property = $Object.PSObject.Properties[$name]
+        if ($null -ne $property) { $answer['found'] = $true; $answer['value'] = $property.Value; return $answer }
+    }
+    return $answer
+}
+
+function Get-TextProperty {
+    param($Object, [string[]]$Names)
+    $found = Find-Property $Object $Names
+    if ($null -eq $found['value']) { return '' }
+    return "$($found['value'])"
+}
+
+# A host name out of a text, an Fqdn object or an object that carries one; '' when it is none of these.
+function Get-HostName {
+    param($Value)
+    if ($null -eq $Value) { return '' }
+    if ($Value -isnot [string]) {
+        foreach ($name in 'Fqdn', 'Identity', 'Name', 'MachineFqdn') {
+            $found = Find-Property $Value @($name)
+            if ($null -ne $found['value']) { $Value = $found['value']; break }
+        }
+    }
+    $text = "$Value"
+    if ($text -cmatch $script:PatternFqdn) { return $text }
+    return ''
+}
+
+# 'Registrar:pool01.contoso.com' -> 'pool01.contoso.com'
+function Get-ServiceHost { param([string]$Identity) return [regex]::Replace($Identity, '^[A-Za-z]+:', '') }
+
+# Every element of what may be nothing, one thing that PowerShell unrolled, or a collection.
+function Get-Elements {
+    param($Value)
+    if ($null -eq $Value) { return }
+    if ($Value -is [string] -or $Value -is [System.Collections.IDictionary] -or $Value -isnot [System.Collections.IEnumerable]) { $Value; return }
+    foreach ($element in $Value) { $element }
+}
+
+function Stop-UnknownShape {
+    param([string]$Message, $Raw)
+    Stop-WithCode 'UnknownShape' $Message (ConvertTo-LyncOpsJson $Raw 6)
+}
+
+# The answer of Get-CsPoolUpgradeReadinessState in our words. Never guesses: what is not understood is UnknownShape.
+function ConvertFrom-Readiness {
+    param([string]$PoolFqdn, $Raw)
+    $cmdlet = 'Get-CsPoolUpgradeReadinessState'
+    $given = @(Get-Elements $Raw)
+    if ($given.Count -ne 1 -or $null -eq $given[0]) { Stop-UnknownShape "$cmdlet gave $($given.Count) objects instead of one." $Raw }
+    $object = $given[0]
+    $state = Get-TextProperty $object @('State', 'PoolUpgradeState')
+    if ($state -eq '') { Stop-UnknownShape "$cmdlet gave no state." $object }
+    $list = Find-Property $object @('UpgradeDomains', 'UpgradeDomain', 'UpgradeDomainInfo', 'Domains')
+    if (-not $list['found']) { Stop-UnknownShape "$cmdlet gave no list of upgrade domains." $object }
+    $answer = [ordered]@{ poolFqdn = $PoolFqdn; state = $state; totalFrontends = $null; totalActiveFrontends = $null; upgradeDomains = @(); raw = '' }
+    foreach ($name in 'totalFrontends', 'totalActiveFrontends') {
+        $text = Get-TextProperty $object @($name)
+        $number = [long]0
+        if ($text -ne '') {
+            if (-not [long]::TryParse($text, [ref]$number)) { Stop-UnknownShape "$cmdlet gave a $name that is no number." $object }
+            $answer[$name] = $number
+        }
+    }
+    $domains = New-Object -TypeName System.Collections.ArrayList
+    foreach ($domain in @(Get-Elements $list['value'])) {
+        $name = Get-TextProperty $domain @('Name', 'UpgradeDomain', 'UpgradeDomainName', 'DomainName')
+        if ($name -eq '') { Stop-UnknownShape "$cmdlet gave an upgrade domain without a name." $object }
+        $flag = Get-TextProperty $domain @('IsReadyForUpgrade', 'ReadyForUpgrade')
+        if ($flag -ne 'True' -and $flag -ne 'False') { Stop-UnknownShape "$cmdlet does not say whether $name is ready." $object }
+        $members = Find-Property $domain @('Frontends', 'FrontEndServers')
+        if (-not $members['found']) { Stop-UnknownShape "$cmdlet gave no front ends for $name." $object }
+        $frontends = New-Object -TypeName System.Collections.ArrayList
+        foreach ($member in @(Get-Elements $members['value'])) {
+            $frontend = Get-HostName $member
+            if ($frontend -eq '') { Stop-UnknownShape "$cmdlet gave a front end of $name that is no host name." $object }
+            [void]$frontends.Add($frontend)
+        }
+        [void]$domains.Add([ordered]@{ name = $name; isReadyForUpgrade = ($flag -eq 'True'); frontends = $frontends.ToArray() })
+    }
+    $answer['upgradeDomains'] = $domains.ToArray()
+    $answer['raw'] = ConvertTo-LyncOpsJson $object 6
+    return $answer
+}
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Questions
+
+function Get-InstalledComponent {
+    $uninstall = 'SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall'
+    $found = New-Object -TypeName 'System.Collections.Generic.SortedDictionary[string,object]' -ArgumentList ([System.StringComparer]::Ordinal)
+    foreach ($key in @(Get-RegistryKeyNames $uninstall)) {
+        $name = [string](Get-RegistryValue "$uninstall\$key" 'DisplayName')
+        if ($name -notmatch '^(Microsoft Lync Server|Skype for Business Server)') { continue }
+        $version = [string](Get-RegistryValue "$uninstall\$key" 'DisplayVersion')
+        # The key decides the order of equal names; two entries of one name are both shown.
+        $found["$name`n$version`n$key"] = [ordered]@{ name = $name; version = $version }
+    }
+    foreach ($key in @($found.Keys)) { $found[$key] }
+}
+
+function Get-PendingReboot {
+    if (Test-RegistryKey 'SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\RebootPending') { 'ComponentBasedServicing' }
+    if (Test-RegistryKey 'SOFTWARE\Microsoft\Windows\CurrentVersion\WindowsUpdate\Auto Update\RebootRequired') { 'WindowsUpdate' }
+    $renames = Get-RegistryValue 'SYSTEM\CurrentControlSet\Control\Session Manager' 'PendingFileRenameOperations'
+    if (@(Get-Elements $renames | Where-Object { -not [string]::IsNullOrEmpty([string]$_) }).Count -gt 0) { 'PendingFileRenameOperations' }
+    $names = 'SYSTEM\CurrentControlSet\Control\ComputerName'
+    if ([string](Get-RegistryValue "$names\ActiveComputerName" 'ComputerName') -ne [string](Get-RegistryValue "$names\ComputerName" 'ComputerName')) { 'ComputerRename' }
+    $netlogon = 'SYSTEM\CurrentControlSet\Services\Netlogon'
+    foreach ($name in 'JoinDomain', 'AvoidSpnSet') { if ($null -ne (Get-RegistryValue $netlogon $name)) { 'DomainJoin'; break } }
+}
+
+function Get-ComputerFqdn {
+    $properties = [System.Net.NetworkInformation.IPGlobalProperties]::GetIPGlobalProperties()
+    $name = $properties.HostName
+    if (-not [string]::IsNullOrEmpty($properties.DomainName)) { $name += '.' + $properties.DomainName }
+    return $name.ToLowerInvariant()
+}
+
+function Get-FreeDiskBytes { return (New-Object -TypeName System.IO.DriveInfo -ArgumentList ([System.IO.Path]::GetPathRoot((Get-LyncOpsPath)))).AvailableFreeSpace }
+
+function Get-LyncOpsFacts {
+    [CmdletBinding()]
+    param([string]$Argument, [switch]$ArgumentFromInput)
+    Invoke-Verb 'Get-LyncOpsFacts' $Argument $ArgumentFromInput {
+        param($given)
+        Assert-KnownFields $given '' @()
+        $jobs = New-Object -TypeName System.Collections.ArrayList
+        foreach ($id in @(Get-JobIds)) {
+            $record = Get-JobVerdict $id
+            if ($null -ne $record) { [void]$jobs.Add((Format-Job $record)) }
+        }
+        [ordered]@{
+            computerName = [System.Environment]::MachineName
+            fqdn = Get-ComputerFqdn
+            time = Format-Time (Get-UtcNow)
+            bootTime = Get-BootTime
+            windowsVersion = [string](Get-OperatingSystem).Version
+            powerShellVersion = [string]$PSVersionTable.PSVersion.Major + '.' + [string]$PSVersionTable.PSVersion.Minor
+            components = @(Get-InstalledComponent)
+            services = @(Get-LyncService)
+            baseline = Read-Baseline
+            pendingReboot = @(Get-PendingReboot)
+            freeDiskBytes = Get-FreeDiskBytes
+            jobs = $jobs.ToArray()
+        }
+    }
+}
+
+function Get-LyncOpsTopology {
+    [CmdletBinding()]
+    param([string]$Argument, [switch]$ArgumentFromInput)
+    Invoke-Verb 'Get-LyncOpsTopology' $Argument $ArgumentFromInput {
+        param($given)
+        Assert-KnownFields $given '' @('poolFqdn')
+        $pool = Get-FqdnField $given '' 'poolFqdn'
+        [void](Import-LyncModule -Question)
+        $cluster = @(Invoke-Cmdlet { Get-CsPool -Identity $pool -ErrorAction Stop })
+        if ($cluster.Count -ne 1 -or $null -eq $cluster[0]) { Stop-UnknownShape "Get-CsPool gave $($cluster.Count) objects for $pool." $cluster }
+        # Get-CsComputer lists in topology order, which the quorum rules count in.
+        $members = @(Invoke-Cmdlet { Get-CsComputer -Pool $pool -ErrorAction Stop })
+        if ($members.Count -eq 0) { $members = @(Get-Elements (Find-Property $cluster[0] @('Computers'))['value']) }
+        $computers = New-Object -TypeName System.Collections.ArrayList
+        foreach ($member in $members) {
+            $name = Get-HostName $member
+            if ($name -eq '') { Stop-UnknownShape "A computer of $pool has no host name." $members }
+            [void]$computers.Add($name)
+        }
+        if ($computers.Count -eq 0) { Stop-UnknownShape "The topology names no computer of $pool." $cluster }
+        $answer = [ordered]@{ poolFqdn = $pool; edition = 'Enterprise'; computers = $computers.ToArray(); userDatabaseSqlServerFqdn = $null
+            userDatabaseSqlInstance = $null; backupPoolFqdn = $null; centralManagementOnPool = $false }
+        if ($computers.Count -eq 1 -and $computers[0] -eq $pool) { $answer['edition'] = 'Standard' }
+        foreach ($service in @(Invoke-Cmdlet { Get-CsService -UserServer -PoolFqdn $pool -ErrorAction Stop })) {
+            $database = Get-TextProperty $service @('UserDatabase')
+            if ($database -ne '') { $answer['userDatabaseSqlServerFqdn'] = Get-ServiceHost $database }
+        }
+        if ($null -ne $answer['userDatabaseSqlServerFqdn']) {
+            $sql = $answer['userDatabaseSqlServerFqdn']
+            foreach ($service in @(Invoke-Cmdlet { Get-CsService -UserDatabase -PoolFqdn $sql -ErrorAction Stop })) {
+                $found = Find-Property $service @('SqlInstanceName')
+                if ($found['found']) { $answer['userDatabaseSqlInstance'] = "$($found['value'])" }
+            }
+        }
+        foreach ($service in @(Invoke-Cmdlet { Get-CsService -Registrar -PoolFqdn $pool -ErrorAction Stop })) {
+            $backup = Get-TextProperty $service @('BackupRegistrar')
+            if ($backup -ne '') { $answer['backupPoolFqdn'] = Get-ServiceHost $backup }
+        }
+        foreach ($service in @(Invoke-Cmdlet { Get-CsService -CentralManagement -ErrorAction Stop })) {
+            if ((Get-TextProperty $service @('PoolFqdn')) -eq $pool -and (Get-TextProperty $service @('Active')) -ne 'False') { $answer['centralManagementOnPool'] = $true }
+        }
+        $answer
+    }
+}
+
+function Get-LyncOpsPoolReadiness {
+    [CmdletBinding()]
+    param([string]$Argument, [switch]$ArgumentFromInput)
+    Invoke-Verb 'Get-LyncOpsPoolReadiness' $Argument $ArgumentFromInput {
+        param($given)
+        Assert-KnownFields $given '' @('poolFqdn')
+        $pool = Get-FqdnField $given '' 'poolFqdn'
+        $running = @(Get-LyncService | Where-Object { $_['name'] -eq 'RTCSRV' -and $_['status'] -ceq 'Running' })
+        if ($running.Count -eq 0) { Stop-WithCode 'NotInService' 'The service RTCSRV does not run here; ask a front end that is in service.' }
+        [void](Import-LyncModule -Question)
+        $raw = Invoke-Cmdlet { Get-CsPoolUpgradeReadinessState -Confirm:$false -ErrorAction Stop }
+        ConvertFrom-Readiness $pool $raw
+    }
+}
+
+function Get-LyncOpsPoolFabric {
+    [CmdletBinding()]
+    param([string]$Argument, [switch]$ArgumentFromInput)
+    Invoke-Verb 'Get-LyncOpsPoolFabric' $Argument $ArgumentFromInput {
+        param($given)
+        Assert-KnownFields $given '' @('poolFqdn')
+        $pool = Get-FqdnField $given '' 'poolFqdn'
+        [void](Import-LyncModule -Question)
+        # A server that is down shows only as a warning, so warnings belong to the text.
+        $lines = @(Invoke-Cmdlet { Get-CsPoolFabricState -PoolFqdn $pool -WarningAction Continue -ErrorAction Stop 3>&1 } | ForEach-Object {
+                if ($_ -is [System.Management.Automation.WarningRecord]) { 'WARNING: ' + $_.Message } else { $_ } })
+        $text = ($lines | Out-String -Width 4096).Replace("`r`n", "`n").TrimEnd()
+        [ordered]@{ poolFqdn = $pool; text = $text }
+    }
+}
+
+function Get-LyncOpsDatabase {
+    [CmdletBinding()]
+    param([string]$Argument, [switch]$ArgumentFromInput)
+    Invoke-Verb 'Get-LyncOpsDatabase' $Argument $ArgumentFromInput {
+        param($given)
+        Assert-KnownFields $given '' @('sqlServerFqdn', 'local')
+        $local = Get-BoolField $given '' 'local'
+        $sql = ''
+        if (-not $local) { $sql = Get-FqdnField $given '' 'sqlServerFqdn' }
+        [void](Import-LyncModule -Question)
+        $rows = @(Invoke-Cmdlet {
+                if ($local) { Test-CsDatabase -LocalService -WarningAction Continue -ErrorAction Stop 3>&1 }
+                else { Test-CsDatabase -ConfiguredDatabases -SqlServerFqdn $sql -WarningAction Continue -ErrorAction Stop 3>&1 }
+            })
+        $databases = New-Object -TypeName System.Collections.ArrayList
+        $collocated = New-Object -TypeName System.Collections.ArrayList
+        $warnings = New-Object -TypeName System.Collections.ArrayList
+        $mirrored = $false
+        foreach ($row in $rows) {
+            if ($row -is [System.Management.Automation.WarningRecord]) { [void]$warnings.Add($row.Message); continue }
+            $name = Get-TextProperty $row @('DatabaseName')
+            if ($name -eq '') { Stop-UnknownShape 'Test-CsDatabase gave a row without a database name.' $row }
+            $mirror = Get-TextProperty $row @('MirrorSqlServerFqdn')
+            if ($mirror -ne '') { $mirrored = $true }
+            foreach ($known in $script:CollocatedNames) { if ($known -eq $name -and $collocated -notcontains $known) { [void]$collocated.Add($known) } }
+            [void]$databases.Add([ordered]@{ databaseName = $name; sqlServerFqdn = (Get-TextProperty $row @('SqlServerFqdn'))
+                    sqlInstanceName = (Get-TextProperty $row @('SqlInstanceName')); expectedVersion = (Get-TextProperty $row @('ExpectedVersion'))
+                    installedVersion = (Get-TextProperty $row @('InstalledVersion')); succeed = ((Get-TextProperty $row @('Succeed')) -eq 'True'); mirrorSqlServerFqdn = $mirror })
+        }
+        [ordered]@{ databases = $databases.ToArray(); collocatedStores = $collocated.ToArray(); mirrored = $mirrored; warnings = $warnings.ToArray() }
+    }
+}
+
+# One check: the block says what it found, and throws when it is not good.
+function New-Check {
+    param([string]$Name, [string]$Remedy, [scriptblock]$Block)
+    $check = [ordered]@{ name = $Name; ok = $true; found = ''; remedy = $Remedy }
+    try { $check['found'] = [string](& $Block) }
+    catch { $check['ok'] = $false; $check['found'] = (Get-RootFailure $_.Exception).Message }
+    return $check
+}
+
+function Get-LyncOpsPreflight {
+    [CmdletBinding()]
+    param([string]$Argument, [switch]$ArgumentFromInput)
+    Invoke-Verb 'Get-LyncOpsPreflight' $Argument $ArgumentFromInput {
+        param($given)
+        Assert-KnownFields $given '' @('poolFqdn')
+        $pool = Get-FqdnField $given '' 'poolFqdn'
+        $checks = New-Object -TypeName System.Collections.ArrayList
+        [void]$checks.Add((New-Check 'Administrator' 'Make the account a member of the local Administrators group; for a local account set LocalAccountTokenFilterPolicy.' {
+                    if (-not (Test-Administrator)) { throw 'the account has no administrator rights here' }; 'yes' }))
+        [void]$checks.Add((New-Check 'TaskScheduler' 'Start the service Schedule and let administrators register tasks.' { [void](Get-JobTaskState 'preflight'); 'answers' }))
+        [void]$checks.Add((New-Check 'FreeDiskSpace' 'Free at least 20 GB on the drive of %ProgramData%.' {
+                    $free = Get-FreeDiskBytes
+                    $text = [string][System.Math]::Floor($free / 1GB) + ' GB free'
+                    if ($free -lt 20GB) { throw $text }; $text }))
+        [void]$checks.Add((New-Check 'NoPendingReboot' 'Restart the server before the upgrade.' {
+                    $pending = @(Get-PendingReboot)
+                    if ($pending.Count -gt 0) { throw [string]::Join(', ', $pending) }; 'none' }))
+        [void]$checks.Add((New-Check 'NoInstallerRunning' 'Wait until the other installation has ended.' {
+                    if (Test-RegistryKey 'SOFTWARE\Microsoft\Windows\CurrentVersion\Installer\InProgress') { throw 'Windows Installer is in the middle of an installation' }; 'none' }))
+        [void]$checks.Add((New-Check 'LyncModule' 'Install the Lync Server core components and administrative tools.' { Import-LyncModule -Question }))
+        [void]$checks.Add((New-Check 'PoolKnown' 'Check the name, and that the account may read the central management store.' {
+                    $found = @(Invoke-Cmdlet { Get-CsPool -Identity $pool -ErrorAction Stop })
+                    if ($found.Count -ne 1) { throw "the topology gave $($found.Count) pools" }; $pool }))
+        [void]$checks.Add((New-Check 'ReplicationUpToDate' 'Run Invoke-CsManagementStoreReplication and wait until every replica is up to date.' {
+                    $replicas = @(Invoke-Cmdlet { Get-CsManagementStoreReplicationStatus -ErrorAction Stop })
+                    if ($replicas.Count -eq 0) { throw 'no replica reported' }
+                    $late = @($replicas | Where-Object { (Get-TextProperty $_ @('UpToDate')) -ne 'True' } | ForEach-Object { Get-TextProperty $_ @('ReplicaFqdn') })
+                    if ($late.Count -gt 0) { throw ('not up to date: ' + [string]::Join(', ', $late)) }
+                    [string]$replicas.Count + ' replicas' }))
+        [ordered]@{ checks = $checks.ToArray() }
+    }
+}
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Jobs: what the task runs
+
+# Moves the job from Claimed to Running, once. $null when it must not run.
+function Enter-Job {
+    param([string]$Id)
+    $record = Get-JobVerdict $Id
+    if ($null -eq $record -or $record.Contains('broken')) { return $null }
+    if ($record['state'] -ceq 'Interrupted') { Save-JobRecord $record; return $null }
+    if ($record['state'] -cne 'Claimed') { return $null }
+    if ($null -ne (Find-LiveJob $Id)) { return $null }
+    $script:LogPath = Get-LyncOpsPath 'jobs' $Id 'log.txt'
+    $record['state'] = 'Running'
+    $record['started'] = Format-Time (Get-UtcNow)
+    $record['bootTime'] = Get-BootTime
+    $record['processId'] = [long]$PID
+    $record['processStart'] = Get-ProcessStart $PID
+    if ($record['processStart'] -isnot [string]) { Stop-WithCode 'Internal' 'WMI does not know the process of this job.' }
+    # The log comes first: if state.json should ever vanish, the log tells that the job had begun.
+    [System.IO.File]::AppendAllText($script:LogPath, '')
+    Save-JobRecord $record
+    return $record
+}
+
+# Writes the result. On a full disk it tries for ten minutes; after that the job counts as Interrupted, never as done.
+function Exit-Job {
+    param($Record)
+    $Record['finished'] = Format-Time (Get-UtcNow)
+    for ($try = 1; ; $try++) {
+        try { Save-JobRecord $Record; return }
+        catch {
+            if ($try -ge 60) { throw }
+            Wait-Seconds 10
+        }
+    }
+}
+
+function Invoke-LyncOpsJob {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true)][string]$Id)
+    if ($Id -cnotmatch $script:PatternId) { throw 'The job id is not one.' }
+    $record = Invoke-Locked { Enter-Job $Id }
+    if ($null -eq $record) { return }
+    Write-JobLog ("$($record['action']) begins as process $PID, " + [System.Environment]::UserName)
+    try {
+        # The file was checked when it was claimed, and is checked again like anything that comes from a disk.
+        $parameters = Read-JobParameters $record['action'] $record['parameters']
+        switch -CaseSensitive ($record['action']) {
+            'StagePackage' { Invoke-StagePackage $parameters }
+            'StopServices' { Invoke-StopServices $parameters }
+            'StopWebServer' { Invoke-StopWebServer $parameters['timeoutSeconds'] }
+            'Install' { $record['exitCode'] = Invoke-Install $parameters $record }
+            'RestartComputer' { Invoke-RestartComputer $parameters }
+            'StartWebServer' { Invoke-StartWebServer $parameters['timeoutSeconds'] }
+            'StartServices' { Invoke-StartServices $parameters }
+            'UpdateDatabases' { Invoke-UpdateDatabases $parameters }
+        }
+        $record['state'] = 'Succeeded'
+    }
+    catch {
+        $failure = Get-RootFailure $_.Exception
+        $record['state'] = 'Failed'
+        $record['message'] = $failure.Message
+        if ($failure.Data.Contains('LyncOpsOutcome')) {
+            $record['outcome'] = $failure.Data['LyncOpsOutcome']
+            $record['exitCode'] = $failure.Data['LyncOpsExitCode']
+        }
+        elseif ($failure.Data.Contains('LyncOpsCode') -and @('CmdletFailed', 'CmdletMissing') -contains $failure.Data['LyncOpsCode']) { $record['outcome'] = 'CmdletFailed' }
+        else { $record['outcome'] = Get-FailureOutcome $failure 'Internal' }
+        Write-JobLog ('failed: ' + $record['outcome'] + ': ' + $record['message'])
+    }
+    if ($record['state'] -ceq 'Succeeded') { Write-JobLog 'succeeded' }
+    Exit-Job $record
+}
+
+function Get-PackagePath { param($Parameters) return Get-LyncOpsPath 'packages' $Parameters['sha256'] $Parameters['fileName'] }
+
+# An address without what may be secret in it.
+function Hide-SourceSecret { param([string]$Source) if ($Source -match '^https://') { return [regex]::Replace([regex]::Replace($Source, '[?#].*\z', ''), '(?i)^(https://)[^/@]*@', '$1') } return $Source }
+
+function Open-PackageSource {
+    param([string]$Source)
+    if ($Source -notmatch '^https://') { return [System.IO.File]::Open($Source, [System.IO.FileMode]::Open, [System.IO.FileAccess]::Read, [System.IO.FileShare]::Read) }
+    # .NET 4 offers only older protocols unless asked; 3072 is TLS 1.2, which its enumeration may not name yet.
+    [System.Net.ServicePointManager]::SecurityProtocol = [System.Net.SecurityProtocolType]3072
+    $request = [System.Net.HttpWebRequest][System.Net.WebRequest]::Create($Source)
+    $request.Timeout = 60000
+    $request.ReadWriteTimeout = 300000
+    $response = $request.GetResponse()
+    if ($response.ResponseUri.Scheme -cne 'https') { $response.Close(); throw (New-Object -TypeName System.IO.IOException -ArgumentList 'the address led away from https') }
+    return $response.GetResponseStream()
+}
+
+function Invoke-StagePackage {
+    param($Parameters)
+    $target = Get-PackagePath $Parameters
+    $shown = Hide-SourceSecret $Parameters['source']
+    if ([System.IO.File]::Exists($target)) {
+        if ((Get-FileSha256 $target) -ceq $Parameters['sha256']) { Write-JobLog "$target is there already and its hash is right"; return }
+        Write-JobLog "$target is there with another hash and will be replaced"
+    }
+    [void][System.IO.Directory]::CreateDirectory([System.IO.Path]::GetDirectoryName($target))
+    $temporary = $target + '.' + [guid]::NewGuid().ToString('N') + '.tmp'
+    try {
+        try { $source = Open-PackageSource $Parameters['source'] }
+        catch { Stop-WithOutcome (Get-FailureOutcome (Get-RootFailure $_.Exception) 'SourceUnreachable') ("$shown cannot be read: " + (Get-RootFailure $_.Exception).Message) }
+        try {
+            $sink = New-Object -TypeName System.IO.FileStream -ArgumentList $temporary, ([System.IO.FileMode]::CreateNew), ([System.IO.FileAccess]::Write), ([System.IO.FileShare]::None)
+            try {
+                $buffer = New-Object -TypeName 'byte[]' -ArgumentList 1048576
+                for (;;) {
+                    try { $count = $source.Read($buffer, 0, $buffer.Length) }
+                    catch { Stop-WithOutcome 'SourceUnreachable' ("Reading $shown broke off: " + (Get-RootFailure $_.Exception).Message) }
+                    if ($count -le 0) { break }
+                    $sink.Write($buffer, 0, $count)
+                }
+                $sink.Flush($true)
+            }
+            finally { $sink.Close() }
+        }
+        finally { $source.Close() }
+        $hash = Get-FileSha256 $temporary
+        if ($hash -cne $Parameters['sha256']) { Stop-WithOutcome 'HashMismatch' "$shown has the SHA-256 $hash instead of $($Parameters['sha256']); it was not kept." }
+        if ([System.IO.File]::Exists($target)) { [System.IO.File]::Delete($target) }
+        [System.IO.File]::Move($temporary, $target)
+        Write-JobLog "copied $shown to $target and verified it"
+    }
+    finally { if ([System.IO.File]::Exists($temporary)) { [System.IO.File]::Delete($temporary) } }
+}
+
+# Everything a cmdlet says goes to the log.
+function Invoke-LoggedCmdlet {
+    param([scriptblock]$Block)
+    Invoke-Cmdlet { & $Block 4>&1 3>&1 } | ForEach-Object { Write-JobLog ([string]$_) }
+}
+
+function Invoke-StopServices {
+    param($Parameters)
+    if (-not [System.IO.File]::Exists((Get-LyncOpsPath 'baseline.json'))) { Write-Baseline }
+    # Nobody stops a server whose way back cannot be read.
+    [void](Read-Baseline)
+    $names = @(Get-StoppableService | ForEach-Object { $_['name'] })
+    $left = @(Wait-ServiceStatus $names 'Stopped' 0)
+    if ($left.Count -gt 0) {
+        [void](Import-LyncModule)
+        # -NoWait, because the cmdlet waits without end for a service that does not drain; we watch the service manager instead.
+        if ($Parameters['graceful']) {
+            Write-JobLog 'Stop-CsWindowsService -Graceful'
+            Invoke-LoggedCmdlet { Stop-CsWindowsService -Graceful -NoWait -Verbose -Confirm:$false -WarningAction Continue -ErrorAction Stop }
+            $left = @(Wait-ServiceStatus $names 'Stopped' $Parameters['timeoutSeconds'])
+            if ($left.Count -gt 0) {
+                $what = "After $($Parameters['timeoutSeconds']) seconds of draining " + [string]::Join(', ', $left) + '.'
+                if ($Parameters['onTimeout'] -cne 'StopAtOnce') { Stop-WithOutcome 'DrainTimeout' $what }
+                Write-JobLog "$what Now stopping at once."
+            }
+        }
+        if ($left.Count -gt 0) {
+            Write-JobLog 'Stop-CsWindowsService'
+            Invoke-LoggedCmdlet { Stop-CsWindowsService -NoWait -Verbose -Confirm:$false -WarningAction Continue -ErrorAction Stop }
+            $seconds = $Parameters['timeoutSeconds']
+            if ($Parameters['graceful']) { $seconds = $script:StopAtOnceSeconds }
+            $left = @(Wait-ServiceStatus $names 'Stopped' $seconds)
+            if ($left.Count -gt 0) { Stop-WithOutcome 'ServiceStuck' ("After $seconds seconds " + [string]::Join(', ', $left) + '.') }
+        }
+    }
+    Write-JobLog 'every Lync service is Stopped'
+    if ($Parameters['webServer']) { Invoke-StopWebServer $Parameters['timeoutSeconds'] }
+}
+
+function Get-WebServerStatus {
+    foreach ($service in @(Get-LyncService)) { if ($service['name'] -eq 'W3SVC') { return $service['status'] } }
+    return 'Missing'
+}
+
+function Invoke-StopWebServer {
+    param([long]$TimeoutSeconds)
+    $status = Get-WebServerStatus
+    if ('Missing', 'Stopped' -ccontains $status) { Write-JobLog "W3SVC is $status"; return }
+    if (-not [System.IO.File]::Exists((Get-LyncOpsPath 'baseline.json'))) { Write-Baseline }
+    if ($status -cne 'StopPending') { Invoke-Cmdlet { Stop-WindowsService 'W3SVC' } }
+    $left = @(Wait-ServiceStatus @('W3SVC') 'Stopped' $TimeoutSeconds)
+    if ($left.Count -gt 0) { Stop-WithOutcome 'ServiceStuck' ("After $TimeoutSeconds seconds " + $left[0] + '.') }
+    Write-JobLog 'W3SVC is Stopped'
+}
+
+function Invoke-StartWebServer {
+    param([long]$TimeoutSeconds)
+    $status = Get-WebServerStatus
+    if ($status -ceq 'Missing') { Stop-WithOutcome 'CmdletFailed' 'There is no service W3SVC on this server.' }
+    if ('Running', 'StartPending' -cnotcontains $status) { Invoke-Cmdlet { Start-WindowsService 'W3SVC' } }
+    $left = @(Wait-ServiceStatus @('W3SVC') 'Running' $TimeoutSeconds)
+    if ($left.Count -gt 0) { Stop-WithOutcome 'ServiceStuck' ("After $TimeoutSeconds seconds " + $left[0] + '.') }
+    Write-JobLog 'W3SVC is Running'
+}
+
+function Invoke-StartServices {
+    param($Parameters)
+    $wanted = New-Object -TypeName System.Collections.ArrayList
+    $baseline = Read-Baseline
+    $services = @(Get-LyncService)
+    if ($null -eq $baseline) {
+        Write-JobLog 'there is no baseline; every Lync service that starts automatically is expected to run'
+        foreach ($service in @(Get-StoppableService)) { if ($service['startType'] -ceq 'Automatic') { [void]$wanted.Add($service['name']) } }
+    }
+    else {
+        foreach ($kept in $baseline) {
+            if ($kept['status'] -ceq 'Running') { [void]$wanted.Add($kept['name']) }
+            foreach ($service in $services) {
+                if ($service['name'] -ne $kept['name'] -or $service['startType'] -ceq $kept['startType']) { continue }
+                Write-JobLog "start type of $($kept['name']): $($service['startType']) becomes $($kept['startType'])"
+                Invoke-Cmdlet { Set-WindowsServiceStartType $kept['name'] $kept['startType'] }
+            }
+        }
+    }
+    # Start-CsWindowsService need not start these two.
+    foreach ($service in $services) {
+        if ('W3SVC', 'FabricHostSvc' -contains $service['name'] -and $wanted -contains $service['name'] -and $service['status'] -ceq 'Stopped') {
+            Write-JobLog "starting $($service['name'])"
+            Invoke-Cmdlet { Start-WindowsService $service['name'] }
+        }
+    }
+    if (@(Wait-ServiceStatus $wanted.ToArray() 'Running' 0).Count -gt 0) {
+        [void](Import-LyncModule)
+        Write-JobLog 'Start-CsWindowsService'
+        Invoke-LoggedCmdlet { Start-CsWindowsService -NoWait -Verbose -Confirm:$false -WarningAction Continue -ErrorAction Stop }
+        $left = @(Wait-ServiceStatus $wanted.ToArray() 'Running' $Parameters['timeoutSeconds'])
+        if ($left.Count -gt 0) { Stop-WithOutcome 'ServiceStuck' ("After $($Parameters['timeoutSeconds']) seconds " + [string]::Join(', ', $left) + '.') }
+    }
+    Write-JobLog 'every expected service is Running'
+}
+
+# Arguments as CommandLineToArgvW takes them apart.
+function Join-CommandLine {
+    param([string[]]$Arguments)
+    $parts = New-Object -TypeName System.Collections.Generic.List[string]
+    foreach ($argument in @($Arguments)) {
+        if ($argument -cmatch '^[^\s"]+\z') { $parts.Add($argument); continue }
+        $quoted = [regex]::Replace([string]$argument, '(\\*)"', '$1$1\"')
+        $parts.Add('"' + [regex]::Replace($quoted, '(\\+)\z', '$1$1') + '"')
+    }
+    return [string]::Join(' ', $parts.ToArray())
+}
+
+function Start-Installer {
+    param([string]$Path, [string]$CommandLine)
+    $start = New-Object -TypeName System.Diagnostics.ProcessStartInfo -ArgumentList $Path, $CommandLine
+    $start.UseShellExecute = $false
+    $start.CreateNoWindow = $true
+    # The installer writes its logs beside itself.
+    $start.WorkingDirectory = [System.IO.Path]::GetDirectoryName($Path)
+    return [System.Diagnostics.Process]::Start($start)
+}
+
+# Gives the exit code. Never loads the Lync module, which would lock what the installer replaces.
+function Invoke-Install {
+    param($Parameters, $Record)
+    $path = Get-PackagePath $Parameters
+    if (-not [System.IO.File]::Exists($path)) { Stop-WithOutcome 'HashMismatch' "$path is not there; stage the package first." }
+    $others = @(Get-ProcessIdsByFile $Parameters['fileName'])
+    if ($others.Count -gt 0) { Stop-WithOutcome 'InstallerFailed' "$($Parameters['fileName']) runs already as process $($others[0]); wait until it has ended." }
+    # Held open for reading until the installer has started, so that the file which was hashed is the file which runs.
+    $guard = [System.IO.File]::Open($path, [System.IO.FileMode]::Open, [System.IO.FileAccess]::Read, [System.IO.FileShare]::Read)
+    try {
+        $hash = Get-FileSha256 $path
+        if ($hash -cne $Parameters['sha256']) { Stop-WithOutcome 'HashMismatch' "$path has the SHA-256 $hash instead of $($Parameters['sha256']); it was not run." }
+        $commandLine = Join-CommandLine $Parameters['arguments']
+        Write-JobLog "running $path $commandLine"
+        $process = Start-Installer $path $commandLine
+    }
+    finally { $guard.Close() }
+    try {
+        # If this process dies, readers see from this that the installer still runs.
+        $Record['childProcessStart'] = Get-ProcessStart $process.Id
+        $Record['childProcessId'] = [long]$process.Id
+        Save-JobRecord $Record
+    }
+    catch { Write-JobLog ('the installer could not be recorded: ' + (Get-RootFailure $_.Exception).Message) }
+    $deadline = (Get-UptimeSeconds) + $Parameters['timeoutSeconds']
+    while (-not $process.WaitForExit(1000)) {
+        if ((Get-UptimeSeconds) -lt $deadline) { continue }
+        Write-JobLog "the installer did not end within $($Parameters['timeoutSeconds']) seconds and is ended"
+        Stop-ProcessTree $process.Id
+        $gone = $process.WaitForExit(60000)
+        $how = 'It was ended.'
+        if (-not $gone) { $how = 'It could not be ended.' }
+        Stop-WithOutcome 'InstallerTimeout' "The installer did not end within $($Parameters['timeoutSeconds']) seconds. $how"
+    }
+    $process.WaitForExit()
+    $code = [long]$process.ExitCode
+    Write-JobLog "the installer ended with exit code $code"
+    if (@(0, 2, 3010, 1641) -notcontains $code) { Stop-WithOutcome 'InstallerFailed' "The installer ended with exit code $code." $code }
+    return $code
+}
+
+function Invoke-RestartComputer {
+    param($Parameters)
+    $code = Invoke-Shutdown $Parameters['delaySeconds']
+    # 1190 and 1115: a shutdown is scheduled or under way already.
+    if (@(0, 1190, 1115) -notcontains $code) {
+        $outcome = 'CmdletFailed'
+        if ($code -eq 5) { $outcome = 'AccessDenied' }
+        Stop-WithOutcome $outcome "shutdown.exe ended with exit code $code."
+    }
+    Write-JobLog "the restart was asked for (exit code $code)"
+}
+
+# The published commands, as a name and its parameters.
+function Get-DatabaseCommand {
+    param($Parameters)
+    $command = [ordered]@{ Update = $true }
+    if ($Parameters['variant'] -ceq 'Standard') { $command['LocalDatabases'] = $true }
+    else {
+        $command['ConfiguredDatabases'] = $true
+        $command['SqlServerFqdn'] = $Parameters['sqlServerFqdn']
+        if ($Parameters['variant'] -ceq 'EnterpriseCollocated') { $command['ExcludeCollocatedStores'] = $true }
+    }
+    return $command
+}
+
+# In a runspace of its own, because the cmdlet blocks and the deadline must hold all the same.
+function Invoke-UpdateDatabases {
+    param($Parameters)
+    $module = Import-LyncModule
+    $shell = [System.Management.Automation.PowerShell]::Create()
+    try {
+        [void]$shell.AddCommand('Import-Module').AddParameter('Name', $module).AddParameter('DisableNameChecking', $true).AddParameter('ErrorAction', 'Stop')
+        [void]$shell.AddStatement().AddCommand('Install-CsDatabase')
+        $shown = 'Install-CsDatabase'
+        $command = Get-DatabaseCommand $Parameters
+        foreach ($name in @($command.Keys)) {
+            [void]$shell.AddParameter($name, $command[$name])
+            $shown += ' -' + $name
+            if ($command[$name] -is [string]) { $shown += ' ' + $command[$name] }
+        }
+        [void]$shell.AddParameter('Verbose', $true).AddParameter('Confirm', $false).AddParameter('ErrorAction', 'Stop')
+        Write-JobLog $shown
+        $running = $shell.BeginInvoke()
+        $deadline = (Get-UptimeSeconds) + $Parameters['timeoutSeconds']
+        $seen = @{ Verbose = 0; Warning = 0 }
+        for (;;) {
+            $ended = $running.AsyncWaitHandle.WaitOne(1000)
+            foreach ($stream in 'Verbose', 'Warning') {
+                $records = $shell.Streams.$stream
+                for (; $seen[$stream] -lt $records.Count; $seen[$stream]++) { Write-JobLog ($stream + ': ' + $records[$seen[$stream]].Message) }
+            }
+            if ($ended) { break }
+            if ((Get-UptimeSeconds) -ge $deadline) {
+                [void]$shell.BeginStop($null, $null).AsyncWaitHandle.WaitOne(60000)
+                Stop-WithOutcome 'DatabaseUpdateFailed' "The database update did not end within $($Parameters['timeoutSeconds']) seconds and was stopped. Look at the databases before trying again."
+            }
+        }
+        try { [void]$shell.EndInvoke($running) }
+        catch { Stop-WithOutcome 'DatabaseUpdateFailed' (Get-RootFailure $_.Exception).Message }
+        if ($shell.Streams.Error.Count -gt 0) { Stop-WithOutcome 'DatabaseUpdateFailed' $shell.Streams.Error[0].ToString() }
+    }
+    # Only when it has ended: disposing of a pipeline that cannot be stopped would wait for it.
+    finally { if (@('Completed', 'Failed', 'Stopped') -contains [string]$shell.InvocationStateInfo.State) { $shell.Dispose() } }
+}
+
+Export-ModuleMember -Function Get-LyncOpsFacts, Get-LyncOpsTopology, Get-LyncOpsPoolReadiness, Get-LyncOpsPoolFabric, Get-LyncOpsDatabase, Get-LyncOpsPreflight, Start-LyncOpsJob, Clear-LyncOpsJobs, Invoke-LyncOpsJob
