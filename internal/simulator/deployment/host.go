@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -25,6 +26,7 @@ type Host struct {
 	description HostDescription
 	pool        *pool
 	files       *Files
+	mutex       sync.Mutex
 
 	// Guarded by the model's lock.
 	power         power

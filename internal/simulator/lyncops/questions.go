@@ -1,0 +1,297 @@
+package lyncops
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"lyncops.dev/operator/internal/simulator/deployment"
+)
+
+type serviceFact struct {
+	Name        string `json:"name"`
+	DisplayName string `json:"displayName,omitempty"`
+	Status      string `json:"status"`
+	StartType   string `json:"startType"`
+}
+
+type factsResult struct {
+	ComputerName      string                 `json:"computerName"`
+	FQDN              string                 `json:"fqdn"`
+	Time              string                 `json:"time"`
+	BootTime          string                 `json:"bootTime"`
+	WindowsVersion    string                 `json:"windowsVersion"`
+	PowerShellVersion string                 `json:"powerShellVersion"`
+	Components        []deployment.Component `json:"components"`
+	Services          []serviceFact          `json:"services"`
+	Baseline          []serviceFact          `json:"baseline"`
+	PendingReboot     []string               `json:"pendingReboot"`
+	FreeDiskBytes     int64                  `json:"freeDiskBytes"`
+	Jobs              []job                  `json:"jobs"`
+}
+
+func facts(host *deployment.Host, argument []byte) (any, error) {
+	if err := read(argument, &struct{}{}); err != nil {
+		return nil, err
+	}
+	result := factsResult{ComputerName: host.NetBIOS(), FQDN: host.FQDN(), Time: now(), BootTime: writeTime(host.BootTime()),
+		WindowsVersion: "6.2.9200", PowerShellVersion: "3.0", Components: []deployment.Component{}, Services: lyncServices(host),
+		PendingReboot: append([]string{}, host.PendingReboot()...), FreeDiskBytes: host.FreeDiskBytes()}
+	for _, c := range host.Components() {
+		if strings.HasPrefix(c.Name, "Microsoft Lync Server") || strings.HasPrefix(c.Name, "Skype for Business Server") {
+			result.Components = append(result.Components, c)
+		}
+	}
+	var err error
+	if result.Baseline, err = readBaseline(host); err != nil {
+		return nil, err
+	}
+	if result.Jobs, err = readJobs(host); err != nil {
+		return nil, err
+	}
+	return result, nil
+}
+
+// lyncServices are the services that a Lync component installed.
+func lyncServices(host *deployment.Host) []serviceFact {
+	list := []serviceFact{}
+	for _, s := range host.Services() {
+		name := strings.ToUpper(s.Name)
+		switch {
+		case strings.HasPrefix(name, "RTC"):
+		case name == "REPLICA", name == "FABRICHOSTSVC", name == "MASTER", name == "FTA", name == "W3SVC":
+		case name == "MSSQL$RTC", name == "MSSQL$RTCLOCAL", name == "MSSQL$LYNCLOCAL":
+		default:
+			continue
+		}
+		list = append(list, serviceFact{s.Name, s.DisplayName, s.StatusName, s.StartType})
+	}
+	return list
+}
+
+// readBaseline gives nil when there is none.
+func readBaseline(host *deployment.Host) ([]serviceFact, error) {
+	text, err := host.Files().ReadFile(baselineFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var baseline []serviceFact
+	if err == nil {
+		err = json.Unmarshal(text, &baseline)
+	}
+	if err != nil {
+		return nil, &failure{Code: internalError, Message: "baseline.json: " + err.Error()}
+	}
+	return baseline, nil
+}
+
+type poolArgument struct {
+	PoolFQDN string `json:"poolFqdn"`
+}
+
+func readPool(argument []byte) (string, error) {
+	var a poolArgument
+	if err := read(argument, &a); err != nil {
+		return "", err
+	}
+	if a.PoolFQDN == "" {
+		return "", wrongArgument("poolFqdn", "is missing")
+	}
+	return a.PoolFQDN, nil
+}
+
+type topologyResult struct {
+	PoolFQDN                  string   `json:"poolFqdn"`
+	Edition                   string   `json:"edition"`
+	Computers                 []string `json:"computers"`
+	UserDatabaseSQLServerFQDN *string  `json:"userDatabaseSqlServerFqdn"`
+	UserDatabaseSQLInstance   *string  `json:"userDatabaseSqlInstance"`
+	BackupPoolFQDN            *string  `json:"backupPoolFqdn"`
+	CentralManagementOnPool   bool     `json:"centralManagementOnPool"`
+}
+
+func orNull(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
+
+func topology(ctx context.Context, host *deployment.Host, argument []byte) (any, error) {
+	name, err := readPool(argument)
+	if err != nil {
+		return nil, err
+	}
+	if !host.HasLync() {
+		return nil, deployment.ErrNoLyncTools
+	}
+	if err := host.Cmdlet(ctx); err != nil {
+		return nil, err
+	}
+	pool, ok := host.Model().PoolDescription(name)
+	if !ok {
+		return nil, deployment.NoSuchPoolError{Pool: name}
+	}
+	result := topologyResult{PoolFQDN: pool.FQDN, Edition: pool.Edition, Computers: pool.FrontEnds, UserDatabaseSQLServerFQDN: orNull(pool.SQLServer),
+		UserDatabaseSQLInstance: orNull(pool.SQLInstance), BackupPoolFQDN: orNull(pool.BackupPool), CentralManagementOnPool: pool.CentralManagement}
+	if pool.Edition == deployment.Standard {
+		result.UserDatabaseSQLServerFQDN, result.UserDatabaseSQLInstance = orNull(pool.FQDN), orNull("rtc")
+	}
+	return result, nil
+}
+
+type domainFact struct {
+	Name              string   `json:"name"`
+	IsReadyForUpgrade bool     `json:"isReadyForUpgrade"`
+	Frontends         []string `json:"frontends"`
+}
+
+type readinessResult struct {
+	PoolFQDN             string       `json:"poolFqdn"`
+	State                string       `json:"state"`
+	TotalFrontends       int          `json:"totalFrontends"`
+	TotalActiveFrontends int          `json:"totalActiveFrontends"`
+	UpgradeDomains       []domainFact `json:"upgradeDomains"`
+	Raw                  string       `json:"raw"`
+}
+
+func readiness(ctx context.Context, host *deployment.Host, argument []byte) (any, error) {
+	name, err := readPool(argument)
+	if err != nil {
+		return nil, err
+	}
+	if host.HasLync() && !strings.EqualFold(name, host.Pool()) {
+		return nil, wrongArgument("poolFqdn", "this computer is not in %s but in %q", name, host.Pool())
+	}
+	answer, err := host.Readiness(ctx)
+	if err != nil {
+		return nil, err
+	}
+	// The cmdlet's own names are not those of the protocol.
+	type rawDomain struct {
+		Name              string
+		IsReadyForUpgrade bool
+		Frontends         []string
+	}
+	raw := struct {
+		PoolFqdn             string
+		State                string
+		TotalFrontends       int
+		TotalActiveFrontends int
+		UpgradeDomains       []rawDomain
+	}{answer.PoolFQDN, answer.State, answer.TotalFrontends, answer.TotalActiveFrontends, []rawDomain{}}
+	result := readinessResult{answer.PoolFQDN, answer.State, answer.TotalFrontends, answer.TotalActiveFrontends, []domainFact{}, ""}
+	for _, d := range answer.UpgradeDomains {
+		raw.UpgradeDomains = append(raw.UpgradeDomains, rawDomain{d.Name, d.IsReadyForUpgrade, d.FrontEnds})
+		result.UpgradeDomains = append(result.UpgradeDomains, domainFact{d.Name, d.IsReadyForUpgrade, d.FrontEnds})
+	}
+	if answer.Unknown {
+		return nil, &failure{Code: unknownShape, Message: "Get-CsPoolUpgradeReadinessState answered in a shape this module does not know",
+			Detail: fmt.Sprintf(`{"Pool":%q,"Health":"Good"}`, answer.PoolFQDN)}
+	}
+	text, err := json.Marshal(raw)
+	if err != nil {
+		return nil, err
+	}
+	result.Raw = string(text)
+	return result, nil
+}
+
+func fabric(ctx context.Context, host *deployment.Host, argument []byte) (any, error) {
+	name, err := readPool(argument)
+	if err != nil {
+		return nil, err
+	}
+	text, err := host.FabricState(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return struct {
+		PoolFQDN string `json:"poolFqdn"`
+		Text     string `json:"text"`
+	}{name, text}, nil
+}
+
+func databases(ctx context.Context, host *deployment.Host, argument []byte) (any, error) {
+	var a struct {
+		SQLServerFQDN string `json:"sqlServerFqdn"`
+		Local         bool   `json:"local"`
+	}
+	if err := read(argument, &a); err != nil {
+		return nil, err
+	}
+	if a.SQLServerFQDN == "" && !a.Local {
+		return nil, wrongArgument("sqlServerFqdn", "is missing")
+	}
+	answer, err := host.TestDatabases(ctx, a.SQLServerFQDN, a.Local)
+	if err != nil {
+		return nil, err
+	}
+	return struct {
+		Databases        []deployment.DatabaseRow `json:"databases"`
+		CollocatedStores []string                 `json:"collocatedStores"`
+		Mirrored         bool                     `json:"mirrored"`
+		Warnings         []string                 `json:"warnings"`
+	}{answer.Rows, answer.Collocated, answer.Mirrored, answer.Warnings}, nil
+}
+
+type check struct {
+	Name   string `json:"name"`
+	OK     bool   `json:"ok"`
+	Found  string `json:"found"`
+	Remedy string `json:"remedy"`
+}
+
+func preflight(ctx context.Context, host *deployment.Host, argument []byte) (any, error) {
+	name, err := readPool(argument)
+	if err != nil {
+		return nil, err
+	}
+	replicas, err := host.Replication(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var late []string
+	for _, r := range replicas {
+		if !r.UpToDate {
+			late = append(late, r.ReplicaFQDN)
+		}
+	}
+	var stopped []string
+	for _, s := range lyncServices(host) {
+		if s.StartType == deployment.Automatic && s.Status != "Running" {
+			stopped = append(stopped, s.Name)
+		}
+	}
+	pending := host.PendingReboot()
+	mirrors, err := host.MirrorState(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	var moved []string
+	for _, m := range mirrors {
+		if m.StateOnMirror == "Principal" {
+			moved = append(moved, m.DatabaseName)
+		}
+	}
+	free := host.FreeDiskBytes()
+	return struct {
+		Checks []check `json:"checks"`
+	}{[]check{
+		{"Replication", len(late) == 0, orNone(late, "not up to date: "), "Run Invoke-CsManagementStoreReplication and wait until every replica is up to date."},
+		{"Services", len(stopped) == 0, orNone(stopped, "not running: "), "Start the services, or find out why they do not run."},
+		{"PendingReboot", len(pending) == 0, orNone(pending, "asked for by: "), "Restart the server before the update."},
+		{"FreeDisk", free >= 20<<30, fmt.Sprintf("%d bytes free", free), "Make room: 20 GB are needed on the system drive."},
+		{"MirrorPrincipal", len(moved) == 0, orNone(moved, "principal is the mirror: "), "Run Invoke-CsDatabaseFailover -NewPrincipal Primary."},
+	}}, nil
+}
+
+func orNone(names []string, prefix string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return prefix + strings.Join(names, ", ")
+}
