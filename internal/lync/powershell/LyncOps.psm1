@@ -156,7 +156,7 @@ function ConvertTo-LyncOpsJson {
     if ($Depth -le 0) { return ConvertTo-JsonString "$Value" }
     $parts = New-Object -TypeName System.Collections.Generic.List[string]
     if ($Value -is [System.Collections.IDictionary]) {
-        foreach ($key in $Value.Keys) { $parts.Add((ConvertTo-JsonString ([string]$key)) + ':' + (ConvertTo-LyncOpsJson $Value[$key] ($Depth - 1))) }
+        foreach ($key in $Value.PSBase.Keys) { $parts.Add((ConvertTo-JsonString ([string]$key)) + ':' + (ConvertTo-LyncOpsJson $Value[$key] ($Depth - 1))) }
         return '{' + [string]::Join(',', $parts.ToArray()) + '}'
     }
     if ($Value -is [System.Collections.IEnumerable]) {
@@ -455,17 +455,17 @@ function Open-LyncOpsMutex {
 }
 
 function Invoke-Locked {
-    param([scriptblock]$Block)
+    param([scriptblock]$Block, [int]$Seconds = $script:LockSeconds)
     $mutex = Open-LyncOpsMutex
     try {
         $taken = $false
-        try { $taken = $mutex.WaitOne($script:LockSeconds * 1000) }
+        try { $taken = $mutex.WaitOne($Seconds * 1000) }
         catch {
             # Its last owner died with it. Every file is replaced as a whole, so nothing half done can be behind it.
             if ((Get-RootFailure $_.Exception) -isnot [System.Threading.AbandonedMutexException]) { throw }
             $taken = $true
         }
-        if (-not $taken) { Stop-WithCode 'Internal' "The mutex Global\LyncOps was not free within $($script:LockSeconds) seconds; ask again." }
+        if (-not $taken) { Stop-WithCode 'Internal' "The mutex Global\LyncOps was not free within $Seconds seconds; ask again." }
         try { & $Block } finally { $mutex.ReleaseMutex() }
     }
     finally { $mutex.Close() }
@@ -574,7 +574,7 @@ function Stop-BadArgument { param([string]$Field, [string]$Rule) Stop-WithCode '
 
 function Assert-KnownFields {
     param($Object, [string]$Where, [string[]]$Names)
-    foreach ($key in @($Object.Keys)) { if ($Names -cnotcontains $key) { Stop-BadArgument ($Where + $key) 'is not known here' } }
+    foreach ($key in @($Object.PSBase.Keys)) { if ($Names -cnotcontains $key) { Stop-BadArgument ($Where + $key) 'is not known here' } }
 }
 
 function Get-TextField {
@@ -694,7 +694,7 @@ function Invoke-Verb {
     $answer = [ordered]@{ protocol = 1; verb = $Verb; ok = $false }
     try {
         try {
-            if ($FromInput) { $encoded = [System.Console]::In.ReadToEnd() } else { $encoded = $Argument }
+            if ($FromInput) { $encoded = [System.Console]::In.ReadToEnd().Trim([char]0xfeff) } else { $encoded = $Argument }
             $strict = New-Object -TypeName System.Text.UTF8Encoding -ArgumentList $false, $true
             $script:JsonText = $strict.GetString([System.Convert]::FromBase64String($encoded))
             $document = Read-JsonDocument
@@ -1098,7 +1098,7 @@ function Find-Property {
     if ($null -eq $Object) { return $answer }
     foreach ($name in $Names) {
         if ($Object -is [System.Collections.IDictionary]) {
-            foreach ($key in @($Object.Keys)) { if ([string]$key -eq $name) { $answer['found'] = $true; $answer['value'] = $Object[$key]; return $answer } }
+            foreach ($key in @($Object.PSBase.Keys)) { if ([string]$key -eq $name) { $answer['found'] = $true; $answer['value'] = $Object[$key]; return $answer } }
             continue
         }
         $property = $Object.PSObject.Properties[$name]
@@ -1443,7 +1443,7 @@ function Invoke-LyncOpsJob {
     [CmdletBinding()]
     param([Parameter(Mandatory = $true)][string]$Id)
     if ($Id -cnotmatch $script:PatternId) { throw 'The job id is not one.' }
-    $record = Invoke-Locked { Enter-Job $Id }
+    $record = Invoke-Locked { Enter-Job $Id } 120
     if ($null -eq $record) { return }
     Write-JobLog ("$($record['action']) begins as process $PID, " + [System.Environment]::UserName)
     try {
@@ -1534,8 +1534,8 @@ function Invoke-StagePackage {
 
 # Everything a cmdlet says goes to the log.
 function Invoke-LoggedCmdlet {
-    param([scriptblock]$Block)
-    Invoke-Cmdlet { & $Block 4>&1 3>&1 } | ForEach-Object { Write-JobLog ([string]$_) }
+    param([scriptblock]$Logged)
+    Invoke-Cmdlet { & $Logged 4>&1 3>&1 } | ForEach-Object { Write-JobLog ([string]$_) }
 }
 
 function Invoke-StopServices {
