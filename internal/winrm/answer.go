@@ -11,17 +11,17 @@ import (
 const (
 	shellActions  = "http://schemas.microsoft.com/wbem/wsman/1/windows/shell/"
 	createdAction = "http://schemas.xmlsoap.org/ws/2004/09/transfer/CreateResponse"
-	deletedAction = "http://schemas.xmlsoap.org/ws/2004/09/transfer/DeleteResponse"
 	doneState     = shellActions + "CommandState/Done"
 )
 
 // The fault codes that need more than telling.
 const (
 	faultAccessDenied      = 5
-	faultShellNotFound     = 2150858843 // the shell was not found on the server
+	faultNotEnoughQuota    = 1816
+	faultShellNotFound     = 2150858843 // also: the command was not found in it
 	faultOperationTimedOut = 2150858793 // nothing to tell yet, ask again
-	faultQuotaFirst        = 2150859172 // the quotas: operations per user,
-	faultQuotaLast         = 2150859174 // shells per user and the like
+	faultTooManyShells     = 2150859173
+	faultTooManyOperations = 2150859174
 )
 
 // envelope is every answer we know, in one shape. Names are compared without their XML namespace.
@@ -83,7 +83,7 @@ func (f *fault) kind() Kind {
 	switch {
 	case code == faultShellNotFound, f.subcode() == "InvalidSelectors":
 		return SessionLost
-	case code >= faultQuotaFirst && code <= faultQuotaLast, f.subcode() == "QuotaLimit":
+	case code == faultTooManyShells, code == faultTooManyOperations, code == faultNotEnoughQuota, f.subcode() == "QuotaLimit":
 		return QuotaExceeded
 	case code == faultAccessDenied, f.subcode() == "AccessDenied":
 		return AccessDenied

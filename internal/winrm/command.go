@@ -141,7 +141,8 @@ func (e *execution) execute(ctx context.Context) {
 	}
 	failed.Accepted = true
 	e.finished <- outcome{failed: failed}
-	if s.shell != "" && !e.terminate(ctx, id) && s.shell != "" {
+	// A host that no longer knows the command may have lost it or the whole shell; it answers Delete in both cases.
+	if failed.Kind == SessionLost || !e.terminate(ctx, id) {
 		cleanUp, cancel := s.cleanUpContext(ctx)
 		defer cancel()
 		_ = s.deleteShell(cleanUp)
@@ -218,7 +219,6 @@ func (e *execution) write(ctx context.Context, id string) (notTaken, failed *Err
 		if refused := answer.Body.Fault; refused != nil {
 			failed := s.faultFailure("Send", refused)
 			if failed.Kind == SessionLost {
-				s.shell = ""
 				return nil, failed
 			}
 			return failed, nil
@@ -260,11 +260,7 @@ func (e *execution) read(ctx context.Context, id string) (Result, *Error) {
 			}
 			brought = len(part.stdout)+len(part.stderr) > 0
 		case !refused.timedOut():
-			failed := s.faultFailure("Receive", refused)
-			if failed.Kind == SessionLost {
-				s.shell = ""
-			}
-			return Result{}, failed
+			return Result{}, s.faultFailure("Receive", refused)
 		}
 		// A host that does not hold an empty answer back must not be asked in a tight loop.
 		if !brought && time.Since(asked) < soonestEmptyAnswer {
@@ -277,17 +273,11 @@ func (e *execution) read(ctx context.Context, id string) (Result, *Error) {
 	}
 }
 
-// terminate ends a command, or closes the account of an ended one, and reports whether the host answered.
+// terminate ends a command, or closes the account of an ended one, and reports whether the host did so.
 func (e *execution) terminate(ctx context.Context, id string) bool {
 	s := e.session
 	ctx, cancel := s.cleanUpContext(ctx)
 	defer cancel()
 	answer, failed := s.post(ctx, "Signal", winrm.NewSignalRequest(s.url, s.shell, id, s.parameters))
-	if failed != nil {
-		return false
-	}
-	if answer.Body.Fault != nil && answer.Body.Fault.kind() == SessionLost {
-		s.shell = ""
-	}
-	return true
+	return failed == nil && answer.Body.Fault == nil
 }

@@ -123,10 +123,19 @@ func (s *Session) connectFailure(step, address string, err error) *Error {
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return s.failure(Protocol, step, address+" does not speak TLS", err)
 	}
-	if _, ok := errors.AsType[tls.AlertError](err); ok {
-		return s.failure(Protocol, step, address+" refused the TLS handshake (TLS 1.2 or newer is needed): "+plain(err), err)
+	if step == "TLS handshake" && !hungUp(err) {
+		return s.failure(Protocol, step, address+" does not agree to TLS 1.2 or newer: "+plain(err), err)
 	}
 	return s.failure(Unreachable, step, fmt.Sprintf("%s cannot be reached: %s", address, plain(err)), err)
+}
+
+// hungUp reports whether the connection broke, and not the conversation.
+func hungUp(err error) bool {
+	if broken, ok := errors.AsType[*net.OpError](err); ok && broken.Op != "remote error" {
+		return true
+	}
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
+		errors.Is(err, context.Canceled)
 }
 
 // plain is err in words an administrator knows.
