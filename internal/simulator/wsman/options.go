@@ -1,0 +1,74 @@
+package wsman
+
+import (
+	"time"
+
+	"github.com/go-logr/logr"
+)
+
+// The settings of an unchanged Windows Server 2012 R2.
+const (
+	defaultMaxShellsPerUser               = 30
+	defaultMaxConcurrentUsers             = 10
+	defaultMaxProcessesPerShell           = 25
+	defaultMaxConcurrentOperationsPerUser = 1500
+	defaultMaxEnvelopeKilobytes           = 500
+	defaultMaxTimeout                     = 60 * time.Second
+	defaultShellIdleTimeout               = 2 * time.Hour
+)
+
+// What a Windows client is given when it names no envelope size, and the smallest one that may be named.
+const (
+	defaultEnvelopeBytes = 153600
+	minimumEnvelopeBytes = 8192
+)
+
+// Options are the settings of one endpoint. They hold for each host on their own: a quota is counted per host. The zero value
+// of a quota or a time means the default of Windows Server 2012 R2.
+type Options struct {
+	// AllowBasic offers Basic authentication on TLS connections.
+	AllowBasic bool
+	// AllowNTLM offers Negotiate authentication, which here means NTLM.
+	AllowNTLM bool
+	// BasicOverPlainHTTP offers Basic without TLS too. Windows refuses it unless AllowUnencrypted is set.
+	BasicOverPlainHTTP bool
+	// UnsealedNTLMOverPlainHTTP accepts messages that are neither sealed nor inside TLS. Windows refuses them, with an empty
+	// HTTP 500, unless AllowUnencrypted is set.
+	UnsealedNTLMOverPlainHTTP bool
+
+	// MaxShellsPerUser limits the open shells of one account.
+	MaxShellsPerUser int
+	// MaxConcurrentUsers limits the accounts that have a shell open at once.
+	MaxConcurrentUsers int
+	// MaxProcessesPerShell limits the commands of one shell that have not ended.
+	MaxProcessesPerShell int
+	// MaxConcurrentOperationsPerUser limits the requests being answered and the commands of one account together.
+	MaxConcurrentOperationsPerUser int
+	// MaxEnvelopeKilobytes is the longest request that is read and the longest answer that is written.
+	MaxEnvelopeKilobytes int
+	// MaxTimeout limits how long a client may have a request held, whatever OperationTimeout it asks for.
+	MaxTimeout time.Duration
+	// ShellIdleTimeout is how long a shell lives without a request. A client may ask for a shorter time.
+	ShellIdleTimeout time.Duration
+
+	// Log hears of refusals and dropped connections, and at verbosity 1 of each operation. Neither command lines nor
+	// credentials are logged.
+	Log logr.Logger
+}
+
+func (o Options) withDefaults() Options {
+	setDefault(&o.MaxShellsPerUser, defaultMaxShellsPerUser)
+	setDefault(&o.MaxConcurrentUsers, defaultMaxConcurrentUsers)
+	setDefault(&o.MaxProcessesPerShell, defaultMaxProcessesPerShell)
+	setDefault(&o.MaxConcurrentOperationsPerUser, defaultMaxConcurrentOperationsPerUser)
+	setDefault(&o.MaxEnvelopeKilobytes, defaultMaxEnvelopeKilobytes)
+	setDefault(&o.MaxTimeout, defaultMaxTimeout)
+	setDefault(&o.ShellIdleTimeout, defaultShellIdleTimeout)
+	return o
+}
+
+func setDefault[T int | time.Duration](value *T, otherwise T) {
+	if *value <= 0 {
+		*value = otherwise
+	}
+}
