@@ -34,7 +34,10 @@ FETCH := go run ./hack/fetch
 # Each of these is a shell command that prints a path; it says on standard error when it has to build first.
 ASSETS := $(FETCH) assets
 CONTROLLER_GEN := $(FETCH) controller-gen
+CRD_REF_DOCS := $(FETCH) crd-ref-docs
 GOLANGCI_LINT := $(FETCH) golangci-lint
+
+CRD_REF_DOCS_FLAGS := --log-level=ERROR --renderer=markdown --source-path=api --config=hack/tools/crd-ref-docs/config.yaml
 # A loaded machine starts an API server in more than the 20 seconds envtest allows.
 export KUBEBUILDER_CONTROLPLANE_START_TIMEOUT ?= 90s
 
@@ -52,9 +55,11 @@ help: ## List the targets.
 ##@ Development
 
 .PHONY: generate
-generate: ## Generate the deep copy functions of api/.
+generate: ## Generate the deep copy functions of api/ and the reference of its fields.
 	controller_gen="$$($(CONTROLLER_GEN))" && \
 	"$$controller_gen" object paths=./api/...
+	crd_ref_docs="$$($(CRD_REF_DOCS))" && \
+	"$$crd_ref_docs" $(CRD_REF_DOCS_FLAGS) --output-path=docs/api-reference.md
 
 .PHONY: manifests
 manifests: ## Generate the CRDs and the manager's role from the markers in the code.
@@ -67,16 +72,18 @@ verify: verify-generated verify-modules verify-format vet ## Check generated fil
 
 .PHONY: verify-generated
 verify-generated: ## Fail with the difference where generated files are not what the code says.
-	controller_gen="$$($(CONTROLLER_GEN))" && \
+	controller_gen="$$($(CONTROLLER_GEN))" && crd_ref_docs="$$($(CRD_REF_DOCS))" && \
 	fresh="$$(mktemp -d)" && trap 'rm -rf "$$fresh"' EXIT && \
 	"$$controller_gen" object paths=./api/... output:object:dir="$$fresh/object" && \
 	"$$controller_gen" crd paths=./api/... output:crd:dir="$$fresh/crd" && \
-	"$$controller_gen" rbac:roleName=manager-role paths=./controllers/... output:rbac:dir="$$fresh/rbac" || exit 1; \
+	"$$controller_gen" rbac:roleName=manager-role paths=./controllers/... output:rbac:dir="$$fresh/rbac" && \
+	"$$crd_ref_docs" $(CRD_REF_DOCS_FLAGS) --output-path="$$fresh/api-reference.md" || exit 1; \
 	stale=0; \
 	compare() { git --no-pager diff --no-index --exit-code -- "$$1" "$$2" || stale=1; }; \
 	compare api/v1alpha1/zz_generated.deepcopy.go "$$fresh/object/zz_generated.deepcopy.go"; \
 	compare config/crd/bases "$$fresh/crd"; \
 	compare config/rbac/role.yaml "$$fresh/rbac/role.yaml"; \
+	compare docs/api-reference.md "$$fresh/api-reference.md"; \
 	if [ $$stale = 1 ]; then echo 'verify: generated files are stale: run "make generate manifests" and commit the result' >&2; exit 1; fi
 
 .PHONY: verify-modules

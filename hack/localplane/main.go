@@ -21,14 +21,17 @@ import (
 	"strings"
 )
 
-// programs maps the name of each program to its main function.
-var programs = map[string]func(){
-	"etcd":           runEtcd,
-	"kube-apiserver": runAPIServer,
-	"kubectl":        runKubectl,
-}
-
 func main() {
+	programs := map[string]func(){
+		"etcd":           runEtcd,
+		"kube-apiserver": runAPIServer,
+		"kubectl":        runKubectl,
+	}
+	usage := func() {
+		fmt.Fprintf(os.Stderr, "usage: localplane up [flags]\n       localplane %s [arguments]\n",
+			strings.Join(slices.Sorted(maps.Keys(programs)), "|"))
+		os.Exit(2)
+	}
 	if program, found := programs[programName(os.Args[0])]; found {
 		program()
 		return
@@ -53,7 +56,7 @@ func main() {
 	}
 	// up sends os.Stderr to a log file, so the real one is kept for its error.
 	stderr := os.Stderr
-	if err := up(context.Background(), options); err != nil {
+	if err := up(context.Background(), options, os.Stdout); err != nil {
 		fmt.Fprintln(stderr, "localplane:", err)
 		os.Exit(1)
 	}
@@ -61,10 +64,4 @@ func main() {
 
 func programName(path string) string {
 	return strings.TrimSuffix(filepath.Base(path), ".exe")
-}
-
-func usage() {
-	fmt.Fprintf(os.Stderr, "usage: localplane up [flags]\n       localplane %s [arguments]\n",
-		strings.Join(slices.Sorted(maps.Keys(programs)), "|"))
-	os.Exit(2)
 }

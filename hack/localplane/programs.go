@@ -21,7 +21,7 @@ func runEtcd() {
 }
 
 func runAPIServer() {
-	os.Exit(cli.Run(apiserver.NewAPIServerCommand()))
+	os.Exit(cli.Run(apiserver.NewAPIServerCommand())) //nolint:forbidigo // this is a main function
 }
 
 func runKubectl() {

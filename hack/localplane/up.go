@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -21,9 +22,9 @@ const (
 )
 
 // up runs the control plane until SIGINT, SIGTERM, or until one of its parts
-// fails. It tells on standard output when each part is ready; the parts' own
-// logs go to localplane.log in the state folder.
-func up(ctx context.Context, o options) error {
+// fails. It tells on out when each part is ready; the parts' own logs go to
+// localplane.log in the state folder.
+func up(ctx context.Context, o options, out io.Writer) error {
 	began := time.Now()
 	if err := os.MkdirAll(o.directory, 0o700); err != nil {
 		return err
@@ -50,12 +51,12 @@ func up(ctx context.Context, o options) error {
 		return fmt.Errorf("etcd: %w (see %s)", err, logFile.Name())
 	}
 	defer etcd.Close()
-	fmt.Printf("etcd is ready after %s\n", time.Since(began).Round(time.Millisecond))
+	fmt.Fprintf(out, "etcd is ready after %s\n", time.Since(began).Round(time.Millisecond))
 
 	command := apiserver.NewAPIServerCommand()
 	// Building the command installed the signal handler of the process; a
 	// second handler would panic, so this context is shared by everything.
-	ctx = command.Context()
+	ctx = command.Context() //nolint:contextcheck // up is given no context that could end
 	endpoint := fmt.Sprintf("https://127.0.0.1:%d", o.port)
 	command.SetArgs(apiServerArguments(o, credentials, endpoint, etcdEndpoint(etcd)))
 	stopped := make(chan error, 1)
@@ -76,15 +77,15 @@ func up(ctx context.Context, o options) error {
 	if err := writeKubeconfig(o.kubeconfig, config); err != nil {
 		return err
 	}
-	fmt.Printf("kube-apiserver is ready at %s after %s\n", endpoint, time.Since(began).Round(time.Millisecond))
+	fmt.Fprintf(out, "kube-apiserver is ready at %s after %s\n", endpoint, time.Since(began).Round(time.Millisecond))
 
 	if o.controllers {
 		if err := startControllers(ctx, config); err != nil {
 			return fmt.Errorf("controllers: %w", err)
 		}
-		fmt.Printf("controllers started after %s\n", time.Since(began).Round(time.Millisecond))
+		fmt.Fprintf(out, "controllers started after %s\n", time.Since(began).Round(time.Millisecond))
 	}
-	fmt.Printf("export KUBECONFIG=%s\n", o.kubeconfig)
+	fmt.Fprintf(out, "export KUBECONFIG=%s\n", o.kubeconfig)
 
 	select {
 	case err := <-stopped:
@@ -147,6 +148,10 @@ func freePort(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	port := listener.Addr().(*net.TCPAddr).Port
-	return port, listener.Close()
+	defer listener.Close()
+	address, isTCP := listener.Addr().(*net.TCPAddr)
+	if !isTCP {
+		return 0, fmt.Errorf("listening on %s, which has no port", listener.Addr())
+	}
+	return address.Port, nil
 }
