@@ -104,9 +104,7 @@ func lock(ctx context.Context, path string, out io.Writer) (unlock func(), err e
 	}
 	retry := time.NewTicker(time.Second)
 	defer retry.Stop()
-	waiting := startProgress(out, "waiting for another process that is building "+strings.TrimSuffix(filepath.Base(path), ".lock"))
-	defer waiting.stop()
-	for {
+	for waiting := false; ; {
 		err := tryLock(file)
 		if err == nil {
 			return func() { _ = file.Close() }, nil
@@ -114,6 +112,12 @@ func lock(ctx context.Context, path string, out io.Writer) (unlock func(), err e
 		if !errors.Is(err, errLocked) {
 			_ = file.Close()
 			return nil, fmt.Errorf("lock %s: %w", path, err)
+		}
+		if !waiting {
+			waiting = true
+			doing := "waiting for another process that is building " + strings.TrimSuffix(filepath.Base(path), ".lock")
+			fmt.Fprintln(out, "fetch:", doing)
+			defer startProgress(out, doing).stop()
 		}
 		select {
 		case <-ctx.Done():
