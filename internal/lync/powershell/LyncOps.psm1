@@ -93,10 +93,10 @@ function Hide-Secret {
     return $Text
 }
 
-# Runs Lync or Windows cmdlets and turns what they throw into CmdletFailed or CmdletMissing.
+# Runs Lync or Windows cmdlets and turns what they throw into CmdletFailed or CmdletMissing. A cmdlet that writes $null has said nothing.
 function Invoke-Cmdlet {
     param([scriptblock]$Block)
-    try { & $Block }
+    try { & $Block | Where-Object { $null -ne $_ } }
     catch {
         $failure = Get-RootFailure $_.Exception
         if ($failure.Data.Contains('LyncOpsCode') -or $failure.Data.Contains('LyncOpsOutcome')) { throw }

@@ -1,0 +1,113 @@
+package powershell_test
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// engine finds a PowerShell engine or skips the test with what to do about it.
+func engine(t *testing.T) string {
+	t.Helper()
+	if named := os.Getenv("PWSH"); named != "" {
+		if _, err := os.Stat(named); err != nil {
+			t.Fatalf("$PWSH names no program: %v", err)
+		}
+		return named
+	}
+	if found, err := exec.LookPath("pwsh"); err == nil {
+		return found
+	}
+	// Relative to this folder: the repository root is three levels up.
+	beside, err := filepath.Abs("../../../../shared/pwsh/pwsh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(beside); err == nil {
+		return beside
+	}
+	t.Skip("no PowerShell engine: set PWSH=/path/to/pwsh or install PowerShell so that pwsh is on the PATH")
+	return ""
+}
+
+// run runs a script of testdata with a folder of its own as ProgramData and gives its standard output. Everything the script prints and
+// leaves behind is searched for the password that scenarios use.
+func run(t *testing.T, edition, folder, script string, arguments ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	module, err := filepath.Abs("LyncOps.psm1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.CommandContext(ctx, engine(t), append([]string{"-NoProfile", "-NonInteractive", "-File", filepath.Join("testdata", script)}, arguments...)...)
+	command.Env = append(os.Environ(), "PSHOST_EDITION="+edition, "LYNCOPS_TEST_FOLDER="+folder, "LYNCOPS_MODULE="+module)
+	var stdout, stderr bytes.Buffer
+	command.Stdout, command.Stderr = &stdout, &stderr
+	if err := command.Run(); err != nil {
+		t.Fatalf("%s: %v\n%s%s", script, err, stdout.String(), stderr.String())
+	}
+	if stderr.Len() > 0 {
+		t.Errorf("%s wrote to standard error:\n%s", script, stderr.String())
+	}
+	refuseSecret(t, "standard output", stdout.Bytes())
+	refuseSecret(t, "standard error", stderr.Bytes())
+	err = filepath.WalkDir(folder, func(path string, entry os.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		if err == nil {
+			refuseSecret(t, path, content)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stdout.String()
+}
+
+// password is what the scenarios give as the password of a stored account; testdata/jobs.ps1 builds the same text from two halves.
+const password = "Hunter2-Zebra"
+
+func refuseSecret(t *testing.T, where string, content []byte) {
+	t.Helper()
+	if bytes.Contains(content, []byte(password)) || bytes.Contains(content, []byte(strings.ReplaceAll(password, "", "\x00")[1:])) {
+		t.Errorf("the password stands in %s", where)
+	}
+}
+
+// expectations turns the lines "ok NAME" and "FAIL NAME: WHY" of a script into subtests and gives the other lines.
+func expectations(t *testing.T, output string) []string {
+	t.Helper()
+	var rest []string
+	count, ended := 0, false
+	for line := range strings.Lines(output) {
+		line = strings.TrimRight(line, "\r\n")
+		name, passed := strings.CutPrefix(line, "ok ")
+		why, failed := strings.CutPrefix(line, "FAIL ")
+		switch {
+		case passed:
+			count++
+			t.Run(name, func(*testing.T) {})
+		case failed:
+			count++
+			name, _, _ = strings.Cut(why, ":")
+			t.Run(name, func(t *testing.T) { t.Error(why) })
+		case line == "done":
+			ended = true
+		case line != "":
+			rest = append(rest, line)
+		}
+	}
+	if !ended || count == 0 {
+		t.Errorf("the script stopped after %d expectations:\n%s", count, output)
+	}
+	return rest
+}

@@ -1,0 +1,108 @@
+package powershell_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// The engine at hand knows a newer language than the servers do.
+func TestModuleIsWrittenForPowerShell3(t *testing.T) {
+	expectations(t, run(t, "Desktop", t.TempDir(), "syntax.ps1", "-Path", "LyncOps.psm1"))
+}
+
+// Every scenario script runs in both editions; what they print besides their expectations must be the same text in both.
+func TestScenarios(t *testing.T) {
+	for _, script := range []string{"questions.ps1", "readiness.ps1", "jobs.ps1", "actions.ps1"} {
+		t.Run(strings.TrimSuffix(script, ".ps1"), func(t *testing.T) {
+			printed := map[string][]string{}
+			for _, edition := range []string{"Desktop", "Core"} {
+				t.Run(edition, func(t *testing.T) {
+					printed[edition] = expectations(t, run(t, edition, t.TempDir(), script))
+				})
+			}
+			if difference := cmp.Diff(printed["Desktop"], printed["Core"]); difference != "" {
+				t.Errorf("the two editions answer differently (-Desktop +Core):\n%s", difference)
+			}
+		})
+	}
+}
+
+// Five processes give the same order at the same moment. One claim, one task run, and the same job for everybody.
+func TestManyStartsAtOnceGiveOneJob(t *testing.T) {
+	engine(t)
+	folder := t.TempDir()
+	outputs := make([]string, 5)
+	var group sync.WaitGroup
+	for i := range outputs {
+		group.Go(func() {
+			outputs[i] = run(t, "Desktop", folder, "race.ps1", "-Id", "install-5.0.8308.1149-1")
+		})
+	}
+	group.Wait()
+	claimed, registered, ran := map[string]bool{}, 0, 0
+	for _, output := range outputs {
+		for line := range strings.Lines(output) {
+			line = strings.TrimSpace(line)
+			if text, found := strings.CutPrefix(line, "<<<LYNCOPS "); found {
+				var answer struct {
+					OK     bool
+					Result struct{ ID, State, Claimed string }
+				}
+				if err := json.Unmarshal([]byte(strings.TrimSuffix(text, " LYNCOPS>>>")), &answer); err != nil {
+					t.Fatal(err)
+				}
+				if !answer.OK || answer.Result.State != "Claimed" {
+					t.Errorf("one of the callers was answered %s", line)
+				}
+				claimed[answer.Result.Claimed] = true
+			}
+			if line == "registered" {
+				registered++
+			}
+			if line == "ran" {
+				ran++
+			}
+		}
+	}
+	if len(claimed) != 1 || registered != 1 || ran != 1 {
+		t.Errorf("claims at %v, %d registrations, %d runs; want one of each\n%s", claimed, registered, ran, strings.Join(outputs, ""))
+	}
+}
+
+// Five processes give five different orders at the same moment. One job, four conflicts that name it.
+func TestOneJobAtATime(t *testing.T) {
+	engine(t)
+	folder := t.TempDir()
+	outputs := make([]string, 5)
+	var group sync.WaitGroup
+	for i := range outputs {
+		group.Go(func() {
+			outputs[i] = run(t, "Desktop", folder, "race.ps1", "-Id", fmt.Sprintf("install-5.0.8308.1149-%d", i+1))
+		})
+	}
+	group.Wait()
+	winners, conflicts := []string{}, []string{}
+	for i, output := range outputs {
+		if strings.Contains(output, `"state":"Claimed"`) {
+			winners = append(winners, fmt.Sprintf("install-5.0.8308.1149-%d", i+1))
+		}
+		if _, after, found := strings.Cut(output, `"code":"JobConflict"`); found {
+			_, detail, _ := strings.Cut(after, `"detail":"`)
+			name, _, _ := strings.Cut(detail, `"`)
+			conflicts = append(conflicts, name)
+		}
+	}
+	if len(winners) != 1 || len(conflicts) != 4 {
+		t.Fatalf("%d jobs and %d conflicts, want 1 and 4\n%s", len(winners), len(conflicts), strings.Join(outputs, ""))
+	}
+	for _, name := range conflicts {
+		if name != winners[0] {
+			t.Errorf("a conflict names %s, but the job is %s", name, winners[0])
+		}
+	}
+}
