@@ -104,7 +104,13 @@ func lock(ctx context.Context, path string, out io.Writer) (unlock func(), err e
 	}
 	retry := time.NewTicker(time.Second)
 	defer retry.Stop()
-	for waiting := false; ; {
+	var reports *progress
+	defer func() {
+		if reports != nil {
+			reports.stop()
+		}
+	}()
+	for {
 		err := tryLock(file)
 		if err == nil {
 			return func() { _ = file.Close() }, nil
@@ -113,11 +119,10 @@ func lock(ctx context.Context, path string, out io.Writer) (unlock func(), err e
 			_ = file.Close()
 			return nil, fmt.Errorf("lock %s: %w", path, err)
 		}
-		if !waiting {
-			waiting = true
+		if reports == nil {
 			doing := "waiting for another process that is building " + strings.TrimSuffix(filepath.Base(path), ".lock")
 			fmt.Fprintln(out, "fetch:", doing)
-			defer startProgress(out, doing).stop()
+			reports = startProgress(out, doing)
 		}
 		select {
 		case <-ctx.Done():
