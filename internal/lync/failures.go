@@ -17,7 +17,12 @@ const (
 	longestDetail  = 8000 // bytes of an error's detail
 )
 
-// failure is an error of this call, cleaned of its secrets.
+// newCall prepares a verb for one server. The secrets are those that an error must not hold, the access's own aside.
+func newCall(access Access, verb string, argument any, secrets ...string) call {
+	return call{access: access.withDefaults(), verb: verb, argument: argument, secrets: append(secrets, access.Password)}
+}
+
+// failure is an error of this call, cleaned of its secrets. cause must not hold a text that came from a server.
 func (c call) failure(kind ErrorKind, message string, cause error) *Error {
 	return &Error{Kind: kind, Server: c.access.FQDN, Step: c.verb, Message: c.presentable(message, longestMessage), Err: cause}
 }
@@ -71,39 +76,47 @@ func worthRepeating(err error) bool {
 func (c call) translate(err error) *Error {
 	failed, ok := errors.AsType[*winrm.Error](err)
 	if !ok {
-		return c.failure(KindInternal, err.Error(), err)
+		return c.failure(KindInternal, err.Error(), nil)
+	}
+	// A session knows its own password only, not those that its commands carried, so of its errors only the end of a
+	// context is passed on.
+	var cause error
+	for _, end := range []error{context.Canceled, context.DeadlineExceeded} {
+		if errors.Is(err, end) {
+			cause = end
+		}
 	}
 	message := failed.Step + ": " + failed.Message
 	listener := fmt.Sprintf("the WinRM HTTPS listener on port %d of %s", c.access.Port, c.access.FQDN)
 	switch failed.Kind {
 	case winrm.Unreachable:
 		return c.failureWithRemedy(KindUnreachable, message,
-			"check that the server is up and its name resolves, that "+listener+" is on, and that no firewall is between", err)
+			"check that the server is up and its name resolves, that "+listener+" is on, and that no firewall is between", cause)
 	case winrm.CertificateRejected:
 		return c.failureWithRemedy(KindCertificateRejected, message, "give "+listener+
-			" a valid certificate that bears this name, or correct the certificate authority it is checked against", err)
+			" a valid certificate that bears this name, or correct the certificate authority it is checked against", cause)
 	case winrm.LoginRefused:
 		refused := c.loginRefused()
-		refused.Err = err
+		refused.Err = cause
 		return refused
 	case winrm.SchemeNotOffered:
 		return c.failureWithRemedy(KindLoginRefused, message,
-			"turn the configured authentication on for the WinRM service of "+c.access.FQDN+", or configure one that it offers", err)
+			"turn the configured authentication on for the WinRM service of "+c.access.FQDN+", or configure one that it offers", cause)
 	case winrm.AccessDenied:
 		return c.failureWithRemedy(KindAccessDenied, message,
-			"make "+c.access.UserName+" a member of the local Administrators of "+c.access.FQDN, err)
+			"make "+c.access.UserName+" a member of the local Administrators of "+c.access.FQDN, cause)
 	case winrm.Timeout:
-		return c.failureWithRemedy(KindTimeout, message, "check the load of the server; it will be asked again", err)
+		return c.failureWithRemedy(KindTimeout, message, "check the load of the server; it will be asked again", cause)
 	case winrm.SessionLost:
 		return c.failureWithRemedy(KindSessionLost, message,
-			"nothing needs to be done if the server or its WinRM service is restarting; it will be asked again", err)
+			"nothing needs to be done if the server or its WinRM service is restarting; it will be asked again", cause)
 	case winrm.QuotaExceeded:
 		return c.failureWithRemedy(KindQuotaExceeded, message, "end forgotten shells of "+c.access.UserName+" on "+c.access.FQDN+
-			" (winrm enumerate shell lists them) or raise the quota that is named", err)
+			" (winrm enumerate shell lists them) or raise the quota that is named", cause)
 	case winrm.Canceled:
-		return c.failure(KindCanceled, message, err)
+		return c.failure(KindCanceled, message, cause)
 	}
-	return c.failureWithRemedy(KindBadAnswer, message, "check that "+listener+" is a Windows WinRM service and nothing in between answers for it", err)
+	return c.failureWithRemedy(KindBadAnswer, message, "check that "+listener+" is a Windows WinRM service and nothing in between answers for it", cause)
 }
 
 func notStaged(ended winrm.Result) bool {
@@ -127,21 +140,21 @@ func (c call) readStaged(ended winrm.Result) error {
 func (c call) read(ended winrm.Result, result any) error {
 	given, err := readAnswer(ended.Stdout, c.verb)
 	if err != nil {
-		return c.badAnswer(err.Error()+"; "+c.powerShellSaid(ended), err)
+		return c.badAnswer(err.Error() + "; " + c.powerShellSaid(ended))
 	}
 	if !given.OK {
 		return c.refusedBy(given.Error)
 	}
 	if err := strict(given.Result, result); err != nil {
-		return c.badAnswer(err.Error(), err)
+		return c.badAnswer(err.Error())
 	}
 	return nil
 }
 
-func (c call) badAnswer(message string, err error) *Error {
+func (c call) badAnswer(message string) *Error {
 	return c.failureWithRemedy(KindBadAnswer, message,
 		"check that PowerShell 3.0 or newer runs on the server and that its execution policy lets "+
-			"%ProgramData%\\LyncOps\\module\\...\\LyncOps.psm1 run", err)
+			"%ProgramData%\\LyncOps\\module\\...\\LyncOps.psm1 run", nil)
 }
 
 func (c call) powerShellSaid(ended winrm.Result) string {
@@ -171,7 +184,7 @@ func (c call) refusedBy(refused *answerError) *Error {
 	}
 	known, ok := kinds[refused.Code]
 	if !ok {
-		return c.badAnswer(fmt.Sprintf("the error code %q is unknown: %s", refused.Code, refused.Message), nil)
+		return c.badAnswer(fmt.Sprintf("the error code %q is unknown: %s", refused.Code, refused.Message))
 	}
 	failed := c.failureWithRemedy(known.kind, refused.Message, known.remedy, nil)
 	failed.Detail = c.presentable(refused.Detail, longestDetail)

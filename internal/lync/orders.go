@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strings"
 )
 
 // StartJob orders a job and returns it as it stands. Repeating an order is harmless: the same id gives the same job.
@@ -16,15 +15,10 @@ func (s *Servers) StartJob(ctx context.Context, access Access, request JobReques
 		Parameters any       `json:"parameters"`
 		Principal  Principal `json:"principal"`
 	}
-	c := call{
-		access:   access.withDefaults(),
-		verb:     "Start-LyncOpsJob",
-		order:    true,
-		secrets:  []string{request.Principal.Password},
-		argument: argument{request.ID, request.Action, complement(request.Parameters), request.Principal},
-	}
+	c := newCall(access, "Start-LyncOpsJob",
+		argument{request.ID, request.Action, complement(request.Parameters), request.Principal}, request.Principal.Password)
+	c.order = true
 	if err := request.check(); err != nil {
-		c.secrets = append(c.secrets, access.Password)
 		return Job{}, c.failureWithRemedy(KindBadArgument, "job "+request.ID+": "+err.Error(), "nothing was sent to the server", err)
 	}
 	var job Job
@@ -32,8 +26,8 @@ func (s *Servers) StartJob(ctx context.Context, access Access, request JobReques
 		return Job{}, err
 	}
 	if job.ID != request.ID || job.Action != request.Action {
-		err := fmt.Errorf("asked for job %s (%s), the answer is about job %s (%s)", request.ID, request.Action, job.ID, job.Action)
-		return Job{}, c.badAnswer(err.Error(), err)
+		return Job{}, c.badAnswer(fmt.Sprintf("asked for job %s (%s), the answer is about job %s (%s)",
+			request.ID, request.Action, job.ID, job.Action))
 	}
 	return job, nil
 }
@@ -43,14 +37,10 @@ func (s *Servers) ClearJobs(ctx context.Context, access Access, except []string)
 	type argument struct {
 		Except []string `json:"except"`
 	}
+	c := newCall(access, "Clear-LyncOpsJobs", argument{append([]string{}, except...)})
+	c.order = true
 	var cleared Cleared
-	err := s.perform(ctx, call{
-		access:   access.withDefaults(),
-		verb:     "Clear-LyncOpsJobs",
-		order:    true,
-		argument: argument{append([]string{}, except...)},
-	}, &cleared)
-	if err != nil {
+	if err := s.perform(ctx, c, &cleared); err != nil {
 		return Cleared{}, err
 	}
 	return cleared, nil
@@ -58,7 +48,7 @@ func (s *Servers) ClearJobs(ctx context.Context, access Access, except []string)
 
 var (
 	jobIDForm    = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,79}$`)
-	fileNameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9 ._()-]{0,199}$`)
+	fileNameForm = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9._ ()+-]{0,125}[A-Za-z0-9_)])?$`)
 )
 
 // complement replaces lists that are nil, because the wire knows no absent list.
@@ -130,7 +120,7 @@ func checkPackage(sha256, fileName string) error {
 	if !sha256Form.MatchString(sha256) {
 		return errors.New("parameters.sha256 is not 64 lower-case hexadecimal digits")
 	}
-	if !fileNameForm.MatchString(fileName) || strings.Contains(fileName, "..") {
+	if !fileNameForm.MatchString(fileName) {
 		return fmt.Errorf("parameters.fileName %q is not a plain file name", fileName)
 	}
 	return nil

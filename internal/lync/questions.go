@@ -13,13 +13,13 @@ type poolArgument struct {
 // ask performs a question; check looks at an answer that is complete but may still be wrong.
 func ask[T any](ctx context.Context, s *Servers, access Access, verb string, argument any, check func(T) error) (T, error) {
 	var result, nothing T
-	c := call{access: access.withDefaults(), verb: verb, argument: argument}
+	c := newCall(access, verb, argument)
 	if err := s.perform(ctx, c, &result); err != nil {
 		return nothing, err
 	}
 	if check != nil {
 		if err := check(result); err != nil {
-			return nothing, c.badAnswer(err.Error(), err)
+			return nothing, c.badAnswer(err.Error())
 		}
 	}
 	return result, nil

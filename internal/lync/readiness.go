@@ -12,10 +12,11 @@ const (
 
 // PoolReadiness is what a pool says about taking a server out of service.
 type PoolReadiness struct {
-	PoolFQDN             string                   `json:"poolFqdn"`
-	State                ReadinessState           `json:"state"`
-	TotalFrontends       int                      `json:"totalFrontends"`
-	TotalActiveFrontends int                      `json:"totalActiveFrontends"`
+	PoolFQDN string         `json:"poolFqdn"`
+	State    ReadinessState `json:"state"`
+	// TotalFrontends and TotalActiveFrontends are 0 when the cmdlet did not say.
+	TotalFrontends       int                      `json:"totalFrontends,omitempty"`
+	TotalActiveFrontends int                      `json:"totalActiveFrontends,omitempty"`
 	UpgradeDomains       []UpgradeDomainReadiness `json:"upgradeDomains"`
 	// Raw is the cmdlet's answer as JSON text, for people.
 	Raw string `json:"raw"`
