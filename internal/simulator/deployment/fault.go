@@ -149,3 +149,11 @@ func (m *Model) takeFault(kind string, accept func(*Fault) bool, targets ...stri
 	}
 	return &taken
 }
+
+// TakeFault says whether a fault of the kind concerns the host now, and counts it as having happened. The text is what the match of
+// the fault is looked for in.
+func (h *Host) TakeFault(kind, text string) bool {
+	h.model.mu.Lock()
+	defer h.model.mu.Unlock()
+	return h.model.takeFault(kind, func(f *Fault) bool { return strings.Contains(text, f.Match) }, h.FQDN(), h.Pool()) != nil
+}

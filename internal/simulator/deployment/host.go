@@ -95,9 +95,15 @@ func (h *Host) FreeDiskBytes() int64 { return h.description.FreeDiskBytes }
 
 // Down says whether nothing answers on the host. The channel is closed when the host goes down.
 func (h *Host) Down() (bool, <-chan struct{}) {
+	down, session := h.Session()
+	return down, session.Done()
+}
+
+// Session says whether nothing answers on the host, and gives the context that ends when the host goes down.
+func (h *Host) Session() (bool, context.Context) {
 	h.model.mu.Lock()
 	defer h.model.mu.Unlock()
-	return h.power != powerOn || h.description.WinRM == "closed", h.session.Done()
+	return h.power != powerOn || h.description.WinRM == "closed", h.session
 }
 
 // BootTime is when the host started last, in UTC.

@@ -89,7 +89,7 @@ func (m *Model) Violations() []Violation {
 
 // event expects the model's lock to be held.
 func (h *Host) event(caller Caller, effect string) {
-	e := Event{Host: h.FQDN(), User: caller.User, Command: caller.Command, Effect: effect}
+	e := Event{Host: h.FQDN(), User: caller.User, Command: h.model.hideSecrets(caller.Command), Effect: effect}
 	if h.pool != nil {
 		e.Pool = h.pool.description.FQDN
 		e.Serving, e.Out = h.pool.snapshot()
@@ -98,7 +98,7 @@ func (h *Host) event(caller Caller, effect string) {
 }
 
 func (h *Host) violation(caller Caller, rule Rule, text string) {
-	h.model.record.addViolation(Violation{Rule: rule, Host: h.FQDN(), User: caller.User, Command: caller.Command, Text: text})
+	h.model.record.addViolation(Violation{Rule: rule, Host: h.FQDN(), User: caller.User, Command: h.model.hideSecrets(caller.Command), Text: text})
 }
 
 // Record adds an event for an effect outside the model's own operations, such as a scheduled task.

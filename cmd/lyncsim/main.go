@@ -1,0 +1,145 @@
+// Command lyncsim serves a simulated Lync deployment over WinRM.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"text/tabwriter"
+
+	"lyncops.dev/operator/internal/simulator"
+	"lyncops.dev/operator/internal/simulator/deployment"
+)
+
+const usage = `lyncsim serves a simulated Lync deployment over WinRM.
+
+  lyncsim serve --deployment FILE [--listen ADDRESS] [--plain] [--control ADDRESS] [--state-dir DIR] [--time-scale N]
+  lyncsim describe --deployment FILE
+
+Run "lyncsim serve --help" for what the flags mean.
+`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	switch {
+	case err == nil || errors.Is(err, flag.ErrHelp):
+	default:
+		fmt.Fprintln(os.Stderr, "lyncsim:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, arguments []string, stdout, stderr io.Writer) error {
+	if len(arguments) == 0 {
+		fmt.Fprint(stderr, usage)
+		return errors.New("a command is missing: serve or describe")
+	}
+	switch arguments[0] {
+	case "serve":
+		return serve(ctx, arguments[1:], stdout, stderr)
+	case "describe":
+		return describe(arguments[1:], stdout, stderr)
+	case "help", "-h", "--help":
+		_, err := fmt.Fprint(stdout, usage)
+		return err
+	}
+	fmt.Fprint(stderr, usage)
+	return fmt.Errorf("there is no command %q", arguments[0])
+}
+
+func serve(ctx context.Context, arguments []string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	file := flags.String("deployment", "", "YAML `file` that describes the deployment (required)")
+	listen := flags.String("listen", "127.0.0.1:5986", "`address` of the WinRM endpoint")
+	plain := flags.Bool("plain", false, "serve HTTP instead of HTTPS")
+	control := flags.String("control", "", "loopback `address` of the control interface, empty for none")
+	stateDir := flags.String("state-dir", "", "`directory` that gets ca.crt, the certificate to trust")
+	timeScale := flags.Float64("time-scale", 1, "how many times faster than described everything happens")
+	d, err := parse(flags, arguments, file)
+	if err != nil {
+		return err
+	}
+	if *timeScale <= 0 {
+		return fmt.Errorf("--time-scale: %v is not above 0", *timeScale)
+	}
+	running, err := simulator.Start(ctx, simulator.Config{Deployment: d, Listen: *listen, Plain: *plain, ControlListen: *control,
+		TimeScale: *timeScale, StateDir: *stateDir})
+	if err != nil {
+		return err
+	}
+	defer running.Close()
+	if _, err := fmt.Fprintf(stdout, "lyncsim ready: WinRM on %s, control on %q, %d hosts, time scale %v\n", running.Address(), running.ControlAddress(), len(d.Hosts), *timeScale); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return nil
+}
+
+func parse(flags *flag.FlagSet, arguments []string, file *string) (deployment.Deployment, error) {
+	if err := flags.Parse(arguments); err != nil {
+		return deployment.Deployment{}, err
+	}
+	if flags.NArg() > 0 {
+		return deployment.Deployment{}, fmt.Errorf("%q is one argument too many", flags.Arg(0))
+	}
+	if *file == "" {
+		return deployment.Deployment{}, errors.New("--deployment is missing")
+	}
+	text, err := os.ReadFile(*file)
+	if err != nil {
+		return deployment.Deployment{}, err
+	}
+	d, err := deployment.ParseYAML(text)
+	if err != nil {
+		return deployment.Deployment{}, fmt.Errorf("%s: %w", *file, err)
+	}
+	return d, nil
+}
+
+// describe prints what a file means with all defaults filled in, and the digests of the packages; no passwords.
+func describe(arguments []string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("describe", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	file := flags.String("deployment", "", "YAML `file` that describes the deployment (required)")
+	d, err := parse(flags, arguments, file)
+	if err != nil {
+		return err
+	}
+	model, err := deployment.New(d, deployment.Options{})
+	if err != nil {
+		return err
+	}
+	defer model.Close()
+	table := tabwriter.NewWriter(stdout, 0, 8, 2, ' ', 0)
+	for _, p := range d.Pools {
+		fmt.Fprintf(table, "pool\t%s\t%s\tSQL %s\\%s\n", p.FQDN, p.Edition, p.SQLServer, p.SQLInstance)
+		for _, ud := range p.UpgradeDomains {
+			fmt.Fprintf(table, "domain\t%s\t%s\t%v\n", ud.Name, p.FQDN, ud.FrontEnds)
+		}
+	}
+	for _, h := range d.Hosts {
+		build := "no Lync"
+		if len(h.Components) > 0 {
+			build = h.Components[0].Version
+		}
+		fmt.Fprintf(table, "host\t%s\t%s\t%d services\n", h.FQDN, build, len(h.Services))
+	}
+	for _, p := range d.Packages {
+		digest, size, _ := model.PackageDigest(p.Sources[0])
+		for _, source := range p.Sources {
+			fmt.Fprintf(table, "package\t%s\tsha256 %s\t%d bytes\n", source, digest, size)
+		}
+	}
+	for _, a := range d.Accounts {
+		fmt.Fprintf(table, "account\t%s\\%s\t\t\n", a.Domain, a.User)
+	}
+	return table.Flush()
+}

@@ -1,0 +1,329 @@
+package cmdlets
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"lyncops.dev/operator/internal/simulator/deployment"
+	"lyncops.dev/operator/internal/simulator/powershell"
+)
+
+var lyncCommands = map[string]cmdlet{
+	"Get-CsWindowsService":                   getCsWindowsService,
+	"Stop-CsWindowsService":                  stopCsWindowsService,
+	"Start-CsWindowsService":                 startCsWindowsService,
+	"Get-CsPoolUpgradeReadinessState":        getReadiness,
+	"Get-CsPoolFabricState":                  getFabric,
+	"Get-CsPool":                             getCsPool,
+	"Get-CsComputer":                         getCsComputer,
+	"Get-CsService":                          getCsService,
+	"Get-CsManagementStoreReplicationStatus": getReplication,
+	"Test-CsDatabase":                        testDatabase,
+	"Install-CsDatabase":                     installDatabase,
+	"Get-CsDatabaseMirrorState":              getMirrors,
+	"Get-CsPoolBackupRelationship":           getBackupRelationship,
+	"Get-CsServerVersion":                    getServerVersion,
+}
+
+func statusEnum(s deployment.Status) powershell.Enum {
+	return powershell.Enum{TypeName: "System.ServiceProcess.ServiceControllerStatus", Name: s.String(), Number: int64(s)}
+}
+
+func getCsWindowsService(ctx context.Context, m *machine, c call) ([]powershell.Value, error) {
+	hosts, err := m.on(c)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.host.Cmdlet(ctx); err != nil {
+		return nil, err
+	}
+	name := c.text("name", 0)
+	var rows []powershell.Value
+	for _, h := range hosts {
+		for _, s := range h.Services() {
+			if !s.Lync || (name != "" && !strings.EqualFold(name, s.Name)) {
+				continue
+			}
+			activity := ""
+			if s.Status == deployment.Running && !c.has("excludeactivitylevel") {
+				activity = "Incoming Requests per Second=3,Messages in Server=1"
+			}
+			row := powershell.NewObject("Microsoft.Rtc.Management.Deployment.Core.NTService", "Status", statusEnum(s.Status), "Name", s.Name,
+				"DisplayName", s.DisplayName, "ActivityLevel", activity)
+			row.Display = []string{"Status", "Name", "ActivityLevel"}
+			rows = append(rows, row)
+		}
+	}
+	if name != "" && len(rows) == 0 {
+		return nil, deployment.NoSuchServiceError{Name: name}
+	}
+	return rows, nil
+}
+
+func stopCsWindowsService(ctx context.Context, m *machine, c call) ([]powershell.Value, error) {
+	hosts, err := m.on(c)
+	if err != nil || c.has("whatif") {
+		return nil, err
+	}
+	names := append(c.list("name", 0), inputNames(c)...)
+	if len(names) == 0 {
+		names = []string{""}
+	}
+	for _, h := range hosts {
+		for _, name := range names {
+			request := deployment.StopRequest{Name: name, Graceful: c.has("graceful"), NoWait: c.has("nowait"), LeaveWebServer: c.has("leavewebserverrunning")}
+			c.streams.Verbose("Stopping services on computer " + h.FQDN())
+			if err := h.StopLyncServices(ctx, c.caller(), request); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return nil, nil
+}
+
+func startCsWindowsService(ctx context.Context, m *machine, c call) ([]powershell.Value, error) {
+	hosts, err := m.on(c)
+	if err != nil || c.has("whatif") {
+		return nil, err
+	}
+	names := append(c.list("name", 0), inputNames(c)...)
+	if len(names) == 0 {
+		names = []string{""}
+	}
+	for _, h := range hosts {
+		for _, name := range names {
+			if err := h.StartLyncServices(ctx, c.caller(), name, c.has("nowait")); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return nil, nil
+}
+
+// inputNames are the names of the services that came down the pipeline.
+func inputNames(c call) []string {
+	var names []string
+	for _, v := range c.Input {
+		names = append(names, texts(v)...)
+	}
+	return append(names, c.list("inputobject", -1)...)
+}
+
+var readinessNumbers = map[string]int64{deployment.Ready: 0, deployment.Busy: 1, deployment.InsufficientActiveFrontEnds: 2}
+
+func getReadiness(ctx context.Context, m *machine, _ call) ([]powershell.Value, error) {
+	answer, err := m.host.Readiness(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if answer.Unknown {
+		return []powershell.Value{powershell.NewObject("Microsoft.Rtc.Management.Hadr.PoolUpgradeState", "Pool", answer.PoolFQDN, "Health", "Good")}, nil
+	}
+	domains := []powershell.Value{}
+	for _, d := range answer.UpgradeDomains {
+		domain := powershell.NewObject("Microsoft.Rtc.Management.Hadr.UpgradeDomain", "Name", d.Name, "IsReadyForUpgrade", d.IsReadyForUpgrade, "Frontends", values(d.FrontEnds))
+		domain.Text = d.Name
+		domains = append(domains, domain)
+	}
+	state := powershell.Enum{TypeName: "Microsoft.Rtc.Management.Hadr.PoolUpgradeReadiness", Name: answer.State, Number: readinessNumbers[answer.State]}
+	o := powershell.NewObject("Microsoft.Rtc.Management.Hadr.PoolUpgradeState", "PoolFqdn", answer.PoolFQDN, "State", state,
+		"TotalFrontends", int64(answer.TotalFrontends), "TotalActiveFrontends", int64(answer.TotalActiveFrontends), "UpgradeDomains", domains)
+	o.List = true
+	return []powershell.Value{o}, nil
+}
+
+func values(names []string) []powershell.Value {
+	list := make([]powershell.Value, 0, len(names))
+	for _, n := range names {
+		list = append(list, n)
+	}
+	return list
+}
+
+func getFabric(ctx context.Context, m *machine, c call) ([]powershell.Value, error) {
+	text, err := m.host.FabricState(ctx, c.text("poolfqdn", 0))
+	if err != nil {
+		return nil, err
+	}
+	return []powershell.Value{text}, nil
+}
+
+func (m *machine) pools(name string) ([]deployment.Pool, error) {
+	var pools []deployment.Pool
+	for _, fqdn := range m.host.Model().Pools() {
+		if name == "" || strings.EqualFold(name, fqdn) {
+			p, _ := m.host.Model().PoolDescription(fqdn)
+			pools = append(pools, p)
+		}
+	}
+	if name != "" && len(pools) == 0 {
+		return nil, deployment.NoSuchPoolError{Pool: name}
+	}
+	return pools, nil
+}
+
+func getCsPool(ctx context.Context, m *machine, c call) ([]powershell.Value, error) {
+	pools, err := m.pools(c.text("identity", 0))
+	if err != nil {
+		return nil, err
+	}
+	if err := m.host.Cmdlet(ctx); err != nil {
+		return nil, err
+	}
+	var rows []powershell.Value
+	for _, p := range pools {
+		services := []string{"Registrar:" + p.FQDN, "UserServer:" + p.FQDN, "WebServer:" + p.FQDN}
+		if p.CentralManagement {
+			services = append(services, "CentralManagement:"+p.FQDN)
+		}
+		row := powershell.NewObject("Microsoft.Rtc.Management.Xds.Cluster", "Identity", p.FQDN, "Services", values(services), "Computers", values(p.FrontEnds),
+			"Fqdn", p.FQDN, "Site", "Site:Contoso")
+		row.List = true
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+func getCsComputer(ctx context.Context, m *machine, c call) ([]powershell.Value, error) {
+	pools, err := m.pools(c.text("pool", -1))
+	if err != nil {
+		return nil, err
+	}
+	if err := m.host.Cmdlet(ctx); err != nil {
+		return nil, err
+	}
+	wanted := c.text("identity", 0)
+	if c.has("local") {
+		wanted = m.host.FQDN()
+	}
+	var rows []powershell.Value
+	for _, p := range pools {
+		for _, fe := range p.FrontEnds {
+			if wanted == "" || strings.EqualFold(wanted, fe) {
+				rows = append(rows, powershell.NewObject("Microsoft.Rtc.Management.Xds.Machine", "Identity", fe, "Pool", p.FQDN, "Fqdn", fe))
+			}
+		}
+	}
+	return rows, nil
+}
+
+func getCsService(ctx context.Context, m *machine, c call) ([]powershell.Value, error) {
+	pools, err := m.pools(c.text("poolfqdn", -1))
+	if err != nil {
+		return nil, err
+	}
+	if err := m.host.Cmdlet(ctx); err != nil {
+		return nil, err
+	}
+	all := !c.has("userserver") && !c.has("registrar") && !c.has("centralmanagement")
+	var rows []powershell.Value
+	for _, p := range pools {
+		if all || c.has("registrar") {
+			rows = append(rows, powershell.NewObject("Microsoft.Rtc.Management.Xds.Registrar", "Identity", "Registrar:"+p.FQDN, "PoolFqdn", p.FQDN, "SiteId", "Site:Contoso", "Version", int64(6), "Role", "Registrar"))
+		}
+		if all || c.has("userserver") {
+			sql, instance := p.SQLServer, p.SQLInstance
+			if p.Edition == deployment.Standard {
+				sql, instance = p.FQDN, "rtc"
+			}
+			rows = append(rows, powershell.NewObject("Microsoft.Rtc.Management.Xds.UserServer", "Identity", "UserServer:"+p.FQDN, "PoolFqdn", p.FQDN, "SiteId", "Site:Contoso", "Version", int64(6), "Role", "UserServer",
+				"UserDatabase", "UserDatabase:"+sql, "UserStore", sql+`\`+instance))
+		}
+		if p.CentralManagement && (all || c.has("centralmanagement")) {
+			rows = append(rows, powershell.NewObject("Microsoft.Rtc.Management.Xds.CentralManagement", "Identity", "CentralManagement:"+p.FQDN, "PoolFqdn", p.FQDN, "SiteId", "Site:Contoso", "Version", int64(6), "Active", true))
+		}
+	}
+	return rows, nil
+}
+
+func getReplication(ctx context.Context, m *machine, c call) ([]powershell.Value, error) {
+	replicas, err := m.host.Replication(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var rows []powershell.Value
+	wanted := c.text("replicafqdn", -1)
+	for _, r := range replicas {
+		if wanted == "" || strings.EqualFold(wanted, r.ReplicaFQDN) {
+			rows = append(rows, powershell.NewObject("Microsoft.Rtc.Management.Xds.ReplicaState", "UpToDate", r.UpToDate, "ReplicaFqdn", r.ReplicaFQDN,
+				"LastStatusReport", r.LastStatus, "LastUpdateCreation", r.LastStatus, "ProductVersion", r.ProductVersion))
+		}
+	}
+	return rows, nil
+}
+
+func testDatabase(ctx context.Context, m *machine, c call) ([]powershell.Value, error) {
+	local, sql := c.has("localservice"), c.text("sqlserverfqdn", -1)
+	if !local && sql == "" {
+		return nil, fmt.Errorf("Cannot process command because of one or more missing mandatory parameters: SqlServerFqdn.")
+	}
+	answer, err := m.host.TestDatabases(ctx, sql, local)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range answer.Warnings {
+		c.streams.Warning(w)
+	}
+	var rows []powershell.Value
+	for _, r := range answer.Rows {
+		rows = append(rows, powershell.NewObject("Microsoft.Rtc.Management.Deployment.DatabaseStatus", "SqlServerFqdn", r.SQLServerFQDN, "SqlInstanceName", r.SQLInstanceName,
+			"MirrorSqlServerFqdn", r.MirrorSQLServer, "MirrorSqlInstanceName", "", "DataSource", r.SQLServerFQDN+`\`+r.SQLInstanceName, "DatabaseName", r.DatabaseName,
+			"SQLServerVersion", "11.0.5058 SP2", "ExpectedVersion", r.ExpectedVersion, "InstalledVersion", r.InstalledVersion, "Succeed", r.Succeed))
+	}
+	return rows, nil
+}
+
+func installDatabase(ctx context.Context, m *machine, c call) ([]powershell.Value, error) {
+	if c.has("whatif") {
+		return nil, nil
+	}
+	if c.has("clean") {
+		return nil, fmt.Errorf("The simulator does not destroy databases: -Clean was refused.")
+	}
+	request := deployment.DatabaseUpdate{Local: c.has("localdatabases"), SQLServer: c.text("sqlserverfqdn", -1), Update: c.has("update"),
+		ExcludeCollocated: c.has("excludecollocatedstores"), As: m.user}
+	if !request.Local && (!c.has("configureddatabases") || request.SQLServer == "") {
+		return nil, fmt.Errorf("Parameter set cannot be resolved using the specified named parameters.")
+	}
+	return nil, m.host.InstallDatabases(ctx, c.caller(), request)
+}
+
+func getMirrors(ctx context.Context, m *machine, c call) ([]powershell.Value, error) {
+	mirrors, err := m.host.MirrorState(ctx, c.text("poolfqdn", 0))
+	if err != nil {
+		return nil, err
+	}
+	var rows []powershell.Value
+	for _, r := range mirrors {
+		rows = append(rows, powershell.NewObject("Microsoft.Rtc.Management.Deployment.MirrorState", "DatabaseName", r.DatabaseName, "StateOnPrimary", r.StateOnPrimary,
+			"StateOnMirror", r.StateOnMirror, "MirroringStatusOnPrimary", r.StatusOnPrimary, "MirroringStatusOnSecondary", r.StatusOnMirror))
+	}
+	return rows, nil
+}
+
+func getBackupRelationship(ctx context.Context, m *machine, c call) ([]powershell.Value, error) {
+	pools, err := m.pools(c.text("poolfqdn", 0))
+	if err != nil {
+		return nil, err
+	}
+	if err := m.host.Cmdlet(ctx); err != nil {
+		return nil, err
+	}
+	var rows []powershell.Value
+	for _, p := range pools {
+		if p.BackupPool != "" {
+			rows = append(rows, powershell.NewObject("Microsoft.Rtc.Management.Hadr.BackupService.BackupRelation", "PoolFqdn", p.FQDN, "BackupPoolFqdn", p.BackupPool))
+		}
+	}
+	return rows, nil
+}
+
+func getServerVersion(ctx context.Context, m *machine, _ call) ([]powershell.Value, error) {
+	if err := m.host.Cmdlet(ctx); err != nil {
+		return nil, err
+	}
+	// It names the base version, whatever update is installed.
+	d := m.host.Model().Description()
+	return []powershell.Value{d.Product + " (5.0.8308.0): Volume license key installed."}, nil
+}

@@ -1,0 +1,190 @@
+package simulator
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+
+	"lyncops.dev/operator/internal/simulator/deployment"
+	"lyncops.dev/operator/internal/simulator/wsman"
+)
+
+// Config says what to simulate, and where it can be reached.
+type Config struct {
+	// Deployment comes from deployment.ParseYAML.
+	Deployment deployment.Deployment
+	// Listen is the address of the WinRM endpoint. Default: 127.0.0.1:0, any free port.
+	Listen string
+	// Plain serves HTTP instead of HTTPS. Messages must then be sealed, as on Windows.
+	Plain bool
+	// ControlListen is the loopback address of the control interface. Empty means that there is none.
+	ControlListen string
+	// TimeScale divides every duration of the deployment; 0 means 1.
+	TimeScale float64
+	// StateDir gets ca.crt, the certificate that clients have to trust. Empty means that no file is written.
+	StateDir string
+	// WSMan changes the endpoint's quotas. Basic (over HTTPS) and NTLM are always offered.
+	WSMan wsman.Options
+	// Log is for what happens on the wire.
+	Log logr.Logger
+}
+
+// Simulator is a running endpoint.
+type Simulator struct {
+	model    *deployment.Model
+	wire     *wsman.Server
+	servers  []*http.Server
+	endpoint net.Listener
+	control  net.Listener
+	caPEM    []byte
+	serving  sync.WaitGroup
+	detach   func() bool
+	closing  sync.Once
+}
+
+// Start builds the deployment and serves it until Close is called or the context ends. Errors name the field that is wrong or
+// the address that cannot be had.
+func Start(ctx context.Context, config Config) (*Simulator, error) {
+	if config.ControlListen != "" && !isLoopback(config.ControlListen) {
+		return nil, fmt.Errorf("simulator: control address %s: only a loopback address is allowed, the interface asks for no password", config.ControlListen)
+	}
+	model, err := deployment.New(config.Deployment, deployment.Options{TimeScale: config.TimeScale})
+	if err != nil {
+		return nil, err
+	}
+	s := &Simulator{model: model}
+	if err := s.start(ctx, config); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("simulator: %w", err)
+	}
+	s.detach = context.AfterFunc(ctx, s.Close)
+	return s, nil
+}
+
+func (s *Simulator) start(ctx context.Context, config Config) error {
+	var listening net.ListenConfig
+	var err error
+	if s.endpoint, err = listening.Listen(ctx, "tcp", cmp.Or(config.Listen, "127.0.0.1:0")); err != nil {
+		return err
+	}
+	options := config.WSMan
+	options.AllowBasic, options.AllowNTLM, options.Log = true, true, config.Log
+	s.wire = wsman.NewHandler(newBackend(s.model), options)
+	server := s.wire.HTTPServer()
+	endpoint := s.endpoint
+	if !config.Plain {
+		authority, err := newAuthority(time.Now())
+		if err != nil {
+			return err
+		}
+		certificate, err := authority.issue(certificateNames(s.model), time.Now())
+		if err != nil {
+			return err
+		}
+		s.caPEM = authority.pem()
+		if config.StateDir != "" {
+			if err := writeFile(config.StateDir, "ca.crt", s.caPEM); err != nil {
+				return err
+			}
+		}
+		endpoint = tls.NewListener(endpoint, &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12})
+	}
+	s.serve(server, endpoint)
+	if config.ControlListen == "" {
+		return nil
+	}
+	if s.control, err = listening.Listen(ctx, "tcp", config.ControlListen); err != nil {
+		return err
+	}
+	s.serve(&http.Server{Handler: s.controlHandler(), ReadHeaderTimeout: 10 * time.Second}, s.control)
+	return nil
+}
+
+func (s *Simulator) serve(server *http.Server, listener net.Listener) {
+	s.servers = append(s.servers, server)
+	s.serving.Go(func() {
+		// After Close there is nobody to tell; before it, a listener of this process does not fail.
+		_ = server.Serve(listener)
+	})
+}
+
+// Close takes everything off the wire, ends what runs on the hosts and waits for it. It may be called more than once.
+func (s *Simulator) Close() {
+	s.closing.Do(func() {
+		if s.detach != nil {
+			s.detach()
+		}
+		for _, server := range s.servers {
+			_ = server.Close()
+		}
+		for _, listener := range []net.Listener{s.endpoint, s.control} {
+			if listener != nil {
+				_ = listener.Close()
+			}
+		}
+		// Ending the model first ends the commands that the wire waits for.
+		s.model.Close()
+		if s.wire != nil {
+			s.wire.Close()
+		}
+		s.serving.Wait()
+	})
+}
+
+// Model is the deployment behind the endpoint.
+func (s *Simulator) Model() *deployment.Model { return s.model }
+
+// Address is where the WinRM endpoint listens, as host:port.
+func (s *Simulator) Address() string { return s.endpoint.Addr().String() }
+
+// ControlAddress is where the control interface listens, or empty.
+func (s *Simulator) ControlAddress() string {
+	if s.control == nil {
+		return ""
+	}
+	return s.control.Addr().String()
+}
+
+// CertificateAuthority is the PEM certificate that clients have to trust; nil for a plain endpoint.
+func (s *Simulator) CertificateAuthority() []byte { return s.caPEM }
+
+// Counters tell what the endpoint was asked so far.
+func (s *Simulator) Counters() wsman.Counters { return s.wire.Counters() }
+
+func isLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}
+
+func writeFile(directory, name string, contents []byte) error {
+	if err := os.MkdirAll(directory, 0o755); err != nil {
+		return err
+	}
+	temporary, err := os.CreateTemp(directory, name+".*")
+	if err != nil {
+		return err
+	}
+	_, err = temporary.Write(contents)
+	err = errors.Join(err, temporary.Chmod(0o644), temporary.Close())
+	if err == nil {
+		err = os.Rename(temporary.Name(), filepath.Join(directory, name))
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(temporary.Name()))
+	}
+	return nil
+}
