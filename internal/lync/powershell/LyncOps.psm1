@@ -277,12 +277,15 @@ function Read-JsonValue {
 
 # Reads the one object in $script:JsonText.
 function Read-JsonDocument {
-    $script:JsonAt = 0
-    $document = Read-JsonValue
-    Skip-JsonSpace
-    if ($script:JsonAt -ne $script:JsonText.Length) { Stop-JsonReading }
-    if ($document -isnot [System.Collections.IDictionary]) { $script:JsonAt = 0; Stop-JsonReading }
-    return $document
+    try {
+        $script:JsonAt = 0
+        $document = Read-JsonValue
+        Skip-JsonSpace
+        if ($script:JsonAt -ne $script:JsonText.Length) { Stop-JsonReading }
+        if ($document -isnot [System.Collections.IDictionary]) { $script:JsonAt = 0; Stop-JsonReading }
+        return $document
+    }
+    finally { $script:JsonText = '' }
 }
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -700,7 +703,7 @@ function Invoke-Verb {
             $document = Read-JsonDocument
         }
         catch { Stop-WithCode 'BadArgument' 'argument: must be the Base64 of a JSON object in UTF-8' }
-        finally { $script:JsonText = ''; $encoded = $null }
+        finally { $encoded = $null }
         if ($document['principal'] -is [System.Collections.IDictionary] -and $document['principal'].Contains('password')) {
             if ($document['principal']['password'] -is [string]) { $script:Password = $document['principal']['password'] }
             elseif ($null -ne $document['principal']['password']) { Stop-BadArgument 'principal.password' 'must be a text' }

@@ -39,6 +39,12 @@ func engine(t *testing.T) string {
 // leaves behind is searched for the password that scenarios use.
 func run(t *testing.T, edition, folder, script string, arguments ...string) string {
 	t.Helper()
+	return runWith(t, edition, folder, nil, script, arguments...)
+}
+
+// runWith is run with more environment variables.
+func runWith(t *testing.T, edition, folder string, environment []string, script string, arguments ...string) string {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	module, err := filepath.Abs("LyncOps.psm1")
@@ -47,6 +53,7 @@ func run(t *testing.T, edition, folder, script string, arguments ...string) stri
 	}
 	command := exec.CommandContext(ctx, engine(t), append([]string{"-NoProfile", "-NonInteractive", "-File", filepath.Join("testdata", script)}, arguments...)...)
 	command.Env = append(os.Environ(), "PSHOST_EDITION="+edition, "LYNCOPS_TEST_FOLDER="+folder, "LYNCOPS_MODULE="+module)
+	command.Env = append(command.Env, environment...)
 	var stdout, stderr bytes.Buffer
 	command.Stdout, command.Stderr = &stdout, &stderr
 	if err := command.Run(); err != nil {

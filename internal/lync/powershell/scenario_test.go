@@ -17,12 +17,14 @@ func TestModuleIsWrittenForPowerShell3(t *testing.T) {
 
 // Every scenario script runs in both editions; what they print besides their expectations must be the same text in both.
 func TestScenarios(t *testing.T) {
+	engine(t)
+	packages := servePackages(t)
 	for _, script := range []string{"questions.ps1", "readiness.ps1", "jobs.ps1", "actions.ps1"} {
 		t.Run(strings.TrimSuffix(script, ".ps1"), func(t *testing.T) {
 			printed := map[string][]string{}
 			for _, edition := range []string{"Desktop", "Core"} {
 				t.Run(edition, func(t *testing.T) {
-					printed[edition] = expectations(t, run(t, edition, t.TempDir(), script))
+					printed[edition] = expectations(t, runWith(t, edition, t.TempDir(), packages, script))
 				})
 			}
 			if difference := cmp.Diff(printed["Desktop"], printed["Core"]); difference != "" {

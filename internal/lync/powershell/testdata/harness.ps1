@@ -30,7 +30,7 @@ function global:Reset-Machine {
             @{ Name = 'MSSQL$RTCLOCAL'; DisplayName = 'SQL Server (RTCLOCAL)'; State = 'Running'; StartMode = 'Auto' }
             @{ Name = 'Spooler'; DisplayName = 'Print Spooler'; State = 'Running'; StartMode = 'Auto' }
             @{ Name = 'MSSQL$RTCX'; DisplayName = 'SQL Server (RTCX)'; State = 'Running'; StartMode = 'Auto' })
-        processes = @{}; tasks = @{}; registered = @(); ran = @(); events = @(); registry = @{}; registerFails = $null; lastId = 0; diskFull = 0; shutdown = 0
+        processes = @{}; tasks = @{}; registered = @(); ran = @(); events = @(); registry = @{}; registerFails = $null; lastId = 0; diskFull = 0; shutdown = 0; real = $false; tick = 0
     }
     $global:Machine.processes[[long]$PID] = @{ name = 'powershell.exe'; created = '20130219102959.123456+060' }
 }
@@ -45,6 +45,10 @@ function global:Get-WmiObject {
         'Win32_Service' { foreach ($service in $global:Machine.services) { [pscustomobject]@{ Name = $service.Name; DisplayName = $service.DisplayName; State = $service.State; StartMode = $service.StartMode } } }
         'Win32_OperatingSystem' { [pscustomobject]@{ Version = '6.2.9200'; LastBootUpTime = $global:Machine.boot } }
         'Win32_Process' {
+            # A program that a test really started is a process of this server too.
+            if ($Filter -match '^ProcessId = (\d+)$' -and -not $global:Machine.processes.ContainsKey([long]$Matches[1]) -and $global:Machine.real) {
+                [pscustomobject]@{ ProcessId = [long]$Matches[1]; Name = 'real'; CreationDate = '20130219103001.000000+000' }
+            }
             foreach ($id in @($global:Machine.processes.Keys)) {
                 if ($Filter -match '^ProcessId = (\d+)$' -and [long]$Matches[1] -ne $id) { continue }
                 if ($Filter -match '^ParentProcessId = (\d+)$') { continue }
@@ -61,7 +65,7 @@ function global:Get-WmiObject {
     function script:Get-RegistryValue { param($Path, $Name) if ($global:Machine.registry.ContainsKey($Path)) { return , $global:Machine.registry[$Path][$Name] }; return $null }
     function script:Test-RegistryKey { param($Path) return $global:Machine.registry.ContainsKey($Path) }
     function script:Get-UtcNow { return $global:Machine.now }
-    function script:Get-UptimeSeconds { return $global:Machine.uptime }
+    function script:Get-UptimeSeconds { $global:Machine.uptime += $global:Machine.tick; return $global:Machine.uptime }
     function script:Wait-Seconds {
         param($Seconds)
         $global:Machine.now = $global:Machine.now.AddSeconds($Seconds); $global:Machine.uptime += $Seconds
