@@ -31,7 +31,7 @@ type LyncPoolSpec struct {
 	DiscoveryServers []FQDN `json:"discoveryServers,omitempty"`
 
 	// Account under which jobs run on the servers.
-	// +kubebuilder:default={}
+	// +kubebuilder:default={"runAs":"LocalSystem"}
 	// +optional
 	Jobs JobAccount `json:"jobs,omitzero"`
 

@@ -5,7 +5,7 @@ type UpdatePackage struct {
 	// Where the servers get the installer: an https:// URL, a UNC path (\\server\share\file.exe) or a path on the server's
 	// own disk (C:\folder\file.exe).
 	// +kubebuilder:validation:MaxLength=1024
-	// +kubebuilder:validation:XValidation:rule="self.matches('^https://[^ ]+/[^/ ]+[.][A-Za-z]+$') || self.matches('^[\\\\]{2}[^\\\\/ ]+[\\\\][^/]+[\\\\][^\\\\/]+$') || self.matches('^[A-Za-z]:[\\\\]([^\\\\/]+[\\\\])*[^\\\\/]+$')",message="must be an https:// URL, a UNC path such as \\\\fileserver\\updates\\LyncServerUpdateInstaller.exe, or a full path on the server such as C:\\Updates\\LyncServerUpdateInstaller.exe, ending in a file name"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^https://[^ ]+/[^/ ]+[.][A-Za-z]+$') || self.matches(r'^[\\\\]{2}[^\\\\/ ]+[\\\\][^/]+[\\\\][^\\\\/]+$') || self.matches(r'^[A-Za-z]:[\\\\]([^\\\\/]+[\\\\])*[^\\\\/]+$')",message="must be an https:// URL, a UNC path such as \\\\fileserver\\updates\\LyncServerUpdateInstaller.exe, or a full path on the server such as C:\\Updates\\LyncServerUpdateInstaller.exe, ending in a file name"
 	// +required
 	Source string `json:"source"`
 

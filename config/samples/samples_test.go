@@ -1,0 +1,516 @@
+// Package samples_test shows that a real API server takes the samples, and says in plain words why it refuses objects
+// that cannot work; what the operator does with the objects is tested elsewhere.
+package samples_test
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	"sigs.k8s.io/yaml"
+
+	"lyncops.dev/operator/api/v1alpha1"
+)
+
+const namespace = "default"
+
+func TestSamplesFitTheSimulatedServers(t *testing.T) {
+	var simulated struct {
+		Accounts []struct{ User, Domain, Password string }
+		Packages []struct {
+			Sources         []string
+			Contents, Build string
+		}
+		Pools []struct{ FQDN string }
+	}
+	text, err := os.ReadFile("../../internal/simulator/testdata/contoso.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(text, &simulated); err != nil {
+		t.Fatal(err)
+	}
+
+	var secret corev1.Secret
+	read(t, "contoso/credentials-secret.yaml", &secret)
+	if !slices.ContainsFunc(simulated.Accounts, func(account struct{ User, Domain, Password string }) bool {
+		return account.Domain+`\`+account.User == secret.StringData[v1alpha1.SecretKeyUserName] && account.Password == secret.StringData[v1alpha1.SecretKeyPassword]
+	}) {
+		t.Errorf("no simulated server lets %s with the sample's password in", secret.StringData[v1alpha1.SecretKeyUserName])
+	}
+
+	var pool v1alpha1.LyncPool
+	read(t, "contoso/lyncpool.yaml", &pool)
+	var standard v1alpha1.BackEndServer
+	read(t, "contoso/backendserver-standard.yaml", &standard)
+	for _, declared := range []struct {
+		name        string
+		fqdn        v1alpha1.FQDN
+		build       v1alpha1.Build
+		declaration *v1alpha1.UpdatePackage
+	}{
+		{pool.Name, pool.Spec.PoolFQDN, pool.Spec.DesiredBuild, pool.Spec.Package},
+		{standard.Name, standard.Spec.ServerFQDN, standard.Spec.DesiredBuild, standard.Spec.Package},
+	} {
+		if !slices.ContainsFunc(simulated.Pools, func(pool struct{ FQDN string }) bool { return declared.fqdn.Is(pool.FQDN) }) {
+			t.Errorf("%s: there is no simulated %s", declared.name, declared.fqdn)
+		}
+		found := false
+		for _, offered := range simulated.Packages {
+			if !slices.Contains(offered.Sources, declared.declaration.Source) || offered.Build != string(declared.build) {
+				continue
+			}
+			found = true
+			sum := sha256.Sum256([]byte(offered.Contents))
+			if want := hex.EncodeToString(sum[:]); declared.declaration.SHA256 != want {
+				t.Errorf("%s: sha256 %s, want %s, that of the simulated package", declared.name, declared.declaration.SHA256, want)
+			}
+		}
+		if !found {
+			t.Errorf("%s: the simulator has no package %s of build %s", declared.name, declared.declaration.Source, declared.build)
+		}
+	}
+}
+
+func TestPauseIsNotPartOfAnySample(t *testing.T) {
+	paths, err := filepath.Glob("contoso/*.yaml")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no samples: %v", err)
+	}
+	for _, path := range paths {
+		object := &unstructured.Unstructured{}
+		read(t, path, &object.Object)
+		if _, found, _ := unstructured.NestedFieldNoCopy(object.Object, "spec", "paused"); found {
+			t.Errorf("%s has spec.paused: with the next apply it undoes what a person has set", path)
+		}
+	}
+}
+
+// TestAPIServer starts one API server for everything that only a real one can answer.
+func TestAPIServer(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs the control plane from KUBEBUILDER_ASSETS")
+	}
+	assets := os.Getenv("KUBEBUILDER_ASSETS")
+	if assets == "" {
+		t.Fatal("KUBEBUILDER_ASSETS is not set: run make test, or set it to the output of hack/envtest-assets.sh")
+	}
+	environment := &envtest.Environment{CRDDirectoryPaths: []string{"../crd/bases"}, ErrorIfCRDPathMissing: true}
+	configuration, err := environment.Start()
+	if err != nil {
+		t.Fatalf("start the control plane: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := environment.Stop(); err != nil {
+			t.Errorf("stop the control plane: %v", err)
+		}
+	})
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cluster, err := client.New(configuration, client.Options{Scheme: scheme, FieldOwner: "samples-test", FieldValidation: metav1.FieldValidationStrict})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	t.Run("takes the samples", func(t *testing.T) { takesSamples(t, cluster, assets) })
+	t.Run("writes the documented defaults", func(t *testing.T) { writesDefaults(t, cluster) })
+	t.Run("refuses what cannot work", func(t *testing.T) { refuses(t, cluster) })
+	t.Run("takes what can", func(t *testing.T) { takesVariants(t, cluster) })
+	t.Run("refuses changes of what an object stands for", func(t *testing.T) { refusesChanges(t, cluster) })
+}
+
+func takesSamples(t *testing.T, cluster client.Client, assets string) {
+	documents := map[string][]*unstructured.Unstructured{
+		"config/samples":                            render(t, assets, "."),
+		"config/samples/simulated":                  render(t, assets, "simulated"),
+		"config/samples/contoso/upgradedomain.yaml": {sample(t, "upgradedomain")},
+	}
+	for name, objects := range documents {
+		for _, object := range objects {
+			// Apply writes the answer into what it is given.
+			sent := object.DeepCopy()
+			sent.SetNamespace(namespace)
+			if err := cluster.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(sent), client.DryRunAll, client.ForceOwnership); err != nil {
+				t.Errorf("%s: %s %s: %v", name, object.GetKind(), object.GetName(), err)
+			}
+		}
+	}
+
+	// The overlay may change how long is waited, and nothing else.
+	shortened := 0
+	for i, object := range documents["config/samples/simulated"] {
+		real := documents["config/samples"][i]
+		if object.GetKind() != "LyncPool" {
+			if difference := cmp.Diff(real.Object, object.Object); difference != "" {
+				t.Errorf("config/samples/simulated changes %s %s:\n%s", object.GetKind(), object.GetName(), difference)
+			}
+			continue
+		}
+		shortened++
+		var pool v1alpha1.LyncPool
+		convert(t, object, &pool)
+		if policy := pool.Spec.Rollout; policy.Readiness.Interval.Seconds() != 2 || policy.Readiness.Attempts != 10 || policy.Soak.Seconds() != 4 {
+			t.Errorf("readiness %+v and soak %v, want 10 questions 2s apart and 4s", policy.Readiness, policy.Soak)
+		}
+	}
+	if shortened == 0 {
+		t.Error("config/samples/simulated has no LyncPool")
+	}
+}
+
+func writesDefaults(t *testing.T, cluster client.Client) {
+	t.Run("LyncPool", func(t *testing.T) {
+		object := create(t, cluster, poolWith(nil))
+		want := map[string]any{
+			"poolFQDN": "pool01.contoso.com", "desiredBuild": "5.0.8308.1149", "management": "Upgrade",
+			"package": map[string]any{
+				"source": `\\files.contoso.com\lync\LyncServerUpdateInstaller.exe`, "sha256": sha, "arguments": []any{"/silentmode"},
+			},
+			"connection": map[string]any{
+				"port": int64(5986), "transport": "HTTPS", "authentication": "NTLM", "credentialsSecretRef": map[string]any{"name": "lync-credentials"},
+			},
+			"jobs": map[string]any{"runAs": "LocalSystem"},
+			"rollout": map[string]any{
+				"drain":   map[string]any{"mode": "Graceful", "timeout": "30m", "onTimeout": "Hold"},
+				"restart": "Computer", "readiness": map[string]any{"interval": "10m", "attempts": int64(3)}, "soak": "20m",
+				"serversAtATime": int64(1), "whenUnready": "Hold", "installTimeout": "1h", "restartTimeout": "1h",
+			},
+		}
+		checkStored(t, object, want)
+
+		// What the sample writes out as "the value it would have" must be that.
+		if written := sample(t, "lyncpool"); !cmp.Equal(written.Object["spec"].(map[string]any)["rollout"], want["rollout"]) {
+			t.Errorf("contoso/lyncpool.yaml has other values than the defaults:\n%s", cmp.Diff(want["rollout"], written.Object["spec"].(map[string]any)["rollout"]))
+		}
+	})
+	t.Run("LyncPool with a certificate authority", func(t *testing.T) {
+		object := create(t, cluster, poolWith(map[string]any{"spec.connection.certificateAuthority": map[string]any{"name": "authority"}}))
+		got, _, _ := unstructured.NestedMap(object.Object, "spec", "connection", "certificateAuthority")
+		if want := map[string]any{"kind": "ConfigMap", "name": "authority", "key": "ca.crt"}; !cmp.Equal(got, want) {
+			t.Errorf("certificateAuthority %v, want %v", got, want)
+		}
+	})
+	t.Run("BackEndServer", func(t *testing.T) {
+		checkStored(t, create(t, cluster, enterpriseWith(nil)), map[string]any{
+			"edition": "Enterprise", "poolRef": map[string]any{"name": "pool01"}, "sql": map[string]any{"fqdn": "sql01.contoso.com"},
+			"desiredBuild": "5.0.8308.1149", "collocatedStores": "Detect", "outageBudget": "30m", "management": "Upgrade",
+		})
+	})
+	t.Run("UpgradeDomain", func(t *testing.T) {
+		object := domainWith(nil)
+		checkStored(t, create(t, cluster, object.DeepCopy()), object.Object["spec"].(map[string]any))
+	})
+}
+
+// checkStored compares the spec that was stored, and looks for the status that keeps kstatus from taking an object that
+// nobody has seen for finished.
+func checkStored(t *testing.T, object *unstructured.Unstructured, spec map[string]any) {
+	t.Helper()
+	if difference := cmp.Diff(spec, object.Object["spec"]); difference != "" {
+		t.Errorf("spec (-want +got):\n%s", difference)
+	}
+	if want := map[string]any{"observedGeneration": int64(-1)}; !cmp.Equal(object.Object["status"], any(want)) {
+		t.Errorf("status of a new object %v, want %v", object.Object["status"], want)
+	}
+}
+
+const sha = "c7b55dd0c94883964f80a4695218377b52afc5161d488a63e093d5f73b6190f5"
+
+func refuses(t *testing.T, cluster client.Client) {
+	const (
+		buildMessage    = "must be a build number of four parts"
+		fqdnMessage     = "must be a fully qualified name such as fe01.contoso.com"
+		durationMessage = "must be a duration such as 20m or 1h30m"
+		sourceMessage   = "must be an https:// URL, a UNC path such as"
+		shaMessage      = "must be a SHA-256: 64 hexadecimal digits"
+	)
+	absent := any(nil)
+	for _, test := range []struct {
+		name    string
+		object  *unstructured.Unstructured
+		message string
+	}{
+		{"a build of three parts", poolWith(map[string]any{"spec.desiredBuild": "5.0.8308"}), buildMessage},
+		{"a build with a letter", poolWith(map[string]any{"spec.desiredBuild": "5.0.8308.1149a"}), buildMessage},
+		{"an empty build", poolWith(map[string]any{"spec.desiredBuild": ""}), buildMessage},
+		{"a build with a part that is too long", poolWith(map[string]any{"spec.desiredBuild": "5.0.8308.1234567890"}), buildMessage},
+		{"no build to upgrade to", poolWith(map[string]any{"spec.desiredBuild": absent}), "desiredBuild is needed to upgrade; or set management: Observe"},
+		{"no package to upgrade with", poolWith(map[string]any{"spec.package": absent}), "package is needed to upgrade: its source and sha256; or set management: Observe"},
+
+		{"a short name", poolWith(map[string]any{"spec.poolFQDN": "pool01"}), fqdnMessage},
+		{"an empty name", poolWith(map[string]any{"spec.poolFQDN": ""}), "not a short name and not empty"},
+		{"a name with a space", poolWith(map[string]any{"spec.poolFQDN": "pool 01.contoso.com"}), fqdnMessage},
+		{"a name with a quote", poolWith(map[string]any{"spec.poolFQDN": "pool01';.contoso.com"}), fqdnMessage},
+		{"a short name of a server to ask", poolWith(map[string]any{"spec.discoveryServers": []any{"fe01"}}), fqdnMessage},
+		{"a server to ask twice", poolWith(map[string]any{"spec.discoveryServers": []any{"fe01.contoso.com", "fe01.contoso.com"}}), "Duplicate value"},
+
+		{"a package by HTTP", poolWith(map[string]any{"spec.package.source": "http://packages.contoso.com/a.exe"}), sourceMessage},
+		{"a package without a file name", poolWith(map[string]any{"spec.package.source": "https://packages.contoso.com/"}), sourceMessage},
+		{"a package by a relative path", poolWith(map[string]any{"spec.package.source": `Updates\a.exe`}), sourceMessage},
+		{"a package on a share without a file", poolWith(map[string]any{"spec.package.source": `\\files\lync`}), sourceMessage},
+		{"a package in a folder without a file", poolWith(map[string]any{"spec.package.source": `C:\Updates\`}), sourceMessage},
+		{"a package with one backslash in front", poolWith(map[string]any{"spec.package.source": `\files\lync\a.exe`}), sourceMessage},
+		{"a SHA-256 that is too short", poolWith(map[string]any{"spec.package.sha256": sha[1:]}), shaMessage},
+		{"a SHA-256 with a prefix", poolWith(map[string]any{"spec.package.sha256": "sha256:" + sha}), shaMessage},
+		{"an empty SHA-256", poolWith(map[string]any{"spec.package.sha256": ""}), shaMessage},
+		{"no SHA-256", poolWith(map[string]any{"spec.package.sha256": absent}), "spec.package.sha256: Required value"},
+
+		{"WinRM by HTTP", poolWith(map[string]any{"spec.connection.transport": "HTTP"}), `supported values: "HTTPS"`},
+		{"Kerberos", poolWith(map[string]any{"spec.connection.authentication": "Kerberos"}), `supported values: "NTLM", "Basic"`},
+		{"no credentials", poolWith(map[string]any{"spec.connection.credentialsSecretRef": absent}), "spec.connection.credentialsSecretRef: Required value"},
+		{"credentials without a name", poolWith(map[string]any{"spec.connection.credentialsSecretRef.name": ""}), "should be at least 1 chars long"},
+		{"a port that cannot be", poolWith(map[string]any{"spec.connection.port": int64(65536)}), "less than or equal to 65535"},
+		{"a certificate authority in a Pod", poolWith(map[string]any{"spec.connection.certificateAuthority": map[string]any{"kind": "Pod", "name": "a"}}), `supported values: "ConfigMap", "Secret"`},
+		{"a stored account without a Secret", poolWith(map[string]any{"spec.jobs.runAs": "StoredAccount"}), "runAs StoredAccount needs credentialsSecretRef"},
+		{"a gMSA without a name", poolWith(map[string]any{"spec.jobs.runAs": "GroupManagedServiceAccount"}), `runAs GroupManagedServiceAccount needs accountName, for example CONTOSO\gmsa-lyncops$`},
+		{"a gMSA with an empty name", poolWith(map[string]any{"spec.jobs": map[string]any{"runAs": "GroupManagedServiceAccount", "accountName": ""}}), "needs accountName"},
+
+		{"a duration without a unit", poolWith(map[string]any{"spec.rollout.soak": "20"}), durationMessage},
+		{"an empty duration", poolWith(map[string]any{"spec.rollout.soak": ""}), durationMessage},
+		{"a duration in days", poolWith(map[string]any{"spec.rollout.drain.timeout": "1d"}), durationMessage},
+		{"a negative duration", poolWith(map[string]any{"spec.rollout.readiness.interval": "-10m"}), durationMessage},
+		{"a duration that no program can hold", poolWith(map[string]any{"spec.rollout.installTimeout": "99999999999h"}), durationMessage},
+		{"a duration as a number", poolWith(map[string]any{"spec.rollout.restartTimeout": int64(60)}), "must be of type string"},
+		{"no attempt", poolWith(map[string]any{"spec.rollout.readiness.attempts": int64(0)}), "greater than or equal to 1"},
+		{"no server at a time", poolWith(map[string]any{"spec.rollout.serversAtATime": int64(0)}), "greater than or equal to 1"},
+		{"an unknown drain mode", poolWith(map[string]any{"spec.rollout.drain.mode": "Gently"}), `supported values: "Graceful", "Immediate"`},
+		{"an unknown management", poolWith(map[string]any{"spec.management": "Ignore"}), `supported values: "Upgrade", "Observe"`},
+
+		{"an Enterprise back end without its pool", enterpriseWith(map[string]any{"spec.poolRef": absent}), "an Enterprise back end needs poolRef"},
+		{"an Enterprise back end without SQL Server", enterpriseWith(map[string]any{"spec.sql": absent}), "an Enterprise back end needs sql.fqdn"},
+		{"a back end with a short SQL Server name", enterpriseWith(map[string]any{"spec.sql.fqdn": "sql01"}), fqdnMessage},
+		{"a back end without a build", enterpriseWith(map[string]any{"spec.desiredBuild": absent}), "spec.desiredBuild: Required value"},
+		{"a back end with a bad outage budget", enterpriseWith(map[string]any{"spec.outageBudget": "half an hour"}), durationMessage},
+		{"a back end of an unknown edition", enterpriseWith(map[string]any{"spec.edition": "Express"}), `supported values: "Enterprise", "Standard"`},
+		{"a Standard Edition server without a name", standardWith(map[string]any{"spec.serverFQDN": absent}), "a Standard Edition server needs serverFQDN"},
+		{"a Standard Edition server without a connection", standardWith(map[string]any{"spec.connection": absent}), "without poolRef both connection and package must be given"},
+		{"a Standard Edition server without a package", standardWith(map[string]any{"spec.package": absent}), "without poolRef both connection and package must be given"},
+
+		{"a domain without servers", domainWith(map[string]any{"spec.frontEnds": []any{}}), "should have at least 1 items"},
+		{"a domain with a short server name", domainWith(map[string]any{"spec.frontEnds": []any{"fe01"}}), fqdnMessage},
+		{"a domain with a server twice", domainWith(map[string]any{"spec.frontEnds": []any{"fe01.contoso.com", "fe01.contoso.com"}}), "Duplicate value"},
+		{"a domain without a name", domainWith(map[string]any{"spec.domainName": ""}), "should be at least 1 chars long"},
+		{"a domain with a bad build", domainWith(map[string]any{"spec.desiredBuild": "latest"}), buildMessage},
+		{"a field that does not exist", domainWith(map[string]any{"spec.clean": true}), `unknown field "spec.clean"`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			err := cluster.Create(t.Context(), test.object, client.DryRunAll)
+			if err == nil {
+				t.Fatalf("%s was taken:\n%v", test.object.GetKind(), test.object.Object["spec"])
+			}
+			if !apierrors.IsInvalid(err) && !apierrors.IsBadRequest(err) {
+				t.Errorf("error %v is not about the object", err)
+			}
+			if !strings.Contains(err.Error(), test.message) {
+				t.Errorf("refused with\n  %v\nwant a message with\n  %s", err, test.message)
+			}
+		})
+	}
+}
+
+func takesVariants(t *testing.T, cluster client.Client) {
+	absent := any(nil)
+	for _, test := range []struct {
+		name   string
+		object *unstructured.Unstructured
+	}{
+		{"a pool that is only observed, without build and package", poolWith(map[string]any{"spec.management": "Observe", "spec.desiredBuild": absent, "spec.package": absent})},
+		{"a package by HTTPS", poolWith(map[string]any{"spec.package.source": "https://packages.contoso.com:8443/lync/LyncServerUpdateInstaller.exe"})},
+		{"a package on a share of a short name", poolWith(map[string]any{"spec.package.source": `\\files\lync updates\2024 July\LyncServerUpdateInstaller.exe`})},
+		{"a package on the server's own disk", poolWith(map[string]any{"spec.package.source": `D:\Updates\LyncServerUpdateInstaller.exe`})},
+		{"a package at the top of a disk", poolWith(map[string]any{"spec.package.source": `C:\LyncServerUpdateInstaller.exe`})},
+		{"a SHA-256 as Get-FileHash writes it", poolWith(map[string]any{"spec.package.sha256": strings.ToUpper(sha)})},
+		{"durations of several parts", poolWith(map[string]any{"spec.rollout.soak": "1h30m", "spec.rollout.drain.timeout": "90s", "spec.rollout.readiness.interval": "1.5h"})},
+		{"no soak", poolWith(map[string]any{"spec.rollout.soak": "0s"})},
+		{"a stored account", poolWith(map[string]any{"spec.jobs": map[string]any{"runAs": "StoredAccount", "credentialsSecretRef": map[string]any{"name": "a"}}})},
+		{"a gMSA", poolWith(map[string]any{"spec.jobs": map[string]any{"runAs": "GroupManagedServiceAccount", "accountName": `CONTOSO\gmsa-lyncops$`}})},
+		{"an Enterprise back end with Lync components", enterpriseWith(map[string]any{"spec.serverFQDN": "sql01.contoso.com"})},
+		{"a Standard Edition server that is only observed", standardWith(map[string]any{"spec.management": "Observe", "spec.package": absent})},
+		{"a Standard Edition server with the package of a pool", standardWith(map[string]any{"spec.poolRef": map[string]any{"name": "se01"}, "spec.package": absent, "spec.connection": absent})},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if err := cluster.Create(t.Context(), test.object, client.DryRunAll); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func refusesChanges(t *testing.T, cluster client.Client) {
+	for _, test := range []struct {
+		object  *unstructured.Unstructured
+		path    string
+		value   any
+		message string
+	}{
+		{poolWith(nil), "spec.poolFQDN", "pool02.contoso.com", "poolFQDN cannot be changed"},
+		{enterpriseWith(map[string]any{"spec.serverFQDN": "sql01.contoso.com"}), "spec.serverFQDN", "sql02.contoso.com", "serverFQDN cannot be changed"},
+		{standardWith(map[string]any{"spec.poolRef": map[string]any{"name": "a"}, "spec.sql": map[string]any{"fqdn": "se01.contoso.com"}}), "spec.edition", "Enterprise", "edition cannot be changed"},
+		{domainWith(nil), "spec.domainName", "UpgradeDomain2", "domainName cannot be changed"},
+		{domainWith(nil), "spec.poolRef.name", "pool02", "poolRef cannot be changed"},
+	} {
+		t.Run(test.object.GetKind()+" "+test.path, func(t *testing.T) {
+			object := create(t, cluster, test.object)
+			change(object, test.path, test.value)
+			if err := cluster.Update(t.Context(), object); !apierrors.IsInvalid(err) || !strings.Contains(err.Error(), test.message) {
+				t.Errorf("error %v, want one with %q", err, test.message)
+			}
+		})
+	}
+
+	t.Run("and takes another build", func(t *testing.T) {
+		object := create(t, cluster, poolWith(nil))
+		change(object, "spec.desiredBuild", "5.0.8308.1182")
+		if err := cluster.Update(t.Context(), object); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// poolWith returns a LyncPool with the fewest fields that can work, after changes by path; nil removes a field.
+func poolWith(changes map[string]any) *unstructured.Unstructured {
+	return objectWith("LyncPool", changes, map[string]any{
+		"poolFQDN": "pool01.contoso.com", "desiredBuild": "5.0.8308.1149",
+		"package":    map[string]any{"source": `\\files.contoso.com\lync\LyncServerUpdateInstaller.exe`, "sha256": sha},
+		"connection": map[string]any{"credentialsSecretRef": map[string]any{"name": "lync-credentials"}},
+	})
+}
+
+func enterpriseWith(changes map[string]any) *unstructured.Unstructured {
+	return objectWith("BackEndServer", changes, map[string]any{
+		"edition": "Enterprise", "desiredBuild": "5.0.8308.1149",
+		"poolRef": map[string]any{"name": "pool01"}, "sql": map[string]any{"fqdn": "sql01.contoso.com"},
+	})
+}
+
+func standardWith(changes map[string]any) *unstructured.Unstructured {
+	return objectWith("BackEndServer", changes, map[string]any{
+		"edition": "Standard", "desiredBuild": "5.0.8308.1149", "serverFQDN": "se01.contoso.com",
+		"package":    map[string]any{"source": `C:\Updates\LyncServerUpdateInstaller.exe`, "sha256": sha},
+		"connection": map[string]any{"credentialsSecretRef": map[string]any{"name": "lync-credentials"}},
+	})
+}
+
+func domainWith(changes map[string]any) *unstructured.Unstructured {
+	return objectWith("UpgradeDomain", changes, map[string]any{
+		"poolRef": map[string]any{"name": "pool01"}, "domainName": "UpgradeDomain1",
+		"frontEnds": []any{"fe01.contoso.com", "fe02.contoso.com"}, "desiredBuild": "5.0.8308.1149",
+	})
+}
+
+func objectWith(kind string, changes, spec map[string]any) *unstructured.Unstructured {
+	object := &unstructured.Unstructured{Object: map[string]any{"spec": spec}}
+	object.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind))
+	object.SetNamespace(namespace)
+	object.SetGenerateName("sample-")
+	for path, value := range changes {
+		change(object, path, value)
+	}
+	return object
+}
+
+func change(object *unstructured.Unstructured, path string, value any) {
+	fields := strings.Split(path, ".")
+	if value == nil {
+		unstructured.RemoveNestedField(object.Object, fields...)
+		return
+	}
+	if err := unstructured.SetNestedField(object.Object, value, fields...); err != nil {
+		panic(err)
+	}
+}
+
+func create(t *testing.T, cluster client.Client, object *unstructured.Unstructured) *unstructured.Unstructured {
+	t.Helper()
+	if err := cluster.Create(t.Context(), object); err != nil {
+		t.Fatal(err)
+	}
+	return object
+}
+
+func sample(t *testing.T, name string) *unstructured.Unstructured {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("contoso", name+".yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return decode(t, text)
+}
+
+// render returns the objects of a kustomization the way "kubectl apply -k" sends them.
+func render(t *testing.T, assets, folder string) []*unstructured.Unstructured {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), filepath.Join(assets, "kubectl"), "kustomize", folder)
+	var stderr bytes.Buffer
+	command.Stderr = &stderr
+	output, err := command.Output()
+	if err != nil {
+		t.Fatalf("kubectl kustomize %s: %v\n%s", folder, err, stderr.String())
+	}
+	var objects []*unstructured.Unstructured
+	documents := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(output)))
+	for {
+		document, err := documents.Read()
+		if errors.Is(err, io.EOF) {
+			return objects
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		objects = append(objects, decode(t, document))
+	}
+}
+
+// decode reads an object with whole numbers as int64, as the API server hands them out.
+func decode(t *testing.T, document []byte) *unstructured.Unstructured {
+	t.Helper()
+	text, err := yaml.YAMLToJSONStrict(document)
+	if err != nil {
+		t.Fatalf("%v in:\n%s", err, document)
+	}
+	object := &unstructured.Unstructured{}
+	if err := object.UnmarshalJSON(text); err != nil {
+		t.Fatalf("%v in:\n%s", err, document)
+	}
+	return object
+}
+
+func read(t *testing.T, path string, into any) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.UnmarshalStrict(text, into); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+}
+
+func convert(t *testing.T, object *unstructured.Unstructured, typed any) {
+	t.Helper()
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, typed); err != nil {
+		t.Fatalf("%s %s: %v", object.GetKind(), object.GetName(), err)
+	}
+}
