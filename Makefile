@@ -107,7 +107,7 @@ vet: ## Run go vet.
 .PHONY: lint
 lint: ## Run golangci-lint with .golangci.yml.
 	golangci_lint="$$($(GOLANGCI_LINT))" && \
-	"$$golangci_lint" run --timeout 20m $(LINTFLAGS)
+	"$$golangci_lint" run --allow-parallel-runners $(LINTFLAGS)
 
 ##@ Test
 
@@ -156,6 +156,11 @@ demo: ## Upgrade a simulated pool on this machine, and watch.
 .PHONY: run
 run: ## Run the manager on this machine against the cluster of the current kubeconfig.
 	go run . --metrics-bind-address=0 $(RUNFLAGS)
+
+.PHONY: cluster
+cluster: ## Run a Kubernetes control plane on this machine until interrupted.
+	localplane="$$($(FETCH) localplane)" && \
+	exec "$$localplane" up --dir .cache/cluster $(CLUSTERFLAGS)
 
 .PHONY: docker-build
 docker-build: ## Build the image IMG.
