@@ -79,6 +79,8 @@ type BackEnd struct {
 	Permitted int
 	Paused    bool
 	Observe   bool
+	// OpenDomain is the upgrade domain of the pool whose turn it is: databases wait until there is none.
+	OpenDomain string
 }
 
 // BackEndDecision is what to do for a back end or Standard Edition server.
@@ -89,7 +91,7 @@ type BackEndDecision struct {
 	NeedReport string
 	Local      bool
 	Variant    v1alpha1.DatabaseVariant
-	// OutageSince is how long the services have been away by the server's own clock; zero when they are there.
+	// Outage is how long the services have been away by the server's own clock; zero when they are there.
 	Outage     time.Duration
 	InProgress bool
 	// FrontEnds says how the gate in front of an Enterprise back end stands.
@@ -112,11 +114,19 @@ func (b BackEnd) standard() BackEndDecision {
 	if b.Server == nil {
 		return b.unanswered(result)
 	}
+	if b.Server.Begun() && b.Server.Build == "" {
+		result.Server = begin(b.Plan, *b.Server, b.Permitted).recoverThenHold(b.Plan, *b.Server, v1alpha1.ReasonInvalidTopology,
+			fmt.Sprintf("the Lync Server core components on %s are gone", b.Server.FQDN))
+		return b.finish(result)
+	}
 	result = b.windowsServer(result, true)
 	return b.finish(result)
 }
 
 func (b BackEnd) unanswered(result BackEndDecision) BackEndDecision {
+	if b.Problem == nil {
+		b.Problem = &Problem{Reason: v1alpha1.ReasonDiscovering, Message: b.Declared + " has not been looked at yet"}
+	}
 	d := ServerDecision{FQDN: b.Declared, Build: b.LastBuild, Attempt: max(b.Permitted, 1), OutOfService: true,
 		Verdict: VerdictWait, Step: v1alpha1.StepUnknown, Reason: b.Problem.Reason, Message: b.Problem.Message}
 	if inProgress(b.LastStep) {
@@ -132,26 +142,26 @@ func (b BackEnd) unanswered(result BackEndDecision) BackEndDecision {
 // finish sums up what is the same for every path: gates that keep a server from being started, and how long it has been away.
 func (b BackEnd) finish(result BackEndDecision) BackEndDecision {
 	d := &result.Server
-	if (d.Verdict == VerdictStart || d.Verdict == VerdictTurn) && !d.Begun {
+	halfWay := b.Server != nil && b.Server.halfWay()
+	first := d.Verdict == VerdictTurn || d.Verdict == VerdictStart &&
+		(!d.Begun || d.Step == v1alpha1.StepStagePackage || d.Step == v1alpha1.StepStopServices)
+	if first && !halfWay {
 		switch {
 		case b.Observe:
 			*d = d.wait(v1alpha1.StepWaiting, v1alpha1.ReasonObserving, "management is Observe: nothing is changed on the server")
 		case b.Paused:
 			*d = d.wait(v1alpha1.StepWaiting, v1alpha1.ReasonPaused, "paused: nothing is started")
-		case d.Verdict == VerdictTurn:
-			d.Verdict, d.Step, d.Reason = VerdictStart, v1alpha1.StepStopServices, v1alpha1.ReasonUpgrading
-			d.Message = inWords(v1alpha1.StepStopServices, d.FQDN)
 		}
-	} else if d.Verdict == VerdictTurn {
-		d.Verdict, d.Step, d.Reason, d.Message = VerdictStart, v1alpha1.StepStopServices, v1alpha1.ReasonUpgrading, inWords(v1alpha1.StepStopServices, d.FQDN)
+	}
+	if d.Verdict == VerdictTurn {
+		d.grant()
 	}
 	if b.Server != nil {
 		if notRunning, _ := b.Server.missing(); len(notRunning) > 0 && b.Server.Begun() {
 			result.Outage = b.Server.awayFor()
 		}
-		if b.Server.Begun() && (len(b.Server.lyncServicesUp()) == 0 || d.Verdict != VerdictHold) {
-			result.InProgress = true
-		}
+		d.InProgress = d.worksOn(*b.Server)
+		result.InProgress = result.InProgress || d.InProgress
 	}
 	if d.Verdict == VerdictStart && d.Step != v1alpha1.StepStagePackage {
 		result.InProgress = true
@@ -162,11 +172,17 @@ func (b BackEnd) finish(result BackEndDecision) BackEndDecision {
 	return result
 }
 
-// awayFor is the time since the first stop that has not been put away, on the server's clock.
+// awayFor is the time since the first stop after which the services have not been put back, on the server's clock.
 func (s Server) awayFor() time.Duration {
-	var first time.Time
+	var back, first time.Time
 	for _, job := range s.Jobs {
-		if StepOf(job.ID) == v1alpha1.StepStopServices && !job.Started.IsZero() && (first.IsZero() || job.Started.Before(first)) {
+		step := StepOf(job.ID)
+		if (step == v1alpha1.StepRecover || step == v1alpha1.StepStartServices) && job.State == JobSucceeded && job.Started.After(back) {
+			back = job.Started
+		}
+	}
+	for _, job := range s.Jobs {
+		if StepOf(job.ID) == v1alpha1.StepStopServices && job.Started.After(back) && (first.IsZero() || job.Started.Before(first)) {
 			first = job.Started
 		}
 	}
@@ -239,6 +255,12 @@ var backEndSteps = []publishedStep{
 }
 
 func (d ServerDecision) backEndInProgress(plan Plan, server Server, withDatabases bool) ServerDecision {
+	inWindows := plan
+	// Windows is restarted only when the installer asks for it: the page has no restart, and time counts.
+	inWindows.RestartComputer = false
+	if d.beingPutAway(plan, server) || server.Build.OlderThan(plan.Build) && !server.begunFor(plan.Build) {
+		return d.backToService(inWindows, server)
+	}
 	for _, published := range backEndSteps {
 		if published.step == v1alpha1.StepUpdateDatabases && !withDatabases {
 			continue
@@ -246,14 +268,17 @@ func (d ServerDecision) backEndInProgress(plan Plan, server Server, withDatabase
 		id := JobID(published.step, plan.Build, d.Attempt)
 		job := server.job(id)
 		current := !server.Build.OlderThan(plan.Build)
-		if published.step == v1alpha1.StepInstall && current && (job == nil || job.State != JobSucceeded) {
+		if published.step == v1alpha1.StepInstall && current && job == nil {
 			continue
 		}
 		if job == nil {
 			if published.step == v1alpha1.StepStopServices {
 				return d.stopForBackEnd(plan, server)
 			}
-			if published.step == v1alpha1.StepStopServicesAgain && server.Build.OlderThan(plan.Build) && !server.PendingReboot {
+			if published.step == v1alpha1.StepStopServicesAgain && !current {
+				if restart, done := d.restart(inWindows, server); !done {
+					return restart
+				}
 				return d.recoverThenHold(plan, server, v1alpha1.ReasonBuildNotReached,
 					fmt.Sprintf("the installer ended on %s, but the server has build %s, not %s", server.FQDN, server.Build, plan.Build))
 			}
@@ -264,9 +289,21 @@ func (d ServerDecision) backEndInProgress(plan Plan, server Server, withDatabase
 				failedStep[published.step], server.FQDN, sentence(job.Message)))
 		}
 	}
-	// Windows is restarted only when the installer asks for it: the page has no restart, and time counts.
-	plan.RestartComputer = false
-	return d.backToService(plan, server)
+	return d.backToService(inWindows, server)
+}
+
+// beingPutAway says whether an earlier job of this attempt is gone while a later one is still there: the steps of an attempt
+// run in order, so its jobs, the oldest first, are being put away.
+func (d ServerDecision) beingPutAway(plan Plan, server Server) bool {
+	if server.job(JobID(v1alpha1.StepStopServices, plan.Build, d.Attempt)) != nil || server.Build.OlderThan(plan.Build) {
+		return false
+	}
+	for _, published := range backEndSteps[1:] {
+		if server.job(JobID(published.step, plan.Build, d.Attempt)) != nil {
+			return true
+		}
+	}
+	return server.job(JobID(v1alpha1.StepStartServices, plan.Build, d.Attempt)) != nil
 }
 
 func (d ServerDecision) stopForBackEnd(plan Plan, server Server) ServerDecision {
@@ -326,7 +363,9 @@ func (b BackEnd) enterprise() BackEndDecision {
 	if job != nil && job.Active() {
 		d := ServerDecision{FQDN: host.FQDN, Build: host.Build, Attempt: attemptOf(job.ID)}
 		result.Server = d.awaitJob(b.Plan, *host, *job)
-		return b.finish(result)
+		result = b.finish(result)
+		result.InProgress = true
+		return result
 	}
 	lync := b.Server != nil && b.Server.Build != ""
 	if lync && b.Server.Begun() {
@@ -336,12 +375,20 @@ func (b BackEnd) enterprise() BackEndDecision {
 	if d.FQDN == "" {
 		d.FQDN = b.SQLServer
 	}
+	if b.Confirmed && (!lync || !b.Server.Build.OlderThan(b.Plan.Build)) {
+		result.Server = d.databasesDone(b.Plan)
+		return result
+	}
 	if !result.FrontEndsReady {
 		result.Server = d.wait(v1alpha1.StepWaiting, v1alpha1.ReasonWaitingForFrontEnds, "%s", result.FrontEndsMessage)
 		return b.finish(result)
 	}
-	if lync && b.Server.Build != b.Plan.Build {
+	if lync && b.Server.Build.Compare(b.Plan.Build) != 0 {
 		return b.finish(b.windowsServer(result, false))
+	}
+	if b.OpenDomain != "" {
+		result.Server = d.wait(v1alpha1.StepWaiting, v1alpha1.ReasonWaitingForFrontEnds, "the upgrade domain %s of the pool is open; front ends and SQL Server are never out together", b.OpenDomain)
+		return b.finish(result)
 	}
 	result.Server = d
 	return b.finish(b.databases(result, host, job))
@@ -415,25 +462,20 @@ func (b BackEnd) databases(result BackEndDecision, host *Server, job *Job) BackE
 	}
 	d.Attempt = attempt
 	current := func() BackEndDecision {
-		d.Build = b.Plan.Build
-		d.Verdict, d.Step, d.Reason, d.Message = VerdictDone, v1alpha1.StepDone, v1alpha1.ReasonUpToDate, "the databases are at the build"
-		result.Server = d
+		result.Server = d.databasesDone(b.Plan)
 		return result
-	}
-	if b.Confirmed {
-		return current()
 	}
 	if b.Report == nil && b.ReportProblem == "" {
 		result.NeedReport = host.FQDN
 		result.Server = d.wait(v1alpha1.StepVerify, v1alpha1.ReasonUpgrading, "comparing the databases on %s, asked from %s", b.SQLServer, host.FQDN)
 		return result
 	}
+	if b.Report != nil && b.Report.Confirmed() {
+		return current()
+	}
 	if b.Report != nil && b.Report.Mirrored {
 		result.Server = d.hold(v1alpha1.ReasonMirrorNotSupported, "the databases on %s are mirrored, which this version does not update. Update them by hand as the update's KB article says; the status then follows by itself", b.SQLServer)
 		return result
-	}
-	if b.Report != nil && b.Report.Confirmed() {
-		return current()
 	}
 	if job != nil && attemptOf(job.ID) == attempt {
 		return b.afterDatabaseJob(result, d, *job, current)
@@ -447,6 +489,12 @@ func (b BackEnd) databases(result BackEndDecision, host *Server, job *Job) BackE
 	result.Server = d.start(v1alpha1.StepUpdateDatabases, Order{ID: JobID(v1alpha1.StepUpdateDatabases, b.Plan.Build, attempt), Action: ActionUpdateDatabases,
 		Variant: result.Variant, SQLServer: b.SQLServer, Timeout: databaseTimeout}, "%s", inWords(v1alpha1.StepUpdateDatabases, host.FQDN))
 	return result
+}
+
+func (d ServerDecision) databasesDone(plan Plan) ServerDecision {
+	d.Build = plan.Build
+	d.Verdict, d.Step, d.Reason, d.Message = VerdictDone, v1alpha1.StepDone, v1alpha1.ReasonUpToDate, "the databases are at the build"
+	return d
 }
 
 func (b BackEnd) afterDatabaseJob(result BackEndDecision, d ServerDecision, job Job, current func() BackEndDecision) BackEndDecision {

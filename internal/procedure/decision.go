@@ -38,7 +38,10 @@ type ServerDecision struct {
 	Begun bool
 	// OutOfService: the server does not serve, whoever is to blame.
 	OutOfService bool
-	// ActiveSince is when the awaited job began, on the server's clock; zero when no job is awaited.
+	// InProgress: the server is out of service, or on its way out or back, because of us. A server that was put back after a
+	// failure is not in progress any more: whatever is done to it next needs every gate again.
+	InProgress bool
+	// ActiveSeconds is how long the awaited job has been running, on the server's clock; zero when no job is awaited.
 	ActiveSeconds float64
 }
 
@@ -50,6 +53,17 @@ func (d ServerDecision) start(step v1alpha1.ServerStep, order Order, message str
 func (d ServerDecision) wait(step v1alpha1.ServerStep, reason, message string, args ...any) ServerDecision {
 	d.Verdict, d.Step, d.Reason, d.Message = VerdictWait, step, reason, fmt.Sprintf(message, args...)
 	return d
+}
+
+// worksOn says whether this decision belongs to the part of a procedure in which the server is out of service because of us.
+func (d ServerDecision) worksOn(server Server) bool {
+	switch d.Verdict {
+	case VerdictPutAway:
+		return true
+	case VerdictStart, VerdictWait:
+		return d.Begun && inProgress(d.Step) || server.halfWay()
+	}
+	return server.halfWay()
 }
 
 func (d ServerDecision) hold(reason, message string, args ...any) ServerDecision {

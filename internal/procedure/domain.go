@@ -40,6 +40,8 @@ type Domain struct {
 	ServersAtATime int
 	Paused         bool
 	Observe        bool
+	// BackEnd names a back end of the pool that is being worked on: no server is stopped meanwhile.
+	BackEnd string
 }
 
 // DomainDecision is what to do in one upgrade domain.
@@ -72,10 +74,13 @@ func UpgradeDomain(domain Domain) DomainDecision {
 
 func (domain Domain) consider(server DomainServer) ServerDecision {
 	if server.Server == nil {
+		if server.Problem == nil {
+			server.Problem = &Problem{Reason: v1alpha1.ReasonDiscovering, Message: server.FQDN + " has not been looked at yet"}
+		}
 		decision := ServerDecision{FQDN: server.FQDN, Build: server.LastBuild, Attempt: max(server.Permitted, 1), OutOfService: true,
 			Verdict: VerdictWait, Step: v1alpha1.StepUnknown, Reason: server.Problem.Reason, Message: server.Problem.Message}
 		if inProgress(server.LastStep) {
-			decision.Begun, decision.Step = true, server.LastStep
+			decision.Begun, decision.InProgress, decision.Step = true, true, server.LastStep
 		}
 		if server.LastStep == v1alpha1.StepRestartComputer && !server.Problem.Lasting {
 			decision.Reason, decision.Message = v1alpha1.ReasonUpgrading, inWords(v1alpha1.StepRestartComputer, server.FQDN)
@@ -87,7 +92,8 @@ func (domain Domain) consider(server DomainServer) ServerDecision {
 			Reason: v1alpha1.ReasonObserving, Message: "no build is desired; the server is only looked at", OutOfService: !server.Server.Serving()}
 	}
 	decision := FrontEnd(domain.Plan, *server.Server, server.Permitted)
-	if decision.Verdict == VerdictStart && !decision.Begun {
+	decision.InProgress = decision.worksOn(*server.Server)
+	if decision.Verdict == VerdictStart && decision.Step == v1alpha1.StepStagePackage && !decision.InProgress {
 		if blocked, reason, message := domain.blocked(); blocked {
 			return decision.wait(v1alpha1.StepWaiting, reason, "%s", message)
 		}
@@ -126,30 +132,37 @@ func (domain Domain) grantTurns(result *DomainDecision) {
 			continue
 		}
 		// A server that is already out of service because of us is finished, whatever has been declared since.
-		if decision.Begun && decision.OutOfService {
-			decision.Verdict, decision.Step = VerdictStart, v1alpha1.StepStopServices
-			decision.Reason, decision.Message = v1alpha1.ReasonUpgrading, inWords(v1alpha1.StepStopServices, decision.FQDN)
+		if decision.InProgress && decision.OutOfService {
+			decision.grant()
 			continue
 		}
 		if reason, message := domain.turnClosed(result, i, limit); reason != "" {
 			*decision = decision.wait(v1alpha1.StepReady, reason, "%s", message)
 			continue
 		}
-		decision.Verdict, decision.Step, decision.Reason = VerdictStart, v1alpha1.StepStopServices, v1alpha1.ReasonUpgrading
-		decision.Message = inWords(v1alpha1.StepStopServices, decision.FQDN)
-		decision.Begun = true
+		decision.grant()
 	}
+}
+
+// grant turns a server that waits for its turn into one whose order is started.
+func (d *ServerDecision) grant() {
+	d.Verdict, d.Step, d.Reason = VerdictStart, StepOf(d.Order.ID), v1alpha1.ReasonUpgrading
+	d.Message = inWords(d.Step, d.FQDN)
+	d.Begun, d.InProgress = true, true
 }
 
 // turnClosed names the first closed gate in front of a server, or nothing when it may be stopped.
 func (domain Domain) turnClosed(result *DomainDecision, index, limit int) (reason, message string) {
-	if blocked, reason, message := domain.blocked(); blocked {
+	decision := result.Servers[index]
+	if blocked, reason, message := domain.blocked(); blocked && !decision.InProgress {
 		return reason, message
 	}
 	if !domain.Turn {
 		return v1alpha1.ReasonWaitingForTurn, "the update package is on the server; the pool has not opened this upgrade domain yet"
 	}
-	decision := result.Servers[index]
+	if domain.BackEnd != "" {
+		return v1alpha1.ReasonWaitingForBackEnd, fmt.Sprintf("the back end %s is being worked on; front ends and SQL Server are never out together", domain.BackEnd)
+	}
 	var leaving, out []string
 	for i, other := range result.Servers {
 		if i == index {
@@ -160,10 +173,11 @@ func (domain Domain) turnClosed(result *DomainDecision, index, limit int) (reaso
 			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s is held; no further server is touched", other.FQDN)
 		case domain.Servers[i].Server == nil:
 			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s does not answer; no further server is touched", other.FQDN)
-		case other.Begun || other.OutOfService:
+		case other.InProgress || other.OutOfService || other.Begun && !decision.Begun:
 			out = append(out, other.FQDN)
 		}
-		if other.Verdict == VerdictStart && other.Step == v1alpha1.StepStopServices {
+		// One whose services are being drained is still seen to serve, but will not be there.
+		if other.InProgress {
 			leaving = append(leaving, other.FQDN)
 		}
 	}
@@ -175,6 +189,9 @@ func (domain Domain) turnClosed(result *DomainDecision, index, limit int) (reaso
 		return v1alpha1.ReasonWaitingForTurn, "the other front ends of the pool are being asked whether they serve"
 	}
 	for _, member := range domain.Members {
+		if member.UpdatingDatabases {
+			return v1alpha1.ReasonWaitingForBackEnd, fmt.Sprintf("the databases are being updated from %s; front ends and SQL Server are never worked on together", member.FQDN)
+		}
 		if member.Begun && !domain.has(member.FQDN) {
 			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s of another upgrade domain is being worked on; two domains are never out together", member.FQDN)
 		}
@@ -206,9 +223,7 @@ func (domain Domain) sumUp(result *DomainDecision) {
 		if domain.Servers[i].Server == nil && !decision.Begun {
 			unknown = true
 		}
-		if decision.Begun && (decision.OutOfService || decision.Verdict != VerdictHold) {
-			result.InProgress = true
-		}
+		result.InProgress = result.InProgress || decision.InProgress
 	}
 	lead := result.lead()
 	result.Reason, result.Message = lead.Reason, lead.Message

@@ -129,10 +129,45 @@ func (s Server) lyncServicesUp() []string {
 	return up
 }
 
-// restartedSince says whether Windows has booted since it had the given boot time. A second of difference is rounding.
-func (s Server) restartedSince(boot time.Time) bool {
-	difference := s.BootTime.Sub(boot)
-	return difference > time.Second || difference < -time.Second
+// restartedSince says whether Windows has booted since the job began. Another boot time alone proves nothing, because Windows moves
+// it when its clock is set: the boot must also lie after the beginning of the job. A second is rounding.
+func (s Server) restartedSince(job Job) bool {
+	another := s.BootTime.Sub(job.BootTime).Abs() > time.Second
+	return another && (job.Started.IsZero() || s.BootTime.After(job.Started.Add(-time.Second)))
+}
+
+// lastWork is the job that was the last to change whether the server serves; nil when there is none.
+func (s Server) lastWork() *Job {
+	var last *Job
+	for i := range s.Jobs {
+		if BegunBy(s.Jobs[i].ID) && (last == nil || !s.Jobs[i].Started.Before(last.Started)) {
+			last = &s.Jobs[i]
+		}
+	}
+	return last
+}
+
+// putBack says whether our last work was to start the services again, and it succeeded or at least made the server serve. From
+// then on the server is no longer ours: it is in service, or out of it for a reason that is not us.
+func (s Server) putBack() bool {
+	last := s.lastWork()
+	if last == nil || last.Active() {
+		return false
+	}
+	step := StepOf(last.ID)
+	return (step == v1alpha1.StepRecover || step == v1alpha1.StepStartServices) && (last.State == JobSucceeded || s.Serving())
+}
+
+// halfWay says whether services are out, or on their way out or back, because of us.
+func (s Server) halfWay() bool {
+	if !s.Begun() || s.putBack() {
+		return false
+	}
+	if active := s.activeJob(); active != nil && BegunBy(active.ID) {
+		return true
+	}
+	notRunning, _ := s.missing()
+	return len(notRunning) > 0
 }
 
 func (s Server) job(id string) *Job {

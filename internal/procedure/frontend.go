@@ -29,6 +29,9 @@ func FrontEnd(plan Plan, server Server, permitted int) ServerDecision {
 	if active := server.activeJob(); active != nil {
 		return decision.awaitJob(plan, server, *active)
 	}
+	if server.Build == "" && decision.Begun {
+		return decision.recoverThenHold(plan, server, v1alpha1.ReasonInvalidTopology, fmt.Sprintf("the Lync Server core components on %s are gone", server.FQDN))
+	}
 	if server.Build == "" {
 		return decision.hold(v1alpha1.ReasonInvalidTopology, "no Lync Server core components are installed on %s; is it a front end of this pool?", server.FQDN)
 	}
@@ -67,15 +70,7 @@ func (d ServerDecision) alreadyCurrent(server Server) ServerDecision {
 
 // prepare stages the package and then waits for the server's turn.
 func (d ServerDecision) prepare(plan Plan, server Server) ServerDecision {
-	staged := server.job(plan.stageJobID(d.Attempt))
-	if staged == nil {
-		// A package that an earlier attempt staged is still there and is verified again before it runs.
-		for attempt := d.Attempt - 1; attempt > 0 && staged == nil; attempt-- {
-			if earlier := server.job(plan.stageJobID(attempt)); earlier != nil && earlier.State == JobSucceeded {
-				staged = earlier
-			}
-		}
-	}
+	staged := server.staged(plan, d.Attempt)
 	switch {
 	case staged == nil:
 		return d.start(v1alpha1.StepStagePackage, Order{ID: plan.stageJobID(d.Attempt), Action: ActionStagePackage, Timeout: stageTimeout},
@@ -89,6 +84,9 @@ func (d ServerDecision) prepare(plan Plan, server Server) ServerDecision {
 	case staged.State == JobInterrupted && d.Attempt < maximumOwnAttempts:
 		d.Attempt++
 		return d.prepare(plan, server)
+	case d.Begun:
+		return d.recoverThenHold(plan, server, v1alpha1.ReasonPackageRefused, fmt.Sprintf("the update package could not be staged on %s: %s. Correct package.source or package.sha256",
+			server.FQDN, sentence(staged.Message)))
 	default:
 		return d.hold(v1alpha1.ReasonPackageRefused, "the update package could not be staged on %s: %s. Nothing was stopped. Correct package.source or package.sha256%s",
 			server.FQDN, sentence(staged.Message), orRetry)
@@ -100,40 +98,40 @@ const orRetry = ", or ask for another try with the annotation " + v1alpha1.Annot
 func (d ServerDecision) frontEndInProgress(plan Plan, server Server) ServerDecision {
 	stop := server.job(JobID(v1alpha1.StepStopServices, plan.Build, d.Attempt))
 	install := server.job(JobID(v1alpha1.StepInstall, plan.Build, d.Attempt))
-	current := !server.Build.OlderThan(plan.Build)
-	if !current {
-		if reason, message := failed(server, stop, install); reason != "" {
-			return d.recoverThenHold(plan, server, reason, message)
+	if !server.Build.OlderThan(plan.Build) || !server.begunFor(plan.Build) {
+		// The build is there, or another one was declared while this server was being worked on: what was begun is ended,
+		// and the jobs are put away, before anything else is followed.
+		return d.backToService(plan, server)
+	}
+	if reason, message := failed(server, stop, install); reason != "" {
+		return d.recoverThenHold(plan, server, reason, message)
+	}
+	switch {
+	case stop == nil:
+		// A person asked for another try. A restart that is still due may be all that is missing.
+		if last := server.lastInstall(); last != nil && last.State == JobSucceeded {
+			if restart, done := d.restart(plan, server); !done {
+				return restart
+			}
 		}
-		switch {
-		case stop == nil && server.lastInstall() != nil && server.lastInstall().State == JobSucceeded && !d.retried(plan, server):
-			// The build was changed while this server was being worked on: finish what was begun before following it.
-		case stop == nil:
-			return d.prepare(plan, server)
-		case install == nil:
-			return d.installAfterStop(plan, server)
-		}
+		return d.prepare(plan, server)
+	case install == nil:
+		return d.installAfterStop(plan, server)
 	}
 	return d.backToService(plan, server)
-}
-
-// retried says whether the attempt is a new one that a person asked for after an installer ended at an earlier one.
-func (d ServerDecision) retried(plan Plan, server Server) bool {
-	for attempt := 1; attempt < d.Attempt; attempt++ {
-		if server.job(JobID(v1alpha1.StepInstall, plan.Build, attempt)) != nil {
-			return true
-		}
-	}
-	return false
 }
 
 func (d ServerDecision) installAfterStop(plan Plan, server Server) ServerDecision {
 	if up := server.lyncServicesUp(); len(up) > 0 {
 		if d.Attempt >= maximumOwnAttempts {
-			return d.hold(v1alpha1.ReasonStopFailed, "%s came back on %s although the services were stopped %d times; something starts them again. Find it%s",
-				strings.Join(up, ", "), server.FQDN, d.Attempt, orRetry)
+			return d.recoverThenHold(plan, server, v1alpha1.ReasonStopFailed, fmt.Sprintf("%s came back on %s although the services were stopped %d times; something starts them again",
+				strings.Join(up, ", "), server.FQDN, d.Attempt))
 		}
 		d.Attempt++
+		return d.prepare(plan, server)
+	}
+	if staged := server.staged(plan, d.Attempt); staged == nil || staged.State != JobSucceeded {
+		// The package was changed after the services were stopped.
 		return d.prepare(plan, server)
 	}
 	return d.start(v1alpha1.StepInstall, Order{ID: JobID(v1alpha1.StepInstall, plan.Build, d.Attempt), Action: ActionInstall, Timeout: plan.InstallTimeout},
@@ -198,9 +196,20 @@ func (d ServerDecision) backToService(plan Plan, server Server) ServerDecision {
 				strings.Join(changed, ", "), server.FQDN)
 		}
 	}
-	if server.Build.OlderThan(plan.Build) {
+	install := server.job(JobID(v1alpha1.StepInstall, plan.Build, d.Attempt))
+	switch {
+	case server.Build.OlderThan(plan.Build) && !server.begunFor(plan.Build):
+		d.Verdict, d.Step, d.Reason = VerdictPutAway, v1alpha1.StepVerify, v1alpha1.ReasonUpgrading
+		d.Message = fmt.Sprintf("what was begun on %s for another build is finished; its services run as before", server.FQDN)
+		return d
+	case server.Build.OlderThan(plan.Build):
 		return d.hold(v1alpha1.ReasonBuildNotReached, "the installer ended on %s, but the server has build %s, not %s. The services run. Is the package the right one for this build? Then ask for another try with the annotation %s",
 			server.FQDN, server.Build, plan.Build, v1alpha1.AnnotationRetry)
+	case install != nil && install.State != JobSucceeded:
+		// The core components come first: that they have the build says nothing about the components after them.
+		reason, message := failed(server, nil, install)
+		return d.hold(reason, "%s. Its core components have build %s all the same and its services run. See in the installer's log whether the other components are complete, and mend them by hand; then accept the server with the annotation %s: the installer is not run again",
+			message, server.Build, v1alpha1.AnnotationRetry)
 	}
 	d.Verdict, d.Step, d.Reason, d.Message = VerdictPutAway, v1alpha1.StepVerify, v1alpha1.ReasonUpgrading,
 		fmt.Sprintf("%s has build %s and its services run as before", server.FQDN, server.Build)
@@ -210,17 +219,24 @@ func (d ServerDecision) backToService(plan Plan, server Server) ServerDecision {
 // restart says whether the restart after the latest installer is behind us, and what to do while it is not.
 func (d ServerDecision) restart(plan Plan, server Server) (ServerDecision, bool) {
 	install := server.lastInstall()
-	if install == nil || server.restartedSince(install.BootTime) {
+	if install == nil || server.restartedSince(*install) {
+		return d, true
+	}
+	if _, subject, _, _ := parseJobID(install.ID); subject != string(plan.Build) && install.State != JobSucceeded {
 		return d, true
 	}
 	if !plan.RestartComputer && !server.PendingReboot {
 		return d, true
 	}
 	restart := server.job(JobID(v1alpha1.StepRestartComputer, plan.Build, d.Attempt))
+	order := Order{ID: JobID(v1alpha1.StepRestartComputer, plan.Build, d.Attempt), Action: ActionRestartComputer}
 	switch {
+	case restart == nil && server.putBack():
+		d.Verdict, d.Step, d.Reason, d.Order = VerdictTurn, v1alpha1.StepReady, v1alpha1.ReasonWaitingForTurn, &order
+		d.Message = server.FQDN + " is in service, but must be restarted for the update to be complete"
+		return d, false
 	case restart == nil:
-		return d.start(v1alpha1.StepRestartComputer, Order{ID: JobID(v1alpha1.StepRestartComputer, plan.Build, d.Attempt), Action: ActionRestartComputer},
-			"%s", inWords(v1alpha1.StepRestartComputer, server.FQDN)), false
+		return d.start(v1alpha1.StepRestartComputer, order, "%s", inWords(v1alpha1.StepRestartComputer, server.FQDN)), false
 	case restart.State == JobFailed:
 		return d.recoverThenHold(plan, server, v1alpha1.ReasonRestartFailed, fmt.Sprintf("Windows on %s could not be restarted: %s", server.FQDN, sentence(restart.Message))), false
 	case server.Time.Sub(restart.Started) > plan.RestartTimeout:

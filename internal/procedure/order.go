@@ -115,6 +115,37 @@ func (s Server) Begun() bool {
 	return false
 }
 
+// UpdatingDatabases says whether a job on this server is updating databases.
+func (s Server) UpdatingDatabases() bool {
+	job := s.activeJob()
+	return job != nil && StepOf(job.ID) == v1alpha1.StepUpdateDatabases
+}
+
+// begunFor says whether services were stopped, or an installer ran, for this very build.
+func (s Server) begunFor(build v1alpha1.Build) bool {
+	for _, job := range s.Jobs {
+		step, subject, _, ok := parseJobID(job.ID)
+		if ok && subject == string(build) && (step == v1alpha1.StepStopServices || step == v1alpha1.StepInstall) {
+			return true
+		}
+	}
+	return false
+}
+
+// staged is the job that copied the package of this plan at this attempt, or at an earlier one that succeeded: that package is
+// still there, and is verified again before it runs. Nil when there is none.
+func (s Server) staged(plan Plan, attempt int) *Job {
+	if job := s.job(plan.stageJobID(attempt)); job != nil {
+		return job
+	}
+	for earlier := attempt - 1; earlier > 0; earlier-- {
+		if job := s.job(plan.stageJobID(earlier)); job != nil && job.State == JobSucceeded {
+			return job
+		}
+	}
+	return nil
+}
+
 // attempt is the attempt that the server is at for this plan: what a person has allowed or what the server already shows,
 // whichever is higher.
 func (s Server) attempt(plan Plan, permitted int) int {

@@ -37,9 +37,11 @@ type Reading struct {
 type Pool struct {
 	Domains []PoolDomain
 	// Open is the domain whose turn it is.
-	Open     string
-	Soak     *Soak
-	SoakTime time.Duration
+	Open string
+	// OpenSince is when the answer was read that opened it; zero when that is not known, and then the turn does not run out.
+	OpenSince time.Time
+	Soak      *Soak
+	SoakTime  time.Duration
 	// Last is the latest earlier answer; nil when there is none for the coming domain.
 	Last *Reading
 	// Answer is the answer just read; nil when the pool was not asked in this pass.
@@ -159,12 +161,21 @@ func (pool Pool) whileOpen() *PoolDecision {
 			return &PoolDecision{Action: PoolCloses, Domain: domain.Name, Reason: domain.Reason, Message: domain.Message}
 		case domain.State == v1alpha1.DomainHeld:
 			return &PoolDecision{Action: PoolHolds, Domain: domain.Name, Reason: domain.Reason, Message: domain.Message}
+		case !pool.OpenSince.IsZero() && !TurnHolds(pool.OpenSince, pool.Now, pool.Policy, domain.InProgress):
+			return &PoolDecision{Action: PoolCloses, Domain: domain.Name, Reason: domain.Reason,
+				Message: fmt.Sprintf("%s was opened, but none of its servers could be started since; the pool is asked again first. %s", domain.Name, domain.Message)}
 		default:
 			return &PoolDecision{Action: PoolWaits, Domain: domain.Name, Reason: v1alpha1.ReasonUpgrading, Message: domain.Message}
 		}
 	}
 	// The open domain is not one of the pool's any more: its turn is over.
 	return &PoolDecision{Action: PoolCloses, Domain: pool.Open, Reason: v1alpha1.ReasonDiscovering, Message: pool.Open + " is no longer a domain of the pool"}
+}
+
+// TurnHolds says whether a turn that was given on an answer read at since may still be used. A domain in progress keeps its turn
+// from server to server; one that could not begin within the time between two questions needs a fresh answer.
+func TurnHolds(since, now time.Time, policy ReadinessPolicy, inProgress bool) bool {
+	return inProgress || now.Sub(since) <= policy.Interval
 }
 
 // notNow names the first thing that keeps the next domain from being asked for.
@@ -260,7 +271,9 @@ func (pool Pool) afterAnswer(next string) PoolDecision {
 		if !gate.Ready {
 			return PoolDecision{Action: PoolWaits, Domain: next, Reason: gate.Reason, Message: gate.Message, Until: again, Soak: &Soak{After: soak.After}}
 		}
-		if soak.Since.IsZero() {
+		// Nobody looked for too long: what the pool was in the meantime is not known.
+		unseen := pool.Last != nil && pool.Now.Sub(pool.Last.At) > 2*pool.Policy.Interval
+		if soak.Since.IsZero() || unseen {
 			soak = &Soak{After: soak.After, Since: pool.Now}
 			pool.Soak = soak
 		}

@@ -11,6 +11,8 @@ type Member struct {
 	Serving bool
 	// Begun: our work on its services has begun and is not put away.
 	Begun bool
+	// UpdatingDatabases: a job on it is updating the databases of the pool.
+	UpdatingDatabases bool
 }
 
 // functionalRow is one row of "Topologies", table "Number of Front End Servers that must be running for the pool to be
