@@ -1,0 +1,385 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/go-logr/logr"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"lyncops.dev/operator/api/v1alpha1"
+	"lyncops.dev/operator/internal/lync"
+	"lyncops.dev/operator/internal/procedure"
+)
+
+// BackEndServerReconciler takes a back end or Standard Edition server through the eleven published steps.
+type BackEndServerReconciler struct {
+	Shared
+}
+
+// +kubebuilder:rbac:groups=lyncops.dev,resources=backendservers,verbs=get;list;watch
+// +kubebuilder:rbac:groups=lyncops.dev,resources=backendservers/status,verbs=get;patch
+
+// SetupWithManager registers the reconciler.
+func (r *BackEndServerReconciler) SetupWithManager(manager ctrl.Manager) error {
+	return ctrl.NewControllerManagedBy(manager).
+		For(&v1alpha1.BackEndServer{}, builder.WithPredicates(declared())).
+		Watches(&v1alpha1.LyncPool{}, handler.EnqueueRequestsFromMapFunc(r.backEndsOf), builder.WithPredicates(poolFinished())).
+		WithOptions(controller.Options{MaxConcurrentReconciles: 4}).
+		Named("backendserver").
+		Complete(r)
+}
+
+func (r *BackEndServerReconciler) backEndsOf(ctx context.Context, pool client.Object) []reconcile.Request {
+	var backEnds v1alpha1.BackEndServerList
+	if err := r.Client.List(ctx, &backEnds, client.InNamespace(pool.GetNamespace())); err != nil {
+		logr.FromContextOrDiscard(ctx).Error(err, "listing back ends of a pool", "pool", client.ObjectKeyFromObject(pool))
+		return nil
+	}
+	var requests []reconcile.Request
+	for _, backEnd := range backEnds.Items {
+		if backEnd.Spec.PoolRef != nil && backEnd.Spec.PoolRef.Name == pool.GetName() {
+			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&backEnd)})
+		}
+	}
+	return requests
+}
+
+// poolFinished lets through what a back end waits for: the pool's declaration, and how far its servers are.
+func poolFinished() predicate.Predicate {
+	return predicate.Or(declared(), predicate.Funcs{UpdateFunc: func(update event.UpdateEvent) bool {
+		before, okBefore := update.ObjectOld.(*v1alpha1.LyncPool)
+		after, okAfter := update.ObjectNew.(*v1alpha1.LyncPool)
+		return okBefore && okAfter && (before.Status.DomainProgress != after.Status.DomainProgress || before.Status.InstalledBuild != after.Status.InstalledBuild)
+	}})
+}
+
+// backEndWork is one pass over one back end or Standard Edition server.
+type backEndWork struct {
+	object     *v1alpha1.BackEndServer
+	pool       *v1alpha1.LyncPool
+	pkg        v1alpha1.UpdatePackage
+	conditions conditions
+	// with reaches the Windows server, frontEnds the servers of the pool.
+	with      credentials
+	frontEnds credentials
+	now       time.Time
+	told      []announcement
+}
+
+// Reconcile brings one back end or Standard Edition server one decision further.
+func (r *BackEndServerReconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	var object v1alpha1.BackEndServer
+	if err := r.Client.Get(ctx, request.NamespacedName, &object); err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	if !object.DeletionTimestamp.IsZero() {
+		return reconcile.Result{}, nil
+	}
+	before := object.DeepCopy()
+	work := &backEndWork{object: &object, now: r.Clock.Now(), conditions: conditions{list: &object.Status.Conditions, generation: object.Generation}}
+	next, err := r.pass(ctx, work)
+	if err != nil {
+		return reconcile.Result{}, fmt.Errorf("back end %s: %w", request, err)
+	}
+	object.Status.ObservedGeneration = object.Generation
+	report := reporter{client: r.Client, recorder: r.Recorder}
+	err = report.write(ctx, before, &object, changed(before.Status, object.Status), before.Status.Conditions, object.Status.Conditions, work.told)
+	if apierrors.IsConflict(err) {
+		return reconcile.Result{RequeueAfter: quickestLook}, nil
+	}
+	return reconcile.Result{RequeueAfter: next}, err
+}
+
+func (r *BackEndServerReconciler) pass(ctx context.Context, work *backEndWork) (time.Duration, error) {
+	if err := r.findPool(ctx, work); err != nil {
+		return 0, err
+	}
+	work.conditions.paused(work.paused())
+	problem, err := r.prepare(ctx, work)
+	if err != nil {
+		return 0, err
+	}
+	if problem != nil {
+		work.conditions.summarise(standingStalled, problem.Reason, problem.Message)
+		return troubleLook, nil
+	}
+	r.grantRetry(work)
+	for {
+		backEnd := r.observe(ctx, work)
+		decision := procedure.NextBackEndStep(backEnd)
+		if decision.NeedReport != "" {
+			r.compareDatabases(ctx, work, &backEnd, decision)
+			decision = procedure.NextBackEndStep(backEnd)
+		}
+		again, err := r.act(ctx, work, &decision)
+		if err != nil {
+			return 0, err
+		}
+		if again {
+			continue
+		}
+		r.report(work, backEnd, decision)
+		return r.nextLook(work, backEnd, decision), nil
+	}
+}
+
+func (r *BackEndServerReconciler) findPool(ctx context.Context, work *backEndWork) error {
+	if work.object.Spec.PoolRef == nil {
+		return nil
+	}
+	var pool v1alpha1.LyncPool
+	err := r.Client.Get(ctx, client.ObjectKey{Namespace: work.object.Namespace, Name: work.object.Spec.PoolRef.Name}, &pool)
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	work.pool = &pool
+	return err
+}
+
+// paused: a back end rests when it, or the pool it belongs to, is paused.
+func (w *backEndWork) paused() bool {
+	return w.object.Spec.Paused || w.pool != nil && w.pool.Spec.Paused
+}
+
+// prepare puts together what the object says and what it takes from its pool.
+func (r *BackEndServerReconciler) prepare(ctx context.Context, work *backEndWork) (*procedure.Problem, error) {
+	spec := work.object.Spec
+	if err := spec.DesiredBuild.Validate(); err != nil {
+		return &procedure.Problem{Reason: v1alpha1.ReasonInvalidSpec, Message: "spec.desiredBuild: " + err.Error()}, nil
+	}
+	if spec.PoolRef != nil && work.pool == nil {
+		return &procedure.Problem{Reason: v1alpha1.ReasonPoolNotFound,
+			Message: fmt.Sprintf("there is no LyncPool %s in namespace %s; create it, or correct poolRef", spec.PoolRef.Name, work.object.Namespace)}, nil
+	}
+	pkg, connection, account := spec.Package, spec.Connection, spec.Jobs
+	if work.pool != nil {
+		pkg, connection, account = orElse(pkg, work.pool.Spec.Package), orElse(connection, &work.pool.Spec.Connection), orElse(account, &work.pool.Spec.Jobs)
+	}
+	if connection == nil || pkg == nil && spec.Management != v1alpha1.ManagementObserve {
+		return &procedure.Problem{Reason: v1alpha1.ReasonInvalidSpec, Message: "neither this object nor its pool has connection and package; declare them here or name a pool that has them"}, nil
+	}
+	if pkg != nil {
+		work.pkg = *pkg
+	}
+	if account == nil {
+		account = &v1alpha1.JobAccount{}
+	}
+	with, problem, err := resolve(ctx, r.Live, work.object.Namespace, *connection, *account)
+	if problem != nil || err != nil {
+		return problem, err
+	}
+	work.with, work.frontEnds = with, with
+	if work.pool != nil && spec.Connection != nil {
+		work.frontEnds, problem, err = resolve(ctx, r.Live, work.object.Namespace, work.pool.Spec.Connection, work.pool.Spec.Jobs)
+	}
+	return problem, err
+}
+
+func orElse[T any](value, otherwise *T) *T {
+	if value != nil {
+		return value
+	}
+	return otherwise
+}
+
+func (r *BackEndServerReconciler) grantRetry(work *backEndWork) {
+	status := &work.object.Status
+	token := retryToken(work.object)
+	if token == status.LastHandledRetry {
+		return
+	}
+	status.LastHandledRetry = token
+	if status.ObservedGeneration < 0 || status.Hold == nil || token == "" {
+		return
+	}
+	for i := range status.Servers {
+		status.Servers[i].Attempt++
+	}
+	status.Hold = nil
+}
+
+func (r *BackEndServerReconciler) observe(ctx context.Context, work *backEndWork) procedure.BackEnd {
+	object := work.object
+	rollout := v1alpha1.RolloutPolicy{}
+	if work.pool != nil {
+		rollout = work.pool.Spec.Rollout
+	}
+	backEnd := procedure.BackEnd{
+		Plan: planFor(object.Spec.DesiredBuild, &work.pkg, rollout), Edition: object.Spec.Edition, Stores: object.Spec.CollocatedStores,
+		Declared: string(object.Spec.ServerFQDN), Paused: work.paused(), Observe: object.Spec.Management == v1alpha1.ManagementObserve,
+		Confirmed: object.Status.ObservedGeneration == object.Generation && object.Status.CurrentStep == v1alpha1.StepDone,
+	}
+	if object.Spec.SQL != nil {
+		backEnd.SQLServer = string(object.Spec.SQL.FQDN)
+	}
+	for _, row := range object.Status.Servers {
+		backEnd.Permitted = max(backEnd.Permitted, int(row.Attempt))
+	}
+	if backEnd.Declared != "" {
+		found := observeOne(ctx, r.Servers, work.with, backEnd.Declared)
+		backEnd.Server, backEnd.Problem = found.server, found.problem
+		if row := rowOf(object.Status.Servers, backEnd.Declared); row != nil {
+			backEnd.LastStep, backEnd.LastBuild = row.Step, v1alpha1.Build(row.InstalledBuild)
+		}
+	}
+	if work.pool != nil && object.Spec.Edition == v1alpha1.EditionEnterprise {
+		backEnd.FrontEnds = r.frontEndsOf(ctx, work)
+	}
+	return backEnd
+}
+
+// frontEndsOf observes the pool's front ends. While the pool itself says that it is not there yet, they are not asked.
+func (r *BackEndServerReconciler) frontEndsOf(ctx context.Context, work *backEndWork) []procedure.PoolFrontEnd {
+	var names []string
+	for _, server := range work.pool.Status.Servers {
+		names = append(names, server.FQDN)
+	}
+	var frontEnds []procedure.PoolFrontEnd
+	for _, one := range observe(ctx, r.Servers, work.frontEnds, names) {
+		frontEnds = append(frontEnds, procedure.PoolFrontEnd{FQDN: one.fqdn, Server: one.server, Problem: one.problem})
+	}
+	return frontEnds
+}
+
+func (r *BackEndServerReconciler) compareDatabases(ctx context.Context, work *backEndWork, backEnd *procedure.BackEnd, decision procedure.BackEndDecision) {
+	with := work.frontEnds
+	if decision.Local {
+		with = work.with
+	}
+	report, err := r.Servers.Database(ctx, with.at(decision.NeedReport), backEnd.SQLServer, decision.Local)
+	if err != nil {
+		backEnd.ReportProblem = err.Error()
+		return
+	}
+	backEnd.Report = reportFrom(report)
+}
+
+// act starts what was decided and puts finished jobs away. It says true when the server should be looked at again at once.
+func (r *BackEndServerReconciler) act(ctx context.Context, work *backEndWork, decision *procedure.BackEndDecision) (again bool, err error) {
+	server := &decision.Server
+	with := work.frontEnds
+	if strings.EqualFold(server.FQDN, string(work.object.Spec.ServerFQDN)) {
+		with = work.with
+	}
+	switch server.Verdict {
+	case procedure.VerdictStart:
+		request, err := requestFor(*server.Order, work.pkg, with.principal)
+		if err != nil {
+			return false, err
+		}
+		if server.Order.Action == procedure.ActionStopServices && server.Step == v1alpha1.StepStopServices {
+			work.told = append(work.told, announcement{reason: "ServerTaken", action: "Stop", note: "taking " + server.FQDN + " out of service to install build " + string(work.object.Spec.DesiredBuild)})
+		}
+		job, err := r.Servers.StartJob(ctx, with.at(server.FQDN), request)
+		if err != nil {
+			problem := problemFrom(err)
+			server.Reason, server.Message = problem.Reason, problem.Message
+			return false, nil
+		}
+		logr.FromContextOrDiscard(ctx).Info("job started", "server", server.FQDN, "step", server.Step, "job", job.ID, "state", job.State)
+	case procedure.VerdictPutAway:
+		if _, err := r.Servers.ClearJobs(ctx, with.at(server.FQDN), nil); err != nil {
+			problem := problemFrom(err)
+			server.Reason, server.Message = problem.Reason, problem.Message
+			return false, nil
+		}
+		work.told = append(work.told, announcement{reason: "ServerUpgraded", action: "Verify", note: server.Message})
+		return true, nil
+	}
+	return false, nil
+}
+
+func (r *BackEndServerReconciler) report(work *backEndWork, backEnd procedure.BackEnd, decision procedure.BackEndDecision) {
+	status, server := &work.object.Status, decision.Server
+	status.Servers = rowsFrom(status.Servers, []procedure.ServerDecision{server}, work.now)
+	status.CurrentServer, status.CurrentStep = server.FQDN, server.Step
+	status.InProgress = decision.InProgress
+	status.DatabaseVariant = decision.Variant
+	status.Hold = holdFrom(status.Hold, server.Verdict == procedure.VerdictHold, server.Reason, server.FQDN, work.now)
+	switch {
+	case backEnd.Server != nil && backEnd.Server.Build != "":
+		status.InstalledBuild = string(backEnd.Server.Build)
+	case server.Verdict == procedure.VerdictDone:
+		status.InstalledBuild = string(work.object.Spec.DesiredBuild)
+	}
+	r.reportOutage(work, decision)
+	if backEnd.Problem != nil && server.Step != v1alpha1.StepRestartComputer {
+		work.conditions.set(v1alpha1.ConditionServersReachable, false, backEnd.Problem.Reason, backEnd.Problem.Message)
+	} else if backEnd.Problem == nil {
+		work.conditions.set(v1alpha1.ConditionServersReachable, true, v1alpha1.ReasonAllServersAnswer, "every server that had to be asked answered")
+	}
+	switch {
+	case backEnd.Edition == v1alpha1.EditionStandard:
+		work.conditions.set(v1alpha1.ConditionFrontEndsUpgraded, true, v1alpha1.ReasonNotApplicable, decision.FrontEndsMessage)
+	case decision.FrontEndsReady:
+		work.conditions.set(v1alpha1.ConditionFrontEndsUpgraded, true, v1alpha1.ReasonFrontEndsUpgraded, decision.FrontEndsMessage)
+	default:
+		work.conditions.set(v1alpha1.ConditionFrontEndsUpgraded, false, v1alpha1.ReasonWaitingForFrontEnds, decision.FrontEndsMessage)
+	}
+	work.conditions.summarise(backEndStanding(backEnd, decision), server.Reason, server.Message)
+}
+
+func backEndStanding(backEnd procedure.BackEnd, decision procedure.BackEndDecision) standing {
+	switch {
+	case decision.Server.Verdict == procedure.VerdictHold:
+		return standingStalled
+	case decision.Server.Verdict == procedure.VerdictDone:
+		return standingReady
+	case !decision.InProgress && (backEnd.Observe || backEnd.Paused):
+		return standingIdle
+	case !decision.InProgress && backEnd.Problem != nil && backEnd.Problem.Lasting:
+		return standingStalled
+	}
+	return standingWorking
+}
+
+// reportOutage shows since when the services have been away and warns before the budget is spent. BE, introduction: a back end
+// that is away for 30 minutes or more sends users into resiliency mode.
+func (r *BackEndServerReconciler) reportOutage(work *backEndWork, decision procedure.BackEndDecision) {
+	status := &work.object.Status
+	budget := orDefault(work.object.Spec.OutageBudget, defaultOutageBudget)
+	if decision.Outage <= 0 {
+		if decision.Server.Verdict != procedure.VerdictWait || decision.Server.Step != v1alpha1.StepUnknown {
+			status.OutageSince = nil
+			work.conditions.set(v1alpha1.ConditionWithinOutageBudget, true, v1alpha1.ReasonWithinBudget, "the services are there")
+		}
+		return
+	}
+	if status.OutageSince == nil {
+		since := metav1.NewTime(work.now.Add(-decision.Outage).Truncate(time.Second))
+		status.OutageSince = &since
+	}
+	switch {
+	case decision.Outage > budget:
+		work.conditions.set(v1alpha1.ConditionWithinOutageBudget, false, v1alpha1.ReasonBudgetSpent,
+			fmt.Sprintf("the services have been away for longer than %s; users are in resiliency mode until they are back", budget))
+	case decision.Outage > budget*2/3:
+		work.conditions.set(v1alpha1.ConditionWithinOutageBudget, true, v1alpha1.ReasonBudgetNearlySpent,
+			fmt.Sprintf("the services have been away for two thirds of %s", budget))
+	default:
+		work.conditions.set(v1alpha1.ConditionWithinOutageBudget, true, v1alpha1.ReasonWithinBudget,
+			fmt.Sprintf("the services are away; the budget is %s", budget))
+	}
+}
+
+func (r *BackEndServerReconciler) nextLook(work *backEndWork, backEnd procedure.BackEnd, decision procedure.BackEndDecision) time.Duration {
+	server := decision.Server
+	if server.Reason == v1alpha1.ReasonWaitingForFrontEnds {
+		return unhurried(turnLook)
+	}
+	return lookAtServer(server, backEnd.Problem, rowOf(work.object.Status.Servers, server.FQDN), work.now)
+}
+
+var _ Servers = (*lync.Servers)(nil)

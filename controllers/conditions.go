@@ -1,0 +1,71 @@
+package controllers
+
+import (
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"lyncops.dev/operator/api/v1alpha1"
+)
+
+// standing is how an object stands in the words of kstatus.
+type standing int
+
+const (
+	// standingReady: everything is as declared.
+	standingReady standing = iota
+	// standingWorking: the operator works, or waits for something that comes by itself.
+	standingWorking
+	// standingStalled: only a person can help.
+	standingStalled
+	// standingIdle: not as declared, and nothing is being done about it because nobody wants it (paused, or only observing).
+	standingIdle
+)
+
+// conditions is the condition list of one object while it is being rewritten.
+type conditions struct {
+	list       *[]metav1.Condition
+	generation int64
+}
+
+func (c conditions) set(conditionType string, status bool, reason, message string) {
+	value := metav1.ConditionFalse
+	if status {
+		value = metav1.ConditionTrue
+	}
+	meta.SetStatusCondition(c.list, metav1.Condition{Type: conditionType, Status: value, Reason: reason, Message: bounded(message), ObservedGeneration: c.generation})
+}
+
+func (c conditions) remove(conditionType string) { meta.RemoveStatusCondition(c.list, conditionType) }
+
+// summarise writes Ready, Reconciling and Stalled so that kstatus, Argo CD, Flux and Helm read the same from them.
+func (c conditions) summarise(stands standing, reason, message string) {
+	c.set(v1alpha1.ConditionReady, stands == standingReady, reason, message)
+	if stands == standingWorking {
+		c.set(v1alpha1.ConditionReconciling, true, reason, message)
+	} else {
+		c.remove(v1alpha1.ConditionReconciling)
+	}
+	if stands == standingStalled {
+		c.set(v1alpha1.ConditionStalled, true, reason, message)
+	} else {
+		c.remove(v1alpha1.ConditionStalled)
+	}
+}
+
+// paused shows that spec.paused keeps servers from being started.
+func (c conditions) paused(paused bool) {
+	if paused {
+		c.set(v1alpha1.ConditionPaused, true, v1alpha1.ReasonPaused, "spec.paused is true: no further server is started")
+		return
+	}
+	c.remove(v1alpha1.ConditionPaused)
+}
+
+// bounded keeps a message within what an object may carry and a person will read.
+func bounded(message string) string {
+	const limit = 2000
+	if len(message) > limit {
+		return message[:limit] + " ..."
+	}
+	return message
+}

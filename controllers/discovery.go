@@ -1,0 +1,313 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	"lyncops.dev/operator/api/v1alpha1"
+	"lyncops.dev/operator/internal/lync"
+	"lyncops.dev/operator/internal/procedure"
+)
+
+// candidates are the servers to put a question about the pool to, best first: front ends that are known, else those that were
+// declared, else whichever server the pool's own name leads to.
+func (w *poolWork) candidates() []string {
+	var names []string
+	for _, server := range w.object.Status.Servers {
+		names = append(names, server.FQDN)
+	}
+	names = append(names, namesOf(w.object.Spec.DiscoveryServers)...)
+	return append(names, string(w.object.Spec.PoolFQDN))
+}
+
+// ask puts the readiness question to the first front end that can answer it. Get-CsPoolUpgradeReadinessState knows only the
+// pool of the computer it runs on, and what it says on a front end whose services do not run is unknown.
+func (r *LyncPoolReconciler) ask(ctx context.Context, work *poolWork) (procedure.Readiness, *procedure.Problem) {
+	var problem *procedure.Problem
+	for _, name := range work.candidates() {
+		answer, err := r.Servers.PoolReadiness(ctx, work.with.at(name), string(work.object.Spec.PoolFQDN))
+		if err != nil {
+			problem = problemFrom(err)
+			if tryAnother(err) {
+				continue
+			}
+			return procedure.Readiness{}, problem
+		}
+		readiness := readinessFrom(answer)
+		if err := procedure.CheckReadiness(readiness); err != nil {
+			return readiness, invalidTopology(name, err)
+		}
+		if !work.object.Spec.PoolFQDN.Is(answer.PoolFQDN) {
+			return readiness, invalidTopology(name, fmt.Errorf("it belongs to the pool %s", answer.PoolFQDN))
+		}
+		return readiness, work.noteDomains(name, readiness)
+	}
+	return procedure.Readiness{}, problem
+}
+
+func invalidTopology(server string, err error) *procedure.Problem {
+	return &procedure.Problem{Reason: v1alpha1.ReasonInvalidTopology, Lasting: true,
+		Message: fmt.Sprintf("what %s says of the pool cannot be acted on: %s. Nothing is touched. Compare Get-CsPoolUpgradeReadinessState and Get-CsPool on a front end; the operator looks again by itself", server, err)}
+}
+
+// tryAnother says whether another front end may answer what this one did not.
+func tryAnother(err error) bool {
+	switch lync.KindOf(err) {
+	case lync.KindUnreachable, lync.KindTimeout, lync.KindSessionLost, lync.KindNotInService, lync.KindCmdletFailed, lync.KindQuotaExceeded:
+		return true
+	default:
+		return false
+	}
+}
+
+// discover reads the pool's topology and its upgrade domains into the status.
+func (r *LyncPoolReconciler) discover(ctx context.Context, work *poolWork) *procedure.Problem {
+	var topology lync.Topology
+	var problem *procedure.Problem
+	for _, name := range work.candidates() {
+		found, err := r.Servers.Topology(ctx, work.with.at(name), string(work.object.Spec.PoolFQDN))
+		if err == nil {
+			topology, problem = found, nil
+			break
+		}
+		if problem = problemFrom(err); !tryAnother(err) {
+			return problem
+		}
+	}
+	if problem != nil {
+		return problem
+	}
+	if err := work.noteTopology(topology); err != nil {
+		return err
+	}
+	_, problem = r.ask(ctx, work)
+	return problem
+}
+
+func (w *poolWork) noteTopology(topology lync.Topology) *procedure.Problem {
+	status := &w.object.Status
+	if !w.object.Spec.PoolFQDN.Is(topology.PoolFQDN) {
+		return invalidTopology(string(w.object.Spec.PoolFQDN), fmt.Errorf("it answered for the pool %q", topology.PoolFQDN))
+	}
+	status.Edition = v1alpha1.Edition(topology.Edition)
+	if topology.Edition == lync.EditionStandard {
+		return &procedure.Problem{Reason: v1alpha1.ReasonInvalidSpec, Lasting: true,
+			Message: fmt.Sprintf("%s is a Standard Edition server, which has no upgrade domains: declare a BackEndServer with edition Standard instead of a LyncPool", topology.PoolFQDN)}
+	}
+	seen := map[string]bool{}
+	var servers []v1alpha1.PoolServerStatus
+	for _, computer := range topology.Computers {
+		if seen[strings.ToLower(computer)] {
+			return invalidTopology(topology.PoolFQDN, fmt.Errorf("the pool's topology lists the front end %s twice", computer))
+		}
+		seen[strings.ToLower(computer)] = true
+		servers = append(servers, v1alpha1.PoolServerStatus{FQDN: computer})
+	}
+	if len(servers) == 0 {
+		return invalidTopology(topology.PoolFQDN, fmt.Errorf("the pool's topology lists no front ends"))
+	}
+	status.Servers = servers
+	return nil
+}
+
+// noteDomains puts every front end into the domain that the pool reports for it. Where the topology and the pool's own report
+// name different front ends, nothing can be relied on.
+func (w *poolWork) noteDomains(server string, readiness procedure.Readiness) *procedure.Problem {
+	status := &w.object.Status
+	domainOf := map[string]string{}
+	for _, domain := range readiness.Domains {
+		for _, frontEnd := range domain.FrontEnds {
+			domainOf[strings.ToLower(frontEnd)] = domain.Name
+		}
+	}
+	for i := range status.Servers {
+		name := strings.ToLower(status.Servers[i].FQDN)
+		if domainOf[name] == "" {
+			// Read the topology again before anything else: a front end was added or removed.
+			missing := status.Servers[i].FQDN
+			status.Servers = nil
+			return invalidTopology(server, fmt.Errorf("the front end %s of the topology is in no upgrade domain", missing))
+		}
+		w.moved = w.moved || status.Servers[i].UpgradeDomain != domainOf[name]
+		status.Servers[i].UpgradeDomain = domainOf[name]
+	}
+	if reported := countFrontEnds(readiness); reported != len(status.Servers) {
+		known := len(status.Servers)
+		status.Servers = nil
+		return invalidTopology(server, fmt.Errorf("the upgrade domains hold %d front ends, the topology %d", reported, known))
+	}
+	return nil
+}
+
+func countFrontEnds(readiness procedure.Readiness) int {
+	count := 0
+	for _, domain := range readiness.Domains {
+		count += len(domain.FrontEnds)
+	}
+	return count
+}
+
+// loadDomains lists the UpgradeDomain objects of the pool in the order in which the pool's front ends come in its topology.
+func (r *LyncPoolReconciler) loadDomains(ctx context.Context, work *poolWork) error {
+	var list v1alpha1.UpgradeDomainList
+	if err := r.Client.List(ctx, &list, client.InNamespace(work.object.Namespace)); err != nil {
+		return fmt.Errorf("listing upgrade domains: %w", err)
+	}
+	work.domains = nil
+	for i := range list.Items {
+		if list.Items[i].Spec.PoolRef.Name == work.object.Name && list.Items[i].DeletionTimestamp.IsZero() {
+			work.domains = append(work.domains, &list.Items[i])
+		}
+	}
+	work.sortDomains()
+	return nil
+}
+
+func (w *poolWork) sortDomains() {
+	place := func(domain *v1alpha1.UpgradeDomain) int {
+		for i, server := range w.object.Status.Servers {
+			if strings.EqualFold(server.UpgradeDomain, domain.Spec.DomainName) {
+				return i
+			}
+		}
+		return len(w.object.Status.Servers)
+	}
+	slices.SortStableFunc(w.domains, func(a, b *v1alpha1.UpgradeDomain) int {
+		if order := place(a) - place(b); order != 0 {
+			return order
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+}
+
+// declareDomains makes an UpgradeDomain object for every domain that the pool reports and has none, and keeps those that the
+// pool owns in step with it. An object that a person made is left as it is.
+func (r *LyncPoolReconciler) declareDomains(ctx context.Context, work *poolWork) error {
+	names := work.domainNames()
+	for _, name := range names {
+		frontEnds := work.frontEndsOf(name)
+		existing := work.domainObject(name)
+		if existing == nil {
+			created, err := r.createDomain(ctx, work, name, frontEnds)
+			if err != nil {
+				return err
+			}
+			work.domains = append(work.domains, created)
+			continue
+		}
+		if err := r.keepInStep(ctx, work, existing, frontEnds); err != nil {
+			return err
+		}
+	}
+	if len(names) > 0 {
+		if err := r.dropVanished(ctx, work, names); err != nil {
+			return err
+		}
+	}
+	work.sortDomains()
+	return nil
+}
+
+// domainNames are the domains that the front ends of the pool are known to be in.
+func (w *poolWork) domainNames() []string {
+	var names []string
+	for _, server := range w.object.Status.Servers {
+		if server.UpgradeDomain != "" && !slices.Contains(names, server.UpgradeDomain) {
+			names = append(names, server.UpgradeDomain)
+		}
+	}
+	return names
+}
+
+func (w *poolWork) frontEndsOf(domain string) []v1alpha1.FQDN {
+	var names []v1alpha1.FQDN
+	for _, server := range w.object.Status.Servers {
+		if server.UpgradeDomain == domain {
+			names = append(names, v1alpha1.FQDN(server.FQDN))
+		}
+	}
+	return names
+}
+
+func (w *poolWork) domainObject(name string) *v1alpha1.UpgradeDomain {
+	for _, domain := range w.domains {
+		if strings.EqualFold(domain.Spec.DomainName, name) {
+			return domain
+		}
+	}
+	return nil
+}
+
+func (r *LyncPoolReconciler) createDomain(ctx context.Context, work *poolWork, name string, frontEnds []v1alpha1.FQDN) (*v1alpha1.UpgradeDomain, error) {
+	domain := &v1alpha1.UpgradeDomain{
+		ObjectMeta: metav1.ObjectMeta{Namespace: work.object.Namespace, Name: domainObjectName(work.object.Name, name),
+			Labels: map[string]string{v1alpha1.LabelPool: work.object.Name}},
+		Spec: v1alpha1.UpgradeDomainSpec{PoolRef: v1alpha1.LocalObjectReference{Name: work.object.Name}, DomainName: name,
+			FrontEnds: frontEnds, DesiredBuild: work.object.Spec.DesiredBuild},
+		Status: v1alpha1.UpgradeDomainStatus{ObservedGeneration: -1},
+	}
+	if err := controllerutil.SetControllerReference(work.object, domain, r.Client.Scheme()); err != nil {
+		return nil, fmt.Errorf("owning upgrade domain %s: %w", domain.Name, err)
+	}
+	if err := r.Client.Create(ctx, domain); err != nil {
+		return nil, fmt.Errorf("creating upgrade domain %s: %w", domain.Name, err)
+	}
+	return domain, nil
+}
+
+// domainObjectName makes an object's name of a pool object's name and a domain's name, which may hold anything.
+func domainObjectName(pool, domain string) string {
+	var name strings.Builder
+	for _, letter := range strings.ToLower(domain) {
+		if letter >= 'a' && letter <= 'z' || letter >= '0' && letter <= '9' {
+			name.WriteRune(letter)
+		} else {
+			name.WriteByte('-')
+		}
+	}
+	full := pool + "-" + strings.Trim(name.String(), "-")
+	if len(full) > validation.DNS1123SubdomainMaxLength {
+		full = full[:validation.DNS1123SubdomainMaxLength]
+	}
+	return strings.TrimRight(full, "-.")
+}
+
+func (r *LyncPoolReconciler) keepInStep(ctx context.Context, work *poolWork, domain *v1alpha1.UpgradeDomain, frontEnds []v1alpha1.FQDN) error {
+	if !metav1.IsControlledBy(domain, work.object) {
+		return nil
+	}
+	before := domain.DeepCopy()
+	domain.Spec.FrontEnds, domain.Spec.DesiredBuild = frontEnds, work.object.Spec.DesiredBuild
+	if equality.Semantic.DeepEqual(before.Spec, domain.Spec) {
+		return nil
+	}
+	if err := r.Client.Patch(ctx, domain, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
+		return fmt.Errorf("keeping upgrade domain %s in step with its pool: %w", domain.Name, err)
+	}
+	return nil
+}
+
+// dropVanished deletes the objects of domains that the pool no longer reports, unless a server of theirs is half way.
+func (r *LyncPoolReconciler) dropVanished(ctx context.Context, work *poolWork, names []string) error {
+	kept := work.domains[:0]
+	for _, domain := range work.domains {
+		reported := slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, domain.Spec.DomainName) })
+		if reported || domain.Status.InProgress || !metav1.IsControlledBy(domain, work.object) {
+			kept = append(kept, domain)
+			continue
+		}
+		if err := r.Client.Delete(ctx, domain, client.Preconditions{UID: &domain.UID, ResourceVersion: &domain.ResourceVersion}); client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("deleting upgrade domain %s, which the pool no longer reports: %w", domain.Name, err)
+		}
+	}
+	work.domains = kept
+	return nil
+}

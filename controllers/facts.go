@@ -1,0 +1,130 @@
+package controllers
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"lyncops.dev/operator/api/v1alpha1"
+	"lyncops.dev/operator/internal/lync"
+	"lyncops.dev/operator/internal/procedure"
+)
+
+// coreComponents is the end of the name under which every product lists the component that carries the server's build.
+const coreComponents = "core components"
+
+// serverFrom puts what a server answered into the words of the procedure. The name is the one that was asked, not the one that
+// answered.
+func serverFrom(fqdn string, facts lync.Facts) procedure.Server {
+	server := procedure.Server{
+		FQDN: fqdn, Time: facts.Time, BootTime: facts.BootTime, PendingReboot: len(facts.PendingReboot) > 0,
+		Services: servicesFrom(facts.Services),
+	}
+	if facts.Baseline != nil {
+		server.Baseline = servicesFrom(facts.Baseline)
+	}
+	for _, component := range facts.Components {
+		if strings.HasSuffix(strings.ToLower(component.Name), coreComponents) {
+			server.Build = v1alpha1.Build(component.Version)
+		}
+	}
+	for _, job := range facts.Jobs {
+		server.Jobs = append(server.Jobs, procedure.Job{
+			ID: job.ID, State: procedure.JobState(job.State), ExitCode: job.ExitCode, Outcome: string(job.Outcome), Message: job.Message,
+			Started: job.Started, Finished: job.Finished, BootTime: job.BootTime,
+		})
+	}
+	return server
+}
+
+func servicesFrom(services []lync.Service) []procedure.Service {
+	result := make([]procedure.Service, 0, len(services))
+	for _, service := range services {
+		result = append(result, procedure.Service{Name: service.Name, Status: string(service.Status), StartType: string(service.StartType)})
+	}
+	return result
+}
+
+func readinessFrom(answer lync.PoolReadiness) procedure.Readiness {
+	readiness := procedure.Readiness{State: string(answer.State), TotalFrontEnds: answer.TotalFrontends, TotalActiveFrontEnds: answer.TotalActiveFrontends}
+	for _, domain := range answer.UpgradeDomains {
+		readiness.Domains = append(readiness.Domains, procedure.ReadinessDomain{
+			Name: domain.Name, IsReadyForUpgrade: domain.IsReadyForUpgrade, FrontEnds: domain.Frontends,
+		})
+	}
+	return readiness
+}
+
+func reportFrom(answer lync.DatabaseReport) *procedure.DatabaseReport {
+	report := &procedure.DatabaseReport{CollocatedStores: answer.CollocatedStores, Mirrored: answer.Mirrored}
+	for _, database := range answer.Databases {
+		report.Databases = append(report.Databases, procedure.Database{Name: database.DatabaseName, SQLServerFQDN: database.SQLServerFQDN,
+			ExpectedVersion: database.ExpectedVersion, InstalledVersion: database.InstalledVersion})
+	}
+	return report
+}
+
+// problemFrom turns what went wrong with a server into a reason that stands in its status. Expected trouble with servers is a
+// fact to decide upon, not an error of the reconciler.
+func problemFrom(err error) *procedure.Problem {
+	problem := &procedure.Problem{Message: err.Error()}
+	switch lync.KindOf(err) {
+	case lync.KindLoginRefused, lync.KindAccessDenied:
+		problem.Reason, problem.Lasting = v1alpha1.ReasonLoginRefused, true
+	case lync.KindCertificateRejected:
+		problem.Reason, problem.Lasting = v1alpha1.ReasonCertificateRejected, true
+	case lync.KindUnknownShape:
+		problem.Reason, problem.Lasting = v1alpha1.ReasonUnknownReadinessShape, true
+	case lync.KindBadAnswer, lync.KindCmdletFailed, lync.KindCmdletMissing, lync.KindBadArgument, lync.KindInternal:
+		problem.Reason = v1alpha1.ReasonServerAnswerUnknown
+	default:
+		problem.Reason = v1alpha1.ReasonServerUnreachable
+	}
+	return problem
+}
+
+// fileNameOf is the last part of a package's source: a URL, a UNC path or a local path.
+func fileNameOf(source string) string {
+	name := source
+	if cut := strings.IndexAny(name, "?#"); cut >= 0 && strings.HasPrefix(strings.ToLower(name), "https://") {
+		name = name[:cut]
+	}
+	return name[strings.LastIndexAny(name, `/\`)+1:]
+}
+
+// requestFor puts an order of the procedure into the words of the server protocol.
+func requestFor(order procedure.Order, pkg v1alpha1.UpdatePackage, principal lync.Principal) (lync.JobRequest, error) {
+	request := lync.JobRequest{ID: order.ID, Action: lync.Action(order.Action), Principal: principal}
+	seconds := int(order.Timeout.Seconds())
+	sha256 := strings.ToLower(pkg.SHA256)
+	switch order.Action {
+	case procedure.ActionStagePackage:
+		request.Parameters = lync.StagePackage{Source: pkg.Source, SHA256: sha256, FileName: fileNameOf(pkg.Source)}
+	case procedure.ActionStopServices:
+		onTimeout := lync.OnTimeoutFail
+		if order.StopAtOnce {
+			onTimeout = lync.OnTimeoutStopAtOnce
+		}
+		request.Parameters = lync.StopServices{Graceful: order.Graceful, TimeoutSeconds: max(seconds, 1), OnTimeout: onTimeout}
+	case procedure.ActionStopWebServer:
+		request.Parameters = lync.StopWebServer{TimeoutSeconds: seconds}
+	case procedure.ActionInstall:
+		request.Parameters = lync.Install{SHA256: sha256, FileName: fileNameOf(pkg.Source), Arguments: pkg.Arguments, TimeoutSeconds: seconds}
+	case procedure.ActionRestartComputer:
+		request.Parameters = lync.RestartComputer{DelaySeconds: restartDelaySeconds}
+	case procedure.ActionStartWebServer:
+		request.Parameters = lync.StartWebServer{TimeoutSeconds: seconds}
+	case procedure.ActionStartServices:
+		request.Parameters = lync.StartServices{TimeoutSeconds: seconds}
+	case procedure.ActionUpdateDatabases:
+		request.Parameters = lync.UpdateDatabases{Variant: lync.DatabaseVariant(order.Variant), SQLServerFQDN: order.SQLServer, TimeoutSeconds: seconds}
+	default:
+		return request, fmt.Errorf("order %s: %w", order.ID, errUnknownAction)
+	}
+	return request, nil
+}
+
+// restartDelaySeconds leaves the job time to write down that the restart was asked for.
+const restartDelaySeconds = 5
+
+var errUnknownAction = errors.New("no job does this action")

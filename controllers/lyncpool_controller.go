@@ -1,0 +1,458 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"lyncops.dev/operator/api/v1alpha1"
+	"lyncops.dev/operator/internal/procedure"
+)
+
+// LyncPoolReconciler finds the upgrade domains of a pool, asks the pool before every one of them whether it is ready, opens one at a
+// time, lets the pool soak in between, and sums up.
+type LyncPoolReconciler struct {
+	Shared
+}
+
+// +kubebuilder:rbac:groups=lyncops.dev,resources=lyncpools,verbs=get;list;watch
+// +kubebuilder:rbac:groups=lyncops.dev,resources=lyncpools/status,verbs=get;patch
+// +kubebuilder:rbac:groups=lyncops.dev,resources=upgradedomains,verbs=create;delete;patch
+// +kubebuilder:rbac:groups=lyncops.dev,resources=lyncpools/finalizers,verbs=update
+// +kubebuilder:rbac:groups="",resources=secrets;configmaps,verbs=get
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// SetupWithManager registers the reconciler.
+func (r *LyncPoolReconciler) SetupWithManager(manager ctrl.Manager) error {
+	return ctrl.NewControllerManagedBy(manager).
+		For(&v1alpha1.LyncPool{}, builder.WithPredicates(declared())).
+		Watches(&v1alpha1.UpgradeDomain{}, handler.EnqueueRequestsFromMapFunc(poolOfDomain), builder.WithPredicates(domainMatters())).
+		Watches(&v1alpha1.BackEndServer{}, handler.EnqueueRequestsFromMapFunc(poolOfBackEnd), builder.WithPredicates(backEndMatters())).
+		WithOptions(controller.Options{MaxConcurrentReconciles: 4}).
+		Named("lyncpool").
+		Complete(r)
+}
+
+func poolOfDomain(_ context.Context, object client.Object) []reconcile.Request {
+	domain, ok := object.(*v1alpha1.UpgradeDomain)
+	if !ok {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: client.ObjectKey{Namespace: domain.Namespace, Name: domain.Spec.PoolRef.Name}}}
+}
+
+func poolOfBackEnd(_ context.Context, object client.Object) []reconcile.Request {
+	backEnd, ok := object.(*v1alpha1.BackEndServer)
+	if !ok || backEnd.Spec.PoolRef == nil {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: client.ObjectKey{Namespace: backEnd.Namespace, Name: backEnd.Spec.PoolRef.Name}}}
+}
+
+// domainMatters lets through what a pool decides upon; the steps of single servers are not its business.
+func domainMatters() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(update event.UpdateEvent) bool {
+		before, okBefore := update.ObjectOld.(*v1alpha1.UpgradeDomain)
+		after, okAfter := update.ObjectNew.(*v1alpha1.UpgradeDomain)
+		if !okBefore || !okAfter {
+			return false
+		}
+		return changed(domainView(before), domainView(after))
+	}}
+}
+
+// domainView is what a pool's status and decisions are made of.
+func domainView(domain *v1alpha1.UpgradeDomain) any {
+	type row struct{ fqdn, build string }
+	view := struct {
+		spec                   v1alpha1.UpgradeDomainSpec
+		state                  v1alpha1.DomainState
+		inProgress, staged     bool
+		progress, reason, said string
+		current, deleted       bool
+		rows                   []row
+	}{
+		spec: domain.Spec, state: domain.Status.State, inProgress: domain.Status.InProgress, staged: staged(domain),
+		progress: domain.Status.ServerProgress, current: domain.Status.ObservedGeneration == domain.Generation, deleted: !domain.DeletionTimestamp.IsZero(),
+	}
+	if domain.Status.State != v1alpha1.DomainOpen {
+		view.reason, view.said = readyReason(domain.Status.Conditions)
+	}
+	for _, server := range domain.Status.Servers {
+		view.rows = append(view.rows, row{server.FQDN, server.InstalledBuild})
+	}
+	return fmt.Sprintf("%+v", view)
+}
+
+func backEndMatters() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(update event.UpdateEvent) bool {
+		before, okBefore := update.ObjectOld.(*v1alpha1.BackEndServer)
+		after, okAfter := update.ObjectNew.(*v1alpha1.BackEndServer)
+		return okBefore && okAfter && before.Status.InProgress != after.Status.InProgress
+	}}
+}
+
+// turnChanged lets through what an upgrade domain decides upon when its pool changes.
+func turnChanged() predicate.Predicate {
+	return predicate.Or(declared(), predicate.Funcs{UpdateFunc: func(update event.UpdateEvent) bool {
+		before, okBefore := update.ObjectOld.(*v1alpha1.LyncPool)
+		after, okAfter := update.ObjectNew.(*v1alpha1.LyncPool)
+		return okBefore && okAfter && changed(before.Status.OpenDomain, after.Status.OpenDomain)
+	}})
+}
+
+// poolWork is one pass over one pool.
+type poolWork struct {
+	object     *v1alpha1.LyncPool
+	conditions conditions
+	with       credentials
+	now        time.Time
+	told       []announcement
+	// domains are the UpgradeDomain objects in the order in which they are taken.
+	domains []*v1alpha1.UpgradeDomain
+	// problem is why the pool could not be asked in this pass.
+	problem *procedure.Problem
+	// moved: the pool reported other upgrade domains than were known.
+	moved bool
+}
+
+// Reconcile brings one pool one decision further.
+func (r *LyncPoolReconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	var object v1alpha1.LyncPool
+	if err := r.Client.Get(ctx, request.NamespacedName, &object); err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	if !object.DeletionTimestamp.IsZero() {
+		return reconcile.Result{}, nil
+	}
+	before := object.DeepCopy()
+	work := &poolWork{object: &object, now: r.Clock.Now(), conditions: conditions{list: &object.Status.Conditions, generation: object.Generation}}
+	next, err := r.pass(ctx, work)
+	if err != nil {
+		return reconcile.Result{}, fmt.Errorf("pool %s: %w", request, err)
+	}
+	object.Status.ObservedGeneration = object.Generation
+	report := reporter{client: r.Client, recorder: r.Recorder}
+	err = report.write(ctx, before, &object, changed(before.Status, object.Status), before.Status.Conditions, object.Status.Conditions, work.told)
+	if apierrors.IsConflict(err) {
+		return reconcile.Result{RequeueAfter: quickestLook}, nil
+	}
+	return reconcile.Result{RequeueAfter: next}, err
+}
+
+func (r *LyncPoolReconciler) pass(ctx context.Context, work *poolWork) (time.Duration, error) {
+	object := work.object
+	r.noteRetry(work)
+	work.conditions.paused(object.Spec.Paused)
+	if err := object.Spec.DesiredBuild.Validate(); err != nil && object.Spec.Management != v1alpha1.ManagementObserve {
+		work.stall(v1alpha1.ReasonInvalidSpec, "spec.desiredBuild: "+err.Error())
+		return 0, nil
+	}
+	with, problem, err := resolve(ctx, r.Live, object.Namespace, object.Spec.Connection, object.Spec.Jobs)
+	if err != nil {
+		return 0, err
+	}
+	if problem != nil {
+		work.stall(problem.Reason, problem.Message)
+		return troubleLook, nil
+	}
+	work.with = with
+	if err := r.loadDomains(ctx, work); err != nil {
+		return 0, err
+	}
+	if len(work.domains) == 0 || len(object.Status.Servers) == 0 {
+		if work.problem = r.discover(ctx, work); work.problem != nil {
+			r.apply(work, procedure.PoolDecision{Action: procedure.PoolWaits, Reason: work.problem.Reason, Message: work.problem.Message})
+			return troubleLook, nil
+		}
+	}
+	if err := r.declareDomains(ctx, work); err != nil {
+		return 0, err
+	}
+	work.conditions.set(v1alpha1.ConditionServersReachable, true, v1alpha1.ReasonAllServersAnswer, "every server that had to be asked answered")
+	decision, err := r.decide(ctx, work)
+	if err != nil {
+		return 0, err
+	}
+	r.apply(work, decision)
+	return r.nextLook(work, decision), nil
+}
+
+// noteRetry lifts the pool's own hold when a person has asked for another try since.
+func (r *LyncPoolReconciler) noteRetry(work *poolWork) {
+	status := &work.object.Status
+	token := retryToken(work.object)
+	if token == status.LastHandledRetry {
+		return
+	}
+	status.LastHandledRetry = token
+	if status.ObservedGeneration >= 0 && token != "" {
+		status.Hold, status.Readiness = nil, nil
+	}
+}
+
+func (w *poolWork) stall(reason, message string) {
+	w.conditions.summarise(standingStalled, reason, message)
+	w.object.Status.Now = "held: " + reason
+}
+
+func (r *LyncPoolReconciler) decide(ctx context.Context, work *poolWork) (procedure.PoolDecision, error) {
+	object := work.object
+	busy, err := r.backEndAtWork(ctx, object)
+	if err != nil {
+		return procedure.PoolDecision{}, err
+	}
+	pool := procedure.Pool{
+		Domains: work.view(), SoakTime: object.Spec.Rollout.Soak.Duration.Duration, Policy: readinessPolicyFor(object.Spec.Rollout),
+		Now: work.now, BackEnd: busy, Paused: object.Spec.Paused, Observe: object.Spec.Management == v1alpha1.ManagementObserve,
+	}
+	if open := object.Status.OpenDomain; open != nil {
+		pool.Open = open.Name
+	}
+	if soak := object.Status.Soak; soak != nil {
+		pool.Soak = &procedure.Soak{After: soak.AfterDomain, Since: soak.Since.Time}
+	}
+	if hold := object.Status.Hold; hold != nil {
+		pool.HoldReason = hold.Reason
+		_, pool.HoldMessage = readyReason(object.Status.Conditions)
+	}
+	if last := object.Status.Readiness; last != nil {
+		pool.Last = &procedure.Reading{At: last.ReadAt.Time, Domain: last.Domain, Gate: procedure.Gate{Counters: procedure.Counters{
+			Busy: int(last.BusyCount), DomainNotReady: int(last.DomainNotReadyCount), Insufficient: int(last.InsufficientCount)}}}
+		pool.Last.Gate.Reason, pool.Last.Gate.Message = work.gateSaid()
+	}
+	decision := procedure.NextDomain(pool)
+	if decision.Action != procedure.PoolAsks {
+		return decision, nil
+	}
+	answer, problem := r.ask(ctx, work)
+	if work.problem = problem; problem != nil {
+		return procedure.PoolDecision{Action: procedure.PoolWaits, Domain: decision.Domain, Reason: problem.Reason, Message: problem.Message,
+			Until: work.now.Add(troubleLook), Soak: decision.Soak}, nil
+	}
+	if work.moved {
+		return procedure.PoolDecision{Action: procedure.PoolWaits, Domain: decision.Domain, Reason: v1alpha1.ReasonDiscovering,
+			Message: "the pool's upgrade domains have changed and are read again", Until: work.now, Soak: decision.Soak}, nil
+	}
+	before := procedure.Counters{}
+	if pool.Last != nil && pool.Last.Domain == decision.Domain {
+		before = pool.Last.Gate.Counters
+	}
+	gate := procedure.JudgeReadiness(pool.Policy, before, answer, decision.Domain)
+	work.recordGate(decision.Domain, answer, gate)
+	pool.Answer, pool.Soak = &gate, decision.Soak
+	return procedure.NextDomain(pool), nil
+}
+
+// view is the pool's domains as their own controller reports them. A report about an older spec counts as none.
+func (w *poolWork) view() []procedure.PoolDomain {
+	var domains []procedure.PoolDomain
+	for _, object := range w.domains {
+		domain := procedure.PoolDomain{Name: object.Spec.DomainName, State: object.Status.State, InProgress: object.Status.InProgress, Staged: staged(object)}
+		domain.Reason, domain.Message = readyReason(object.Status.Conditions)
+		if object.Status.ObservedGeneration != object.Generation {
+			domain.State = v1alpha1.DomainUnknown
+			domain.Reason, domain.Message = "", ""
+		}
+		domains = append(domains, domain)
+	}
+	return domains
+}
+
+// staged says whether the package is on every server of the domain that needs it.
+func staged(domain *v1alpha1.UpgradeDomain) bool {
+	for _, server := range domain.Status.Servers {
+		if server.Step != v1alpha1.StepReady && server.Step != v1alpha1.StepDone {
+			return false
+		}
+	}
+	return len(domain.Status.Servers) == len(domain.Spec.FrontEnds)
+}
+
+// backEndAtWork names a back end of the pool whose services or databases are being worked on.
+func (r *LyncPoolReconciler) backEndAtWork(ctx context.Context, pool *v1alpha1.LyncPool) (string, error) {
+	var backEnds v1alpha1.BackEndServerList
+	if err := r.Client.List(ctx, &backEnds, client.InNamespace(pool.Namespace)); err != nil {
+		return "", fmt.Errorf("listing back ends: %w", err)
+	}
+	for _, backEnd := range backEnds.Items {
+		if backEnd.Spec.PoolRef != nil && backEnd.Spec.PoolRef.Name == pool.Name && backEnd.Status.InProgress {
+			return backEnd.Name, nil
+		}
+	}
+	return "", nil
+}
+
+func (w *poolWork) gateSaid() (reason, message string) {
+	for _, condition := range w.object.Status.Conditions {
+		if condition.Type == v1alpha1.ConditionPoolReadiness {
+			return condition.Reason, condition.Message
+		}
+	}
+	return "", ""
+}
+
+func (w *poolWork) recordGate(domain string, answer procedure.Readiness, gate procedure.Gate) {
+	w.object.Status.Readiness = &v1alpha1.ReadinessStatus{
+		State: answer.State, ReadAt: metav1.NewTime(w.now), Domain: domain,
+		BusyCount: int32(gate.Counters.Busy), DomainNotReadyCount: int32(gate.Counters.DomainNotReady), InsufficientCount: int32(gate.Counters.Insufficient), //nolint:gosec // small counters
+	}
+	w.conditions.set(v1alpha1.ConditionPoolReadiness, gate.Open, gate.Reason, gate.Message)
+	if gate.Unfamiliar {
+		w.told = append(w.told, announcement{warning: true, reason: v1alpha1.ReasonUnknownPoolState, action: "AskReadiness", note: gate.Message})
+	}
+}
+
+// apply turns a decision into status.
+func (r *LyncPoolReconciler) apply(work *poolWork, decision procedure.PoolDecision) {
+	object, status := work.object, &work.object.Status
+	status.Soak = nil
+	if decision.Soak != nil {
+		status.Soak = &v1alpha1.SoakStatus{AfterDomain: decision.Soak.After, Since: metav1.NewTime(decision.Soak.Since)}
+	}
+	stands := standingWorking
+	switch decision.Action {
+	case procedure.PoolOpens, procedure.PoolAdopts:
+		status.OpenDomain = &v1alpha1.OpenDomain{Name: decision.Domain, Build: work.buildOf(decision.Domain), Since: metav1.NewTime(work.now.Truncate(time.Second))}
+		work.told = append(work.told, announcement{reason: "DomainOpened", action: string(decision.Action), note: decision.Domain + " is opened: " + decision.Message})
+		status.Now = "upgrading " + decision.Domain
+	case procedure.PoolCloses:
+		status.OpenDomain, status.Readiness = nil, nil
+		status.Now = decision.Message
+	case procedure.PoolHolds:
+		stands = standingStalled
+		status.Now = "held: " + decision.Reason
+		if lastsUntilRetry[decision.Reason] {
+			status.Hold = holdFrom(status.Hold, true, decision.Reason, "", work.now)
+		}
+	case procedure.PoolIsDone:
+		stands = standingReady
+		status.OpenDomain, status.Readiness, status.Soak, status.Hold = nil, nil, nil, nil
+		status.Now = "up to date"
+	case procedure.PoolWaits:
+		status.Now = nowWaiting(decision)
+		if decision.Reason == v1alpha1.ReasonObserving || decision.Reason == v1alpha1.ReasonPaused {
+			stands = standingIdle
+		}
+		if work.problem != nil && work.problem.Lasting {
+			stands = standingStalled
+		}
+	}
+	if work.problem != nil {
+		work.conditions.set(v1alpha1.ConditionServersReachable, false, work.problem.Reason, work.problem.Message)
+	}
+	work.sumUp()
+	if object.Spec.Management == v1alpha1.ManagementObserve && decision.Action == procedure.PoolIsDone {
+		decision.Reason, decision.Message = v1alpha1.ReasonObserving, "every front end answered; nothing is changed because management is Observe"
+		status.Now = "observing"
+	}
+	soaked := decision.Reason != v1alpha1.ReasonSoaking
+	if soaked {
+		work.conditions.set(v1alpha1.ConditionSoaked, true, v1alpha1.ReasonSoaked, "no soak is due")
+	} else {
+		work.conditions.set(v1alpha1.ConditionSoaked, false, v1alpha1.ReasonSoaking, decision.Message)
+	}
+	work.conditions.summarise(stands, decision.Reason, decision.Message)
+}
+
+// lastsUntilRetry are the holds that only a person's request lifts: the pool itself has a problem. Holds that follow from what
+// servers show are decided afresh at every look.
+var lastsUntilRetry = map[string]bool{
+	v1alpha1.ReasonPoolUnready: true, v1alpha1.ReasonInsufficientActiveFrontEnds: true, v1alpha1.ReasonDomainUnready: true, v1alpha1.ReasonFailOverNotAvailable: true,
+}
+
+func nowWaiting(decision procedure.PoolDecision) string {
+	switch decision.Reason {
+	case v1alpha1.ReasonUpgrading:
+		return "upgrading " + decision.Domain
+	case v1alpha1.ReasonSoaking:
+		return "soaking before " + decision.Domain
+	case v1alpha1.ReasonStaging:
+		return "staging the package"
+	}
+	return "waiting: " + decision.Reason
+}
+
+func (w *poolWork) buildOf(domainName string) string {
+	for _, domain := range w.domains {
+		if domain.Spec.DomainName == domainName {
+			return string(domain.Spec.DesiredBuild)
+		}
+	}
+	return string(w.object.Spec.DesiredBuild)
+}
+
+// sumUp writes what the domains report.
+func (w *poolWork) sumUp() {
+	status := &w.object.Status
+	status.Domains = nil
+	builds := map[string]string{}
+	done, servers, serversDone := 0, 0, 0
+	for _, domain := range w.domains {
+		state := domain.Status.State
+		if state == "" || domain.Status.ObservedGeneration != domain.Generation {
+			state = v1alpha1.DomainUnknown
+		}
+		if state == v1alpha1.DomainDone {
+			done++
+		}
+		status.Domains = append(status.Domains, v1alpha1.PoolDomainStatus{Name: domain.Spec.DomainName, Object: domain.Name,
+			DesiredBuild: string(domain.Spec.DesiredBuild), State: state, ServerProgress: domain.Status.ServerProgress})
+		for _, row := range domain.Status.Servers {
+			servers++
+			if row.Step == v1alpha1.StepDone {
+				serversDone++
+			}
+			builds[strings.ToLower(row.FQDN)] = row.InstalledBuild
+		}
+	}
+	status.DomainProgress = fmt.Sprintf("%d/%d", done, len(w.domains))
+	status.ServerProgress = fmt.Sprintf("%d/%d", serversDone, max(servers, len(status.Servers)))
+	oldest := v1alpha1.Build("")
+	for i := range status.Servers {
+		build := v1alpha1.Build(builds[strings.ToLower(status.Servers[i].FQDN)])
+		status.Servers[i].InstalledBuild = string(build)
+		if build != "" && (oldest == "" || build.OlderThan(oldest)) {
+			oldest = build
+		}
+	}
+	status.InstalledBuild = string(oldest)
+}
+
+func (r *LyncPoolReconciler) nextLook(work *poolWork, decision procedure.PoolDecision) time.Duration {
+	switch decision.Action {
+	case procedure.PoolCloses, procedure.PoolAdopts:
+		return quickestLook
+	case procedure.PoolOpens:
+		return turnLook
+	case procedure.PoolHolds:
+		return holdLook
+	case procedure.PoolIsDone:
+		return unhurried(driftLook)
+	}
+	if decision.Until.IsZero() {
+		return unhurried(turnLook)
+	}
+	return max(decision.Until.Sub(r.Clock.Now()), quickestLook)
+}
+
+func readyReason(list []metav1.Condition) (reason, message string) {
+	for _, condition := range list {
+		if condition.Type == v1alpha1.ConditionReady {
+			return condition.Reason, condition.Message
+		}
+	}
+	return "", ""
+}

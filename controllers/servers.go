@@ -1,0 +1,18 @@
+package controllers
+
+import (
+	"context"
+
+	"lyncops.dev/operator/internal/lync"
+)
+
+// Servers is all that controllers can do with the Windows servers. Every call has a deadline of its own. Orders are
+// idempotent: the same job id is the same job, whoever asks and however often.
+type Servers interface {
+	Facts(ctx context.Context, access lync.Access) (lync.Facts, error)
+	Topology(ctx context.Context, access lync.Access, poolFQDN string) (lync.Topology, error)
+	PoolReadiness(ctx context.Context, access lync.Access, poolFQDN string) (lync.PoolReadiness, error)
+	Database(ctx context.Context, access lync.Access, sqlServerFQDN string, local bool) (lync.DatabaseReport, error)
+	StartJob(ctx context.Context, access lync.Access, request lync.JobRequest) (lync.Job, error)
+	ClearJobs(ctx context.Context, access lync.Access, except []string) (lync.Cleared, error)
+}

@@ -1,0 +1,411 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/go-logr/logr"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"lyncops.dev/operator/api/v1alpha1"
+	"lyncops.dev/operator/internal/procedure"
+)
+
+// UpgradeDomainReconciler takes the servers of one upgrade domain through the front end procedure when it is the domain's turn.
+type UpgradeDomainReconciler struct {
+	Shared
+}
+
+// +kubebuilder:rbac:groups=lyncops.dev,resources=upgradedomains,verbs=get;list;watch
+// +kubebuilder:rbac:groups=lyncops.dev,resources=upgradedomains/status,verbs=get;patch
+
+// SetupWithManager registers the reconciler.
+func (r *UpgradeDomainReconciler) SetupWithManager(manager ctrl.Manager) error {
+	return ctrl.NewControllerManagedBy(manager).
+		For(&v1alpha1.UpgradeDomain{}, builder.WithPredicates(declared())).
+		Watches(&v1alpha1.LyncPool{}, handler.EnqueueRequestsFromMapFunc(r.domainsOf), builder.WithPredicates(turnChanged())).
+		WithOptions(controller.Options{MaxConcurrentReconciles: 8}).
+		Named("upgradedomain").
+		Complete(r)
+}
+
+// declared lets through what people change: the spec, or an annotation such as the request for another try.
+func declared() predicate.Predicate {
+	return predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{})
+}
+
+func (r *UpgradeDomainReconciler) domainsOf(ctx context.Context, pool client.Object) []reconcile.Request {
+	var domains v1alpha1.UpgradeDomainList
+	if err := r.Client.List(ctx, &domains, client.InNamespace(pool.GetNamespace())); err != nil {
+		logr.FromContextOrDiscard(ctx).Error(err, "listing upgrade domains of a pool", "pool", client.ObjectKeyFromObject(pool))
+		return nil
+	}
+	var requests []reconcile.Request
+	for _, domain := range domains.Items {
+		if domain.Spec.PoolRef.Name == pool.GetName() {
+			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&domain)})
+		}
+	}
+	return requests
+}
+
+// domainWork is one pass over one upgrade domain.
+type domainWork struct {
+	object *v1alpha1.UpgradeDomain
+	pool   *v1alpha1.LyncPool
+	with   credentials
+	now    time.Time
+	told   []announcement
+}
+
+// Reconcile observes the servers of a domain, decides, starts at most one job a server, and reports.
+func (r *UpgradeDomainReconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	var object v1alpha1.UpgradeDomain
+	if err := r.Client.Get(ctx, request.NamespacedName, &object); err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	if !object.DeletionTimestamp.IsZero() {
+		return reconcile.Result{}, nil
+	}
+	before := object.DeepCopy()
+	work := &domainWork{object: &object, now: r.Clock.Now()}
+	next, err := r.pass(ctx, work)
+	if err != nil {
+		return reconcile.Result{}, fmt.Errorf("upgrade domain %s: %w", request, err)
+	}
+	object.Status.ObservedGeneration = object.Generation
+	report := reporter{client: r.Client, recorder: r.Recorder}
+	err = report.write(ctx, before, &object, changed(before.Status, object.Status), before.Status.Conditions, object.Status.Conditions, work.told)
+	if apierrors.IsConflict(err) {
+		return reconcile.Result{RequeueAfter: quickestLook}, nil
+	}
+	return reconcile.Result{RequeueAfter: next}, err
+}
+
+func (r *UpgradeDomainReconciler) pass(ctx context.Context, work *domainWork) (time.Duration, error) {
+	status := &work.object.Status
+	conditions := conditions{list: &status.Conditions, generation: work.object.Generation}
+	var pool v1alpha1.LyncPool
+	err := r.Client.Get(ctx, client.ObjectKey{Namespace: work.object.Namespace, Name: work.object.Spec.PoolRef.Name}, &pool)
+	if apierrors.IsNotFound(err) {
+		conditions.summarise(standingStalled, v1alpha1.ReasonPoolNotFound,
+			fmt.Sprintf("there is no LyncPool %s in namespace %s; create it, or delete this object", work.object.Spec.PoolRef.Name, work.object.Namespace))
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	work.pool = &pool
+	with, problem, err := resolve(ctx, r.Live, work.object.Namespace, pool.Spec.Connection, pool.Spec.Jobs)
+	if err != nil {
+		return 0, err
+	}
+	if problem != nil {
+		status.State = v1alpha1.DomainUnknown
+		conditions.summarise(standingStalled, problem.Reason, problem.Message)
+		return troubleLook, nil
+	}
+	work.with = with
+	firstSight := status.ObservedGeneration < 0
+	r.grantRetry(work, firstSight)
+
+	domain, decision, err := r.work(ctx, work)
+	if err != nil {
+		return 0, err
+	}
+	r.report(work, conditions, domain, decision)
+	return nextLook(work, domain, decision), nil
+}
+
+// work looks at the servers, decides and acts. Where putting a finished server away makes room for the next one, it looks again
+// at once instead of waiting for the next pass.
+func (r *UpgradeDomainReconciler) work(ctx context.Context, work *domainWork) (procedure.Domain, procedure.DomainDecision, error) {
+	for {
+		found := observe(ctx, r.Servers, work.with, namesOf(work.object.Spec.FrontEnds))
+		domain := r.domainFrom(work, found)
+		decision := procedure.UpgradeDomain(domain)
+		if decision.NeedMembers {
+			domain.Members = r.members(ctx, work, found)
+			decision = procedure.UpgradeDomain(domain)
+		}
+		putAway, err := r.act(ctx, work, domain, decision)
+		if err != nil || putAway == 0 {
+			return domain, decision, err
+		}
+	}
+}
+
+// retryToken is what people have asked for so far; any change is one request.
+func retryToken(objects ...client.Object) string {
+	var tokens []string
+	for _, object := range objects {
+		if token := object.GetAnnotations()[v1alpha1.AnnotationRetry]; token != "" {
+			tokens = append(tokens, token)
+		}
+	}
+	return strings.Join(tokens, "|")
+}
+
+// grantRetry turns a new request for another try into permission for one more attempt on every held server. A request that
+// was there before the operator ever saw the object is old: it is noted, not obeyed.
+func (r *UpgradeDomainReconciler) grantRetry(work *domainWork, firstSight bool) {
+	status := &work.object.Status
+	token := retryToken(work.object, work.pool)
+	if token == status.LastHandledRetry {
+		return
+	}
+	status.LastHandledRetry = token
+	if firstSight || status.Hold == nil || token == "" {
+		return
+	}
+	for i := range status.Servers {
+		if status.Servers[i].Step == v1alpha1.StepHeld {
+			status.Servers[i].Attempt++
+		}
+	}
+	status.Hold = nil
+}
+
+func (r *UpgradeDomainReconciler) domainFrom(work *domainWork, found []observation) procedure.Domain {
+	pool, object := work.pool, work.object
+	open := pool.Status.OpenDomain
+	domain := procedure.Domain{
+		Plan:           planFor(object.Spec.DesiredBuild, pool.Spec.Package, pool.Spec.Rollout),
+		Turn:           open != nil && open.Name == object.Spec.DomainName && open.Build == string(object.Spec.DesiredBuild),
+		ServersAtATime: int(pool.Spec.Rollout.ServersAtATime),
+		Paused:         pool.Spec.Paused,
+		Observe:        pool.Spec.Management == v1alpha1.ManagementObserve,
+	}
+	for _, one := range found {
+		server := procedure.DomainServer{FQDN: one.fqdn, Server: one.server, Problem: one.problem}
+		if row := rowOf(object.Status.Servers, one.fqdn); row != nil {
+			server.Permitted, server.LastStep, server.LastBuild = int(row.Attempt), row.Step, v1alpha1.Build(row.InstalledBuild)
+		}
+		domain.Servers = append(domain.Servers, server)
+	}
+	return domain
+}
+
+// members observes the pool's other front ends: nobody is stopped on the strength of what was true some time ago.
+func (r *UpgradeDomainReconciler) members(ctx context.Context, work *domainWork, own []observation) []procedure.Member {
+	known := map[string]observation{}
+	for _, one := range own {
+		known[strings.ToLower(one.fqdn)] = one
+	}
+	var others []string
+	for _, server := range work.pool.Status.Servers {
+		if _, ok := known[strings.ToLower(server.FQDN)]; !ok {
+			others = append(others, server.FQDN)
+		}
+	}
+	for _, one := range observe(ctx, r.Servers, work.with, others) {
+		known[strings.ToLower(one.fqdn)] = one
+	}
+	members := make([]procedure.Member, 0, len(work.pool.Status.Servers))
+	for _, server := range work.pool.Status.Servers {
+		member := procedure.Member{FQDN: server.FQDN}
+		if one := known[strings.ToLower(server.FQDN)]; one.server != nil {
+			member.Serving, member.Begun, member.UpdatingDatabases = one.server.Serving(), one.server.Begun(), one.server.UpdatingDatabases()
+		}
+		members = append(members, member)
+	}
+	return members
+}
+
+// act starts what was decided, at most one job a server, and puts finished jobs away. It returns how many servers were put
+// away, which changes what is to be decided.
+func (r *UpgradeDomainReconciler) act(ctx context.Context, work *domainWork, domain procedure.Domain, decision procedure.DomainDecision) (putAway int, err error) {
+	for i := range decision.Servers {
+		server := &decision.Servers[i]
+		switch server.Verdict {
+		case procedure.VerdictStart:
+			if err := r.start(ctx, work, server); err != nil {
+				return putAway, err
+			}
+		case procedure.VerdictPutAway:
+			if _, err := r.Servers.ClearJobs(ctx, work.with.at(server.FQDN), databaseJobs(domain.Servers[i].Server)); err != nil {
+				problem := problemFrom(err)
+				server.Reason, server.Message = problem.Reason, problem.Message
+				continue
+			}
+			putAway++
+			work.told = append(work.told, announcement{reason: "ServerUpgraded", action: "Verify", note: server.Message})
+		}
+	}
+	return putAway, nil
+}
+
+// databaseJobs are the jobs of a back end that ran on this front end: they are its memory and stay.
+func databaseJobs(server *procedure.Server) []string {
+	keep := []string{}
+	for _, job := range server.Jobs {
+		if procedure.StepOf(job.ID) == v1alpha1.StepUpdateDatabases {
+			keep = append(keep, job.ID)
+		}
+	}
+	return keep
+}
+
+func (r *UpgradeDomainReconciler) start(ctx context.Context, work *domainWork, server *procedure.ServerDecision) error {
+	if server.Order.Action == procedure.ActionStopServices && !server.OutOfService {
+		stands, err := r.turnStands(ctx, work)
+		if err != nil || !stands {
+			server.Verdict, server.Step, server.Reason = procedure.VerdictWait, v1alpha1.StepReady, v1alpha1.ReasonWaitingForTurn
+			server.Message, server.Begun = "the pool has just taken this upgrade domain's turn back", false
+			return err
+		}
+		work.told = append(work.told, announcement{reason: "ServerTaken", action: "Drain", note: "taking " + server.FQDN + " out of service to install build " + string(work.object.Spec.DesiredBuild)})
+	}
+	var pkg v1alpha1.UpdatePackage
+	if work.pool.Spec.Package != nil {
+		pkg = *work.pool.Spec.Package
+	}
+	request, err := requestFor(*server.Order, pkg, work.with.principal)
+	if err != nil {
+		return err
+	}
+	job, err := r.Servers.StartJob(ctx, work.with.at(server.FQDN), request)
+	if err != nil {
+		// Whether the job was started is seen at the next look; until then the step stands as it was meant.
+		problem := problemFrom(err)
+		server.Message = problem.Message
+		server.Reason = problem.Reason
+		return nil
+	}
+	logr.FromContextOrDiscard(ctx).Info("job started", "server", server.FQDN, "step", server.Step, "job", job.ID, "state", job.State)
+	return nil
+}
+
+// turnStands asks the API server itself whether it is still this domain's turn: a cache may be a moment behind, and a moment
+// is enough to take a second domain out of service.
+func (r *UpgradeDomainReconciler) turnStands(ctx context.Context, work *domainWork) (bool, error) {
+	var pool v1alpha1.LyncPool
+	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(work.pool), &pool); err != nil {
+		return false, fmt.Errorf("asking whether it is still the turn of %s: %w", work.object.Spec.DomainName, err)
+	}
+	open := pool.Status.OpenDomain
+	return open != nil && open.Name == work.object.Spec.DomainName && open.Build == string(work.object.Spec.DesiredBuild) &&
+		!pool.Spec.Paused && pool.Spec.Management != v1alpha1.ManagementObserve, nil
+}
+
+func (r *UpgradeDomainReconciler) report(work *domainWork, conditions conditions, domain procedure.Domain, decision procedure.DomainDecision) {
+	status := &work.object.Status
+	status.Servers = rowsFrom(status.Servers, decision.Servers, work.now)
+	status.State = decision.State
+	status.InProgress = decision.InProgress
+	status.InstalledBuild = oldestBuild(decision.Servers)
+	status.ServerProgress = fmt.Sprintf("%d/%d", decision.Done(), len(decision.Servers))
+	status.CurrentServer, status.CurrentStep = decision.Current()
+	status.Hold = holdFrom(status.Hold, decision.State == v1alpha1.DomainHeld, decision.Reason, status.CurrentServer, work.now)
+
+	reportReachable(conditions, domain.Servers)
+	conditions.paused(domain.Paused)
+	if domain.Turn {
+		conditions.set(v1alpha1.ConditionTurn, true, v1alpha1.ReasonTurnGranted, "the pool has opened this upgrade domain")
+	} else {
+		conditions.set(v1alpha1.ConditionTurn, false, v1alpha1.ReasonWaitingForTurn, "the pool has not opened this upgrade domain")
+	}
+	if decision.QuorumMessage != "" {
+		reason := v1alpha1.ReasonQuorumHolds
+		if decision.QuorumBroken {
+			reason = v1alpha1.ReasonQuorumAtRisk
+		}
+		conditions.set(v1alpha1.ConditionQuorum, !decision.QuorumBroken, reason, decision.QuorumMessage)
+	}
+	conditions.summarise(domainStanding(domain, decision), decision.Reason, decision.Message)
+}
+
+func domainStanding(domain procedure.Domain, decision procedure.DomainDecision) standing {
+	switch {
+	case decision.State == v1alpha1.DomainHeld:
+		return standingStalled
+	case decision.State == v1alpha1.DomainDone:
+		return standingReady
+	case !decision.InProgress && (domain.Observe || domain.Paused):
+		return standingIdle
+	case !decision.InProgress && lastingProblem(domain.Servers):
+		return standingStalled
+	}
+	return standingWorking
+}
+
+func lastingProblem(servers []procedure.DomainServer) bool {
+	for _, server := range servers {
+		if server.Problem != nil && server.Problem.Lasting {
+			return true
+		}
+	}
+	return false
+}
+
+func reportReachable(conditions conditions, servers []procedure.DomainServer) {
+	for _, server := range servers {
+		if server.Problem != nil && server.LastStep != v1alpha1.StepRestartComputer {
+			conditions.set(v1alpha1.ConditionServersReachable, false, server.Problem.Reason, server.Problem.Message)
+			return
+		}
+		if server.Problem != nil {
+			return
+		}
+	}
+	conditions.set(v1alpha1.ConditionServersReachable, true, v1alpha1.ReasonAllServersAnswer, "every server that had to be asked answered")
+}
+
+func nextLook(work *domainWork, domain procedure.Domain, decision procedure.DomainDecision) time.Duration {
+	var next time.Duration
+	for i, server := range decision.Servers {
+		next = sooner(next, lookAtServer(server, domain.Servers[i].Problem, rowOf(work.object.Status.Servers, server.FQDN), work.now))
+	}
+	return next
+}
+
+// lookAtServer is the time until one server should be looked at again.
+func lookAtServer(server procedure.ServerDecision, problem *procedure.Problem, row *v1alpha1.ServerStatus, now time.Time) time.Duration {
+	switch {
+	case problem != nil && server.Begun && row != nil && row.Since != nil:
+		return lookAfter(now.Sub(row.Since.Time).Seconds())
+	case problem != nil && problem.Lasting:
+		return holdLook
+	case problem != nil:
+		return troubleLook
+	case server.Verdict == procedure.VerdictDone:
+		return unhurried(driftLook)
+	case server.Verdict == procedure.VerdictHold:
+		return holdLook
+	case server.Verdict == procedure.VerdictStart, server.Verdict == procedure.VerdictPutAway:
+		return quickestLook
+	case server.Step == v1alpha1.StepReady, server.Step == v1alpha1.StepWaiting:
+		return unhurried(turnLook)
+	case server.ActiveSeconds > 0:
+		return lookAfter(server.ActiveSeconds)
+	}
+	return troubleLook
+}
+
+func namesOf(names []v1alpha1.FQDN) []string {
+	result := make([]string, 0, len(names))
+	for _, name := range names {
+		result = append(result, string(name))
+	}
+	return result
+}
+
+func holdFrom(earlier *v1alpha1.Hold, held bool, reason, server string, now time.Time) *v1alpha1.Hold {
+	if !held {
+		return nil
+	}
+	if earlier != nil && earlier.Reason == reason && earlier.Server == server {
+		return earlier
+	}
+	return &v1alpha1.Hold{Reason: reason, Server: server, Since: metav1.NewTime(now.Truncate(time.Second))}
+}

@@ -1,0 +1,169 @@
+// Command manager is the operator: it reads flags, wires the controllers to the servers and to the API server, and runs them.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/config"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"lyncops.dev/operator/api/v1alpha1"
+	"lyncops.dev/operator/controllers"
+	"lyncops.dev/operator/internal/lync"
+	"lyncops.dev/operator/internal/lync/powershell"
+)
+
+type flags struct {
+	metricsAddress string
+	secureMetrics  bool
+	probeAddress   string
+	leaderElect    bool
+	leaderElectIn  string
+	namespaces     string
+	connectTo      connectTo
+	logging        zap.Options
+}
+
+func main() {
+	var options flags
+	flag.StringVar(&options.metricsAddress, "metrics-bind-address", ":8443", "address of the metrics endpoint; 0 turns it off")
+	flag.BoolVar(&options.secureMetrics, "metrics-secure", true, "serve metrics over HTTPS to callers that the API server authenticates and authorizes")
+	flag.StringVar(&options.probeAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz; 0 turns them off")
+	flag.BoolVar(&options.leaderElect, "leader-elect", false, "run only while holding the lease, so that several replicas may stand by")
+	flag.StringVar(&options.leaderElectIn, "leader-election-namespace", "", "namespace of the lease; empty: the operator's own")
+	flag.StringVar(&options.namespaces, "namespaces", "", "comma-separated namespaces to watch; empty: all")
+	flag.Var(&options.connectTo, "winrm-connect-to", "HOST:PORT=ADDRESS:PORT: reach the WinRM listener of HOST (or *, any host) at ADDRESS; names and certificates stay those of HOST. For gateways, split DNS and simulated servers. May be given several times")
+	options.logging.BindFlags(flag.CommandLine)
+	flag.Parse()
+	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&options.logging)))
+	if err := run(ctrl.SetupSignalHandler(), options); err != nil {
+		ctrl.Log.Error(err, "the operator has to stop")
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, options flags) error {
+	scheme := runtime.NewScheme()
+	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
+	utilruntime.Must(v1alpha1.AddToScheme(scheme))
+
+	metrics := metricsserver.Options{BindAddress: options.metricsAddress, SecureServing: options.secureMetrics}
+	if options.secureMetrics {
+		metrics.FilterProvider = filters.WithAuthenticationAndAuthorization
+	}
+	kubeconfig, err := ctrl.GetConfig()
+	if err != nil {
+		return fmt.Errorf("finding the API server: %w", err)
+	}
+	manager, err := ctrl.NewManager(kubeconfig, ctrl.Options{
+		Scheme: scheme, Metrics: metrics, HealthProbeBindAddress: options.probeAddress,
+		LeaderElection: options.leaderElect, LeaderElectionID: "lyncops.dev", LeaderElectionNamespace: options.leaderElectIn, LeaderElectionReleaseOnCancel: true,
+		Cache:      cache.Options{DefaultNamespaces: watched(options.namespaces), DefaultTransform: cache.TransformStripManagedFields()},
+		Controller: config.Controller{ReconciliationTimeout: reconciliationTimeout},
+	})
+	if err != nil {
+		return fmt.Errorf("starting the manager: %w", err)
+	}
+	servers := lync.NewServers(lync.Options{Module: powershell.Module(), ConnectTo: options.connectTo.address, Log: ctrl.Log.WithName("servers")})
+	if err := addControllers(manager, servers); err != nil {
+		return err
+	}
+	if err := errors.Join(manager.AddHealthzCheck("ping", healthz.Ping), manager.AddReadyzCheck("ping", healthz.Ping)); err != nil {
+		return fmt.Errorf("adding probes: %w", err)
+	}
+	err = manager.Start(ctx)
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	return errors.Join(err, servers.Close(closing))
+}
+
+const (
+	// reconciliationTimeout bounds one pass over one object: a few questions of at most a minute each.
+	reconciliationTimeout = 3 * time.Minute
+	// closeTimeout is how long open sessions may take to be closed at the end.
+	closeTimeout = 10 * time.Second
+)
+
+func addControllers(manager ctrl.Manager, servers controllers.Servers) error {
+	recorder := manager.GetEventRecorder("lyncops")
+	shared := func() (c controllers.Shared) {
+		return controllers.Shared{Client: manager.GetClient(), Live: manager.GetAPIReader(), Servers: servers, Recorder: recorder, Clock: clock.RealClock{}}
+	}
+	return errors.Join(
+		(&controllers.LyncPoolReconciler{Shared: shared()}).SetupWithManager(manager),
+		(&controllers.UpgradeDomainReconciler{Shared: shared()}).SetupWithManager(manager),
+		(&controllers.BackEndServerReconciler{Shared: shared()}).SetupWithManager(manager),
+	)
+}
+
+func watched(namespaces string) map[string]cache.Config {
+	if namespaces == "" {
+		return nil
+	}
+	watched := map[string]cache.Config{}
+	for name := range strings.SplitSeq(namespaces, ",") {
+		watched[strings.TrimSpace(name)] = cache.Config{}
+	}
+	return watched
+}
+
+// connectTo maps the host and port of a WinRM listener to the address where it is reached.
+type connectTo map[string]string
+
+// String implements flag.Value.
+func (c *connectTo) String() string {
+	if c == nil {
+		return ""
+	}
+	var pairs []string
+	for from, to := range *c {
+		pairs = append(pairs, from+"="+to)
+	}
+	return strings.Join(pairs, ",")
+}
+
+// Set implements flag.Value.
+func (c *connectTo) Set(text string) error {
+	from, to, found := strings.Cut(text, "=")
+	if !found {
+		return fmt.Errorf("%q is not HOST:PORT=ADDRESS:PORT", text)
+	}
+	for _, end := range []string{from, to} {
+		if _, port, err := net.SplitHostPort(end); err != nil || port == "" {
+			return fmt.Errorf("%q in %q is not a host and a port", end, text)
+		}
+	}
+	if *c == nil {
+		*c = connectTo{}
+	}
+	(*c)[strings.ToLower(from)] = to
+	return nil
+}
+
+// address is where to dial for a host and port.
+func (c *connectTo) address(host string, port int) string {
+	name := strconv.Itoa(port)
+	for _, key := range []string{net.JoinHostPort(strings.ToLower(host), name), net.JoinHostPort("*", name)} {
+		if to, ok := (*c)[key]; ok {
+			return to
+		}
+	}
+	return net.JoinHostPort(host, name)
+}
