@@ -64,6 +64,14 @@ func newID() string {
 	return strings.ToUpper(uuid.NewString())
 }
 
+// chosenOrNewID is the identifier that a client has chosen for its shell or command, or a new one.
+func chosenOrNewID(chosen string) string {
+	if _, err := uuid.Parse(chosen); err == nil {
+		return chosen
+	}
+	return newID()
+}
+
 type selectorXML struct {
 	Name  string `xml:"Name,attr"`
 	Value string `xml:",chardata"`

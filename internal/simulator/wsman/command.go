@@ -45,9 +45,9 @@ type runningCommand struct {
 	exitCode    uint32
 }
 
-func newRunningCommand(parent context.Context) *runningCommand {
+func newRunningCommand(parent context.Context, id string) *runningCommand {
 	ctx, cancel := context.WithCancel(parent)
-	return &runningCommand{id: newID(), ctx: ctx, cancel: cancel, changed: make(chan struct{})}
+	return &runningCommand{id: id, ctx: ctx, cancel: cancel, changed: make(chan struct{})}
 }
 
 // change alters the state and wakes whoever waits for it.

@@ -5,6 +5,9 @@ import (
 	"strconv"
 )
 
+// authenticateHeader is written in the capitals of Windows, which net/http would change.
+const authenticateHeader = "WWW-Authenticate"
+
 // exchange is one HTTP request and its answer.
 type exchange struct {
 	server     *Server
@@ -39,12 +42,12 @@ func (x *exchange) serve(body []byte) {
 		x.server.options.Log.Info("Refused a client", "host", x.host.Name(), "client", x.request.RemoteAddr, "reason", result.refusal.Error())
 	}
 	if result.challenge != "" {
-		x.writer.Header().Set("WWW-Authenticate", result.challenge)
+		x.writer.Header()[authenticateHeader] = []string{result.challenge}
 	}
 	if result.account == "" {
 		x.count(func(counters *HostCounters) { counters.Refusals++ })
 		if result.challenge == "" {
-			x.writer.Header()["Www-Authenticate"] = x.server.offeredSchemes(x.request)
+			x.writer.Header()[authenticateHeader] = x.server.offeredSchemes(x.request)
 		}
 		x.reply(http.StatusUnauthorized, "", nil)
 		return

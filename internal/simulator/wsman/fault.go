@@ -27,6 +27,8 @@ const (
 	codeOperationTimedOut  = 2150858793 // ERROR_WSMAN_OPERATION_TIMEDOUT
 	codeEncodingLimit      = 2150858805 // ERROR_WSMAN_ENCODING_LIMIT
 	codeShellNotFound      = 2150858843 // ERROR_WSMAN_UNEXPECTED_SELECTORS
+	codeCommandIDTaken     = 2150859222 // ERROR_WINRS_SHELLCOMMAND_CLIENTID_RESOURCE_CONFLICT
+	codeShellIDTaken       = 2150859223 // ERROR_WINRS_SHELL_CLIENTID_RESOURCE_CONFLICT
 	codeTooManyShells      = 2150859173 // ERROR_WSMAN_QUOTA_MAX_SHELLS
 	codeTooManyOperations  = 2150859174 // ERROR_WSMAN_QUOTA_MAX_OPERATIONS
 	codeTooManyUsers       = 2150859179 // ERROR_WSMAN_QUOTA_MAX_SHELLUSERS
@@ -62,6 +64,10 @@ var (
 		reason: invalidSelectorsReason,
 		message: "The Windows Remote Shell received a request to perform an operation on a command identifier that does not exist. " +
 			"Either the command has completed execution or the client specified an invalid command identifier. "}
+	faultCommandIDTaken = &fault{sender: true, subcode: "w:AlreadyExists", code: codeCommandIDTaken,
+		reason: "The WinRM service cannot process the request. A command already exists with the command ID specified by the client. "}
+	faultShellIDTaken = &fault{sender: true, subcode: "w:AlreadyExists", code: codeShellIDTaken,
+		reason: "The WinRM service cannot process the request. A resource already exists with the shell ID specified by the client. "}
 	faultTooManyOperations = &fault{subcode: "w:QuotaLimit", code: codeTooManyOperations,
 		reason: "The WS-Management service cannot process the request. The maximum number of concurrent operations for this user has been exceeded. " +
 			"Close existing operations for this user, or raise the quota for this user. "}

@@ -285,7 +285,10 @@ type reply struct {
 			}
 		}
 		Fault struct {
-			Code   struct{ Value, Subcode string }
+			Code struct {
+				Value   string
+				Subcode string `xml:"Subcode>Value"`
+			}
 			Reason string `xml:"Reason>Text"`
 			Detail struct {
 				WSManFault struct {

@@ -84,6 +84,19 @@ func TestNTLMSealsAsPublished(t *testing.T) {
 	}
 }
 
+func TestNTLMNamesMayBeOEM(t *testing.T) {
+	const flagsOffset, domainOffset, userOffset = 60, 28, 36
+	message := unhex(t, exampleAuthenticate)
+	end := len(message)
+	message[flagsOffset] = message[flagsOffset]&^byte(ntlmUnicode) | byte(ntlmOEM)
+	copy(message[domainOffset:], appendField(nil, len("Domain"), end))
+	copy(message[userOffset:], appendField(nil, len("User"), end+len("Domain")))
+	identity, err := exampleHandshake(t).finish(append(message, "DomainUser"...), examplePassword)
+	if err != nil || identity.user != "User" || identity.domain != "Domain" {
+		t.Errorf("identity is %+v, %v", identity, err)
+	}
+}
+
 func TestNTLMRefuses(t *testing.T) {
 	const proofOffset, userLengthOffset = 132, 36
 	altered := func(offset int, with ...byte) func([]byte) []byte {

@@ -117,7 +117,7 @@ func (x *exchange) createShell(request *envelope) (*answer, *fault, error) {
 		return nil, faultInvalidBody, nil
 	}
 	opened := &shell{
-		id: newID(), owner: x.account, clientAddress: x.request.RemoteAddr,
+		id: chosenOrNewID(asked.ShellID), owner: x.account, clientAddress: x.request.RemoteAddr,
 		inputStreams: asked.InputStreams, outputStreams: asked.OutputStreams,
 		idleTimeout: x.server.options.ShellIdleTimeout, created: time.Now(), commands: map[string]*runningCommand{},
 	}
@@ -159,7 +159,7 @@ func (x *exchange) startCommand(request *envelope, target *shell) (*answer, *fau
 	if asked == nil {
 		return nil, faultInvalidBody, nil
 	}
-	command := newRunningCommand(x.run.ctx)
+	command := newRunningCommand(x.run.ctx, chosenOrNewID(asked.CommandID))
 	if failure := target.add(command, x.server.options.MaxProcessesPerShell); failure != nil {
 		command.cancel()
 		return nil, failure, nil
@@ -193,7 +193,7 @@ func (x *exchange) sendInput(request *envelope, target *shell) (*answer, *fault,
 	defer cancel()
 	timeout := request.Header.timeout(x.server.options.MaxTimeout)
 	for _, stream := range asked.Streams {
-		command, ok := target.command(strings.ToUpper(stream.CommandID))
+		command, ok := target.command(stream.CommandID)
 		if !ok {
 			return nil, faultUnknownCommand, nil
 		}
@@ -214,7 +214,7 @@ func (x *exchange) receiveOutput(request *envelope, target *shell) (*answer, *fa
 	if asked == nil {
 		return nil, faultInvalidBody, nil
 	}
-	command, ok := target.command(strings.ToUpper(asked.DesiredStream.CommandID))
+	command, ok := target.command(asked.DesiredStream.CommandID)
 	if !ok {
 		return nil, faultUnknownCommand, nil
 	}
@@ -242,11 +242,11 @@ func (x *exchange) signal(request *envelope, target *shell) (*answer, *fault, er
 	if asked == nil {
 		return nil, faultInvalidBody, nil
 	}
-	command, ok := target.command(strings.ToUpper(asked.CommandID))
+	command, ok := target.command(asked.CommandID)
 	if !ok {
 		return nil, faultUnknownCommand, nil
 	}
-	switch strings.TrimSpace(asked.Code) {
+	switch strings.ToLower(strings.TrimSpace(asked.Code)) { // Clients write both terminate and Terminate.
 	case signalTerminate:
 		target.remove(command.id)
 		command.abort()

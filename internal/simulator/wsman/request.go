@@ -41,12 +41,14 @@ type envelopeBody struct {
 }
 
 type shellRequest struct {
+	ShellID       string `xml:"ShellId,attr"`
 	InputStreams  string `xml:"http://schemas.microsoft.com/wbem/wsman/1/windows/shell InputStreams"`
 	OutputStreams string `xml:"http://schemas.microsoft.com/wbem/wsman/1/windows/shell OutputStreams"`
 	IdleTimeout   string `xml:"http://schemas.microsoft.com/wbem/wsman/1/windows/shell IdleTimeOut"`
 }
 
 type commandLine struct {
+	CommandID string   `xml:"CommandId,attr"`
 	Command   string   `xml:"http://schemas.microsoft.com/wbem/wsman/1/windows/shell Command"`
 	Arguments []string `xml:"http://schemas.microsoft.com/wbem/wsman/1/windows/shell Arguments"`
 }

@@ -19,8 +19,8 @@ type machineRun struct {
 
 	mutex       sync.Mutex
 	ended       bool
-	shells      map[string]*shell
-	requests    map[string]int // being answered, by account key
+	shells      map[string]*shell // by idKey
+	requests    map[string]int    // being answered, by account key
 	connections map[*connection]struct{}
 }
 
@@ -123,7 +123,10 @@ func (m *machineRun) addShell(opened *shell, shellsAllowed, usersAllowed int) (*
 	case len(users) > usersAllowed:
 		return faultTooManyUsers, nil
 	}
-	m.shells[opened.id] = opened
+	if _, taken := m.shells[idKey(opened.id)]; taken {
+		return faultShellIDTaken, nil
+	}
+	m.shells[idKey(opened.id)] = opened
 	opened.open(func() { m.expire(opened) })
 	return nil, nil
 }
@@ -137,7 +140,7 @@ func (m *machineRun) expire(idle *shell) {
 
 func (m *machineRun) removeShell(removed *shell) {
 	m.mutex.Lock()
-	delete(m.shells, removed.id)
+	delete(m.shells, idKey(removed.id))
 	m.mutex.Unlock()
 	removed.close()
 }
@@ -146,7 +149,7 @@ func (m *machineRun) removeShell(removed *shell) {
 func (m *machineRun) shell(id, account string) (*shell, *fault) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
-	found, ok := m.shells[strings.ToUpper(id)]
+	found, ok := m.shells[idKey(id)]
 	if !ok {
 		return nil, faultUnknownShell(id)
 	}

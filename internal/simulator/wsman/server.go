@@ -23,7 +23,7 @@ const (
 )
 
 // Server answers for all machines of a Backend. It must be served by the server that HTTPServer makes, because NTLM proves who is
-// at the other end of a connection, and must be closed after that server.
+// at the other end of a connection. Close it before that server is shut down, so that no held request keeps it waiting.
 type Server struct {
 	backend Backend
 	options Options

@@ -1,9 +1,13 @@
 package wsman
 
 import (
+	"strings"
 	"sync"
 	"time"
 )
+
+// idKey makes identifiers of shells and commands comparable: clients may choose and repeat them in any case.
+func idKey(id string) string { return strings.ToUpper(strings.TrimSpace(id)) }
 
 // shell is one open cmd shell of a machine.
 type shell struct {
@@ -16,7 +20,7 @@ type shell struct {
 	created       time.Time
 
 	mutex      sync.Mutex
-	commands   map[string]*runningCommand
+	commands   map[string]*runningCommand // by idKey
 	operations int
 	idle       *time.Timer
 	closed     bool
@@ -87,21 +91,24 @@ func (s *shell) add(command *runningCommand, allowed int) *fault {
 	if alive >= allowed {
 		return faultNotEnoughQuota
 	}
-	s.commands[command.id] = command
+	if _, taken := s.commands[idKey(command.id)]; taken {
+		return faultCommandIDTaken
+	}
+	s.commands[idKey(command.id)] = command
 	return nil
 }
 
 func (s *shell) command(id string) (*runningCommand, bool) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	command, ok := s.commands[id]
+	command, ok := s.commands[idKey(id)]
 	return command, ok
 }
 
 func (s *shell) remove(id string) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	delete(s.commands, id)
+	delete(s.commands, idKey(id))
 }
 
 func (s *shell) commandCount() int {
