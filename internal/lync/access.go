@@ -19,7 +19,7 @@ type Access struct {
 	Authentication string
 	// UserName is `DOMAIN\name`, `name@domain` or a local name.
 	UserName string
-	Password string
+	Password string `json:"-"`
 	// CertificateAuthority holds the PEM certificates that may sign the server's; nil means the system's roots.
 	CertificateAuthority []byte
 }

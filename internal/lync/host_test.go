@@ -37,6 +37,9 @@ type host struct {
 	// verbs answers a verb; the argument is the JSON text. What it returns is printed as it is.
 	verbs map[string]func(ctx context.Context, argument string) (stdout, stderr string, exitCode int)
 
+	// execute runs a command line itself when it is set.
+	execute func(command wsman.Command, arguments []string) int
+
 	lock     sync.Mutex
 	password string
 	lookups  int64 // how often a password was needed, which is once for each login
@@ -168,6 +171,9 @@ func (h *host) Execute(ctx context.Context, command wsman.Command) int {
 	if match == nil {
 		h.t.Errorf("the command line is none of the three: %s", command.Line)
 		return 9009
+	}
+	if h.execute != nil {
+		return h.execute(command, strings.Fields(command.Line))
 	}
 	script := decodeCommand(match[1])
 	if stage := stageForm.FindStringSubmatch(script); stage != nil {

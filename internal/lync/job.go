@@ -154,6 +154,16 @@ type JobRequest struct {
 	Principal  Principal
 }
 
+// String names the job and its account, never the password.
+func (r JobRequest) String() string {
+	return string(r.Action) + " " + r.ID + " as " + r.Principal.String()
+}
+
+// GoString keeps the password out of %#v.
+func (r JobRequest) GoString() string {
+	return r.String()
+}
+
 // StagePackage are the parameters of ActionStagePackage.
 type StagePackage struct {
 	// Source is an https URL, a UNC path or a local path.

@@ -294,6 +294,17 @@ func TestPowerShellsOwnFailureIsTold(t *testing.T) {
 	}
 }
 
+func TestCompleteAnswerCountsWhateverTheExitCodeIs(t *testing.T) {
+	h := newHost(t, ntlm)
+	h.verbs["Get-LyncOpsFacts"] = func(ctx context.Context, argument string) (string, string, int) {
+		stdout, _, _ := answered("Get-LyncOpsFacts", someFacts)(ctx, argument)
+		return stdout, "a cmdlet complained", 1
+	}
+	if _, err := h.servers(lync.Options{}).Facts(t.Context(), h.access); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestWrongPasswordIsTriedTwiceAndThenNotUntilItChanges(t *testing.T) {
 	for name, options := range map[string]wsman.Options{lync.AuthenticationNTLM: ntlm, lync.AuthenticationBasic: basic} {
 		t.Run(name, func(t *testing.T) {

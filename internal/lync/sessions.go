@@ -103,15 +103,8 @@ func (s *Servers) release(open *session, err error) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	open.users--
-	switch {
-	case winrm.KindOf(err) == winrm.LoginRefused:
-		// Everyone who waited for this session is refused by it, but the server was asked once.
-		if !open.refused {
-			open.refused = true
-			s.refusals[open.credential]++
-		}
-		s.retire(open)
-	case err == nil:
+	s.countRefusal(open)
+	if err == nil {
 		delete(s.refusals, open.credential)
 	}
 	if open.users > 0 {
@@ -128,10 +121,22 @@ func (s *Servers) release(open *session, err error) {
 	}
 }
 
+// countRefusal counts a refused login once, however many waited for it, and takes its session out of use. It asks the
+// session and not the command, whose caller may have left before the login was refused. The caller holds the lock.
+func (s *Servers) countRefusal(open *session) {
+	if open.refused || !open.winrm.LoginRefused() {
+		return
+	}
+	open.refused = true
+	s.refusals[open.credential]++
+	s.retire(open)
+}
+
 func (s *Servers) closeIdle(open *session) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	if open.users == 0 && !open.retired {
+		s.countRefusal(open)
 		s.retire(open)
 	}
 }

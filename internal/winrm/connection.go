@@ -232,6 +232,9 @@ func (s *Session) notOffered(offered offers) error {
 	if names := offered.names(); len(names) > 0 {
 		found = strings.Join(names, ", ")
 	}
+	if s.config.Scheme == NTLM && (offered.include("Negotiate") || offered.include("NTLM")) {
+		found += " without answering NTLM (a policy may have turned it off)"
+	}
 	return s.failure(SchemeNotOffered, "login",
 		"the session is configured for "+string(s.config.Scheme)+", but the host offers "+found+"; no password was sent", nil)
 }

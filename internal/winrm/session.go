@@ -168,6 +168,12 @@ func (s *Session) refusal() *Error {
 	return s.refused
 }
 
+// LoginRefused reports whether the host has refused the user name or password, also when the caller whose command led to
+// the login has left before he could be told.
+func (s *Session) LoginRefused() bool {
+	return s.refusal() != nil
+}
+
 func (s *Session) refuse() *Error {
 	refused := s.failure(LoginRefused, "login", "the host refused the user name or password of "+s.config.UserName, nil)
 	s.lock.Lock()
