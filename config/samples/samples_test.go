@@ -161,9 +161,9 @@ func takesSamples(t *testing.T, cluster client.Client, assets string) {
 	// The overlay may change how long is waited, and nothing else.
 	shortened := 0
 	for i, object := range documents["config/samples/simulated"] {
-		real := documents["config/samples"][i]
+		base := documents["config/samples"][i]
 		if object.GetKind() != "LyncPool" {
-			if difference := cmp.Diff(real.Object, object.Object); difference != "" {
+			if difference := cmp.Diff(base.Object, object.Object); difference != "" {
 				t.Errorf("config/samples/simulated changes %s %s:\n%s", object.GetKind(), object.GetName(), difference)
 			}
 			continue
