@@ -150,7 +150,7 @@ func (m *machine) ImportModule(_ context.Context, nameOrPath string) (map[string
 	for _, verb := range lyncops.Verbs() {
 		commands[verb] = m.bind(func(ctx context.Context, m *machine, call call) ([]powershell.Value, error) {
 			argument := call.text("argument", 0)
-			if call.has("argumentfrominput") {
+			if _, given := call.Parameters["argumentfrominput"]; given {
 				text, err := io.ReadAll(m.stdin)
 				if err != nil {
 					return nil, err
@@ -166,10 +166,14 @@ func (m *machine) ImportModule(_ context.Context, nameOrPath string) (map[string
 var switches = []string{"graceful", "nowait", "force", "leavewebserverrunning", "leaveclsagentrunning", "passthru", "update", "clean",
 	"configureddatabases", "excludecollocatedstores", "localdatabases", "localservice", "centralmanagementdatabase", "local", "localstore", "userserver", "registrar",
 	"centralmanagement", "centralmanagementstorestatus", "excludeactivitylevel", "usedefaultsqlpaths", "confirm", "whatif", "wait", "noreindex",
-	"skippreparecheck", "argumentfrominput", "skipidlesecondaryverification", "verbose", "debug"}
+	"skippreparecheck", "skipidlesecondaryverification", "verbose", "debug"}
 
 // IsSwitch says which parameters of these cmdlets take no value.
 func (m *machine) IsSwitch(_, parameter string) bool {
+	// The only one with a parameter that is a beginning of it.
+	if strings.EqualFold(parameter, "argumentfrominput") {
+		return true
+	}
 	return slices.ContainsFunc(switches, func(s string) bool {
 		return strings.EqualFold(s, parameter) || (len(parameter) >= 4 && strings.HasPrefix(s, strings.ToLower(parameter)))
 	})
