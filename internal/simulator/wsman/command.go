@@ -9,7 +9,7 @@ import (
 
 const (
 	// bufferBytes is how much output waits for a Receive, or input for the command, before the writer has to wait.
-	bufferBytes = 4 << 20
+	bufferBytes = 1 << 20
 	// gatherTime is how long a Receive that has output waits for more of it, so that a short command needs only one.
 	gatherTime = 20 * time.Millisecond
 	// interruptedExitCode is STATUS_CONTROL_C_EXIT, with which a program ends that Ctrl+C has stopped.
