@@ -53,8 +53,8 @@ func languageCmdlets() map[string]*cmdlet {
 		"write-debug":       {signature{"message", "", ""}, quiet, nil},
 		"write-progress":    {signature{"activity status id", "percentcomplete secondsremaining currentoperation parentid", "completed"}, quiet, nil},
 		"out-null":          {signature{"", "inputobject", ""}, quiet, nil},
-		"out-default":       {signature{"", "inputobject", ""}, func(_ *interpreter, _ *bound, input []Value, _ bool, out sink) error { return emit(input, out) }, nil},
-		"out-host":          {signature{"", "inputobject", ""}, func(_ *interpreter, _ *bound, input []Value, _ bool, out sink) error { return emit(input, out) }, nil},
+		"out-default":       {signature{"", "inputobject transcript", ""}, nil, passThrough},
+		"out-host":          {signature{"", "inputobject", "paging"}, nil, passThrough},
 		"out-string":        {signature{"", "inputobject width", "stream"}, outString, nil},
 		"where-object":      {signature{"property value", "filterscript inputobject", comparisonSwitches}, nil, whereObject},
 		"foreach-object":    {signature{"process...", "begin end membername inputobject", ""}, nil, forEachObject},
@@ -138,6 +138,9 @@ func bindKnown(name string, s signature, arguments []passed) (*bound, error) {
 	var rest []Value
 	for i := 0; i < len(arguments); i++ {
 		one := arguments[i]
+		if one.dashes {
+			continue
+		}
 		if one.parameter == "" {
 			rest = append(rest, one.value)
 			continue
@@ -299,6 +302,11 @@ func (in *interpreter) builtinStage(of *pipeline, name string, built *cmdlet, ar
 			return dress(built.run(in, call, input, fed, out))
 		},
 	}, nil
+}
+
+// passThrough leaves what comes to the end of the pipeline.
+func passThrough(_ *interpreter, b *bound, _ stopSignal, fed bool, out sink) (stage, error) {
+	return stage{process: out, end: endWithInput(b, fed, out)}, nil
 }
 
 func quiet(*interpreter, *bound, []Value, bool, sink) error { return nil }

@@ -256,6 +256,7 @@ func runOne(ctx context.Context, machine Machine, text string, stdin io.Reader, 
 		_, _ = io.WriteString(stderr, "Access is denied.\r\n")
 		return 1, false
 	}
+	tail := text[len(strings.TrimRight(text, " ")):] // echo writes the blanks at the end too
 	text = strings.TrimLeft(strings.TrimSpace(text), "@ \t")
 	for strings.HasPrefix(text, "(") && strings.HasSuffix(text, ")") {
 		text = strings.TrimSpace(text[1 : len(text)-1])
@@ -278,7 +279,7 @@ func runOne(ctx context.Context, machine Machine, text string, stdin io.Reader, 
 		if rest == "" {
 			rest = "ECHO is on."
 		}
-		_, _ = io.WriteString(stdout, rest+"\r\n")
+		_, _ = io.WriteString(stdout, rest+tail+"\r\n")
 		return 0, false
 	case "exit":
 		fields := strings.Fields(rest)

@@ -44,7 +44,6 @@ func (d *display) show(item Value) {
 			for _, row := range item.rows {
 				d.list(row, item.names)
 			}
-			d.line("")
 		} else {
 			d.table(item.rows, item.names, !item.bare)
 			d.line("")
@@ -173,7 +172,7 @@ func (d *display) rowsOut() {
 // flush closes what is open.
 func (d *display) flush() {
 	d.rowsOut()
-	if d.open {
+	if d.open && d.names != nil {
 		d.line("")
 	}
 	d.open, d.shape, d.names = false, "", nil
@@ -275,7 +274,7 @@ func rightAligned(rows []*Object, names []string) []bool {
 	for i, name := range names {
 		switch value, _ := property(rows[0], name); value.(type) {
 		case int64, float64:
-			right[i] = true
+			right[i] = rows[0].TypeName != "System.Collections.DictionaryEntry"
 		}
 	}
 	return right

@@ -504,6 +504,9 @@ func (in *interpreter) flow(statement *flow, out sink) error {
 		}
 		return exitSignal{int(int32(code))}
 	}
+	if current, ok := in.scope.variables["_"].(*Object); ok && statement.value == nil && current.failure != nil {
+		value = current // a bare throw in a catch block
+	}
 	return in.locate(thrown(value, statement.value == nil), statement)
 }
 

@@ -147,7 +147,7 @@ func (m *frontEnd) Command(name string) (powershell.Command, bool) {
 				parameters = append(parameters, fmt.Sprintf("%s=%v", name, value))
 			}
 			sort.Strings(parameters)
-			m.done = append(m.done, strings.TrimSpace(fmt.Sprint(call.Name, " ", strings.Join(parameters, " "), call.Positional)))
+			m.done = append(m.done, strings.Join(append([]string{call.Name}, append(parameters, fmt.Sprint(call.Positional))...), " "))
 			streams.Verbose("Stopping")
 			streams.Warning("Clients will be moved")
 			return nil, nil

@@ -809,7 +809,8 @@ func (p *parser) startsExpression() bool {
 	case unicode.IsDigit(r) || r == '.' && unicode.IsDigit(next):
 		mark := p.pos
 		_, ok := p.number()
-		ends := !(isWord(p.peek(0)) || p.peek(0) == '.' && isWord(p.peek(1)) || p.peek(0) == '-' && isWord(p.peek(1)) || p.peek(0) == '\\' || p.peek(0) == ':')
+		whole := !strings.ContainsRune(string(p.text[mark:p.pos]), '.')
+		ends := !(isWord(p.peek(0)) || whole && p.peek(0) == '.' && isWord(p.peek(1)) || p.peek(0) == '\\' || p.peek(0) == ':')
 		p.pos = mark
 		return ok && ends
 	case r == '+' || isDash(r):

@@ -53,6 +53,10 @@ func (p *parser) command() node {
 
 func (p *parser) argument() argument {
 	start := p.pos
+	if p.at("--") && wordEnds(p.peek(2)) {
+		p.pos += 2
+		return argument{parameter: "--", extent: extent{start, p.pos}}
+	}
 	if r := p.peek(0); isDash(r) && (unicode.IsLetter(p.peek(1)) || p.peek(1) == '_' || p.peek(1) == '?') {
 		p.pos++
 		from := p.pos

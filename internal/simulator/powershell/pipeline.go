@@ -298,6 +298,7 @@ type passed struct {
 	hasValue  bool
 	value     Value
 	text      string // as typed
+	dashes    bool   // -- after which nothing is a parameter
 }
 
 func positionals(values []Value) []passed {
@@ -310,7 +311,17 @@ func positionals(values []Value) []passed {
 
 func (in *interpreter) arguments(element *command) ([]passed, error) {
 	var all []passed
+	ended := false
 	for _, one := range element.arguments {
+		if one.parameter == "--" && !ended {
+			ended = true
+			all = append(all, passed{hasValue: true, value: "--", dashes: true})
+			continue
+		}
+		if ended && one.parameter != "" {
+			all = append(all, passed{hasValue: true, value: "-" + one.parameter})
+			continue
+		}
 		item := passed{parameter: one.parameter, colon: one.colon}
 		if one.value != nil {
 			value, err := in.evaluate(one.value)
@@ -451,6 +462,9 @@ func bindUnknown(name string, arguments []passed, isSwitch func(parameter string
 	b := &bound{name: name, parameters: map[string]Value{}}
 	for i := 0; i < len(arguments); i++ {
 		one := arguments[i]
+		if one.dashes {
+			continue
+		}
 		if one.parameter == "" {
 			b.positional = append(b.positional, one.value)
 			continue
@@ -876,6 +890,9 @@ func (in *interpreter) bindBlock(script *ScriptBlock, name string, arguments []p
 	var rest []Value
 	for i := 0; i < len(arguments); i++ {
 		one := arguments[i]
+		if one.dashes {
+			continue
+		}
 		if one.parameter == "" {
 			rest = append(rest, one.value)
 			continue

@@ -56,6 +56,10 @@ func (in *interpreter) staticProperty(typeName, name string) (Value, error) {
 		return int64(math.MaxInt64), nil
 	case "system.int64::minvalue":
 		return int64(math.MinInt64), nil
+	case "system.double::nan":
+		return math.NaN(), nil
+	case "system.double::maxvalue":
+		return math.MaxFloat64, nil
 	case "system.guid::empty":
 		return guidValue("00000000-0000-0000-0000-000000000000"), nil
 	case "system.io.path::directoryseparatorchar":
