@@ -48,7 +48,7 @@ type Servers struct {
 	closed   bool
 	sessions map[account]*session  // those that are given out
 	open     map[*session]struct{} // those and the retired ones that are not closed yet
-	refusals map[credential]int
+	refusals map[password]int
 	stagings map[string]*staging
 }
 
@@ -66,7 +66,7 @@ func NewServers(options Options) *Servers {
 		hash:     hex.EncodeToString(sum[:]),
 		sessions: map[account]*session{},
 		open:     map[*session]struct{}{},
-		refusals: map[credential]int{},
+		refusals: map[password]int{},
 		stagings: map[string]*staging{},
 	}
 	_, _ = rand.Read(servers.salt[:]) // never fails

@@ -12,10 +12,12 @@ import (
 	"lyncops.dev/operator/internal/winrm"
 )
 
-// account says who logs in where; credential, as a salted hash, with what.
+// account says who logs in where, credential with what and how, and password with what alone; the latter two are salted
+// hashes.
 type (
 	account    struct{ address, authentication, userName string }
 	credential [sha256.Size]byte
+	password   [sha256.Size]byte
 )
 
 // mostRefusals is how often one password may be refused. Accounts are commonly locked after five wrong passwords, and a
@@ -30,6 +32,7 @@ type session struct {
 	winrm      *winrm.Session
 	account    account
 	credential credential
+	password   password
 	users      int
 	idle       *time.Timer
 	retired    bool // not given to anybody any more
@@ -46,15 +49,24 @@ func (a Access) account() account {
 }
 
 func (s *Servers) credentialOf(access Access) credential {
+	who := access.account()
+	return s.hashOf(who.address, who.authentication, who.userName, access.Password, string(access.CertificateAuthority))
+}
+
+// passwordOf leaves out what does not make a wrong password right.
+func (s *Servers) passwordOf(access Access) password {
+	return s.hashOf(strings.ToLower(access.FQDN), access.UserName, access.Password)
+}
+
+func (s *Servers) hashOf(parts ...string) [sha256.Size]byte {
 	digest := sha256.New()
 	digest.Write(s.salt[:])
-	who := access.account()
-	for _, part := range []string{who.address, who.authentication, who.userName, access.Password, string(access.CertificateAuthority)} {
+	for _, part := range parts {
 		// With its length in front, no part can pass for the beginning of the next.
 		_ = binary.Write(digest, binary.BigEndian, uint64(len(part)))
 		digest.Write([]byte(part))
 	}
-	return credential(digest.Sum(nil))
+	return [sha256.Size]byte(digest.Sum(nil))
 }
 
 // acquire returns the session for an access, a new one when the credentials have changed.
@@ -65,7 +77,7 @@ func (s *Servers) acquire(c call) (*session, error) {
 	if s.closed {
 		return nil, c.failure(KindCanceled, "this program is shutting down", context.Canceled)
 	}
-	if s.refusals[with] >= mostRefusals {
+	if s.refusals[s.passwordOf(c.access)] >= mostRefusals {
 		return nil, c.loginRefused()
 	}
 	open := s.sessions[who]
@@ -87,7 +99,7 @@ func (s *Servers) acquire(c call) (*session, error) {
 		if err != nil {
 			return nil, c.translate(err)
 		}
-		open = &session{winrm: opened, account: who, credential: with}
+		open = &session{winrm: opened, account: who, credential: with, password: s.passwordOf(c.access)}
 		s.sessions[who] = open
 		s.open[open] = struct{}{}
 	}
@@ -105,7 +117,7 @@ func (s *Servers) release(open *session, err error) {
 	open.users--
 	s.countRefusal(open)
 	if err == nil {
-		delete(s.refusals, open.credential)
+		delete(s.refusals, open.password)
 	}
 	if open.users > 0 {
 		return
@@ -128,7 +140,7 @@ func (s *Servers) countRefusal(open *session) {
 		return
 	}
 	open.refused = true
-	s.refusals[open.credential]++
+	s.refusals[open.password]++
 	s.retire(open)
 }
 

@@ -240,7 +240,7 @@ func TestHostThatNeverAnswers(t *testing.T) {
 		defer close(release)
 		host.answers["Create"] = func(http.ResponseWriter, *http.Request, int) { <-release }
 		config := host.config()
-		config.OperationTimeout, config.AnswerMargin = 500*time.Millisecond, 100*time.Millisecond
+		config.OperationTimeout, config.AnswerMargin = time.Second, time.Second
 		_, err := open(t, config).Run(t.Context(), winrm.Command{Line: "hello"})
 		wantKind(t, err, winrm.Timeout)
 		wantActions(t, host, "Create")
