@@ -72,7 +72,7 @@ verify: verify-generated verify-modules verify-format vet ## Check generated fil
 
 .PHONY: verify-generated
 verify-generated: ## Fail with the difference where generated files are not what the code says.
-	controller_gen="$$($(CONTROLLER_GEN))" && crd_ref_docs="$$($(CRD_REF_DOCS))" && \
+	@controller_gen="$$($(CONTROLLER_GEN))" && crd_ref_docs="$$($(CRD_REF_DOCS))" && \
 	fresh="$$(mktemp -d)" && trap 'rm -rf "$$fresh"' EXIT && \
 	"$$controller_gen" object paths=./api/... output:object:dir="$$fresh/object" && \
 	"$$controller_gen" crd paths=./api/... output:crd:dir="$$fresh/crd" && \
@@ -88,7 +88,7 @@ verify-generated: ## Fail with the difference where generated files are not what
 
 .PHONY: verify-modules
 verify-modules: ## Fail with the difference where a go.mod or go.sum is not tidy.
-	stale=0; \
+	@stale=0; \
 	for module in $(MODULES); do \
 		GOWORK=off go -C "$$module" mod tidy -diff || { stale=1; echo "verify: $$module is not tidy: run \"go -C $$module mod tidy\"" >&2; }; \
 	done; \
@@ -96,7 +96,7 @@ verify-modules: ## Fail with the difference where a go.mod or go.sum is not tidy
 
 .PHONY: verify-format
 verify-format: ## Fail where gofmt would change a file.
-	files="$$(git ls-files --cached --others --exclude-standard '*.go' | while read -r file; do if [ -e "$$file" ]; then echo "$$file"; fi; done)" && \
+	@files="$$(git ls-files --cached --others --exclude-standard '*.go' | while read -r file; do if [ -e "$$file" ]; then echo "$$file"; fi; done)" && \
 	changed="$$(gofmt -l $$files)" && \
 	if [ -n "$$changed" ]; then echo "verify: run gofmt -w on these files:" >&2; echo "$$changed" >&2; exit 1; fi
 
@@ -122,7 +122,7 @@ test-unit: ## Run the tests that need no control plane.
 
 .PHONY: test-race
 test-race: ## Run the tests of the concurrent packages with the race detector (needs a C compiler).
-	cc="$$(go env CC)"; \
+	@cc="$$(go env CC)"; \
 	if ! command -v "$${cc%% *}" >/dev/null; then \
 		echo "test-race: skipped: the race detector needs a C compiler, and there is no $$cc" >&2; exit 0; \
 	fi; \
