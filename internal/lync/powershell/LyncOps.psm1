@@ -83,8 +83,12 @@ function Stop-WithOutcome {
 function Get-RootFailure {
     param($Exception)
     $failure = $Exception
-    while ($null -ne $failure.InnerException) { $failure = $failure.InnerException }
-    return $failure
+    for (;;) {
+        if ($failure -is [System.Management.Automation.ActionPreferenceStopException] -and $null -ne $failure.ErrorRecord) { $next = $failure.ErrorRecord.Exception }
+        else { $next = $failure.InnerException }
+        if ($null -eq $next -or [object]::ReferenceEquals($next, $failure)) { return $failure }
+        $failure = $next
+    }
 }
 
 function Hide-Secret {
@@ -356,14 +360,22 @@ function Get-OperatingSystem { return Get-WmiObject -Class Win32_OperatingSystem
 
 function Get-BootTime { return Format-Time (ConvertFrom-WmiTime ([string](Get-OperatingSystem).LastBootUpTime)) }
 
-# When this process was created, to the microsecond, or $null when there is no such process. Does not move with the clock.
+# A moment of creation, to the microsecond; such texts sort by time.
+function Format-ProcessStart {
+    param([string]$WmiTime)
+    $start = ConvertFrom-WmiTime $WmiTime
+    if ($null -eq $start) { return $null }
+    return $start.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", [System.Globalization.CultureInfo]::InvariantCulture)
+}
+
+# When this process was created, or $null when there is no such process. Does not move with the clock.
 function Get-ProcessStart {
     param([long]$ProcessId)
     $process = @(Get-WmiObject -Class Win32_Process -Filter "ProcessId = $ProcessId" -ErrorAction Stop)
     if ($process.Count -eq 0 -or $null -eq $process[0]) { return $null }
-    $start = ConvertFrom-WmiTime ([string]$process[0].CreationDate)
+    $start = Format-ProcessStart ([string]$process[0].CreationDate)
     if ($null -eq $start) { Stop-WithCode 'UnknownShape' "WMI gave process $ProcessId no creation date." 'null' }
-    return $start.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", [System.Globalization.CultureInfo]::InvariantCulture)
+    return $start
 }
 
 function Get-ProcessIdsByFile {
@@ -373,14 +385,21 @@ function Get-ProcessIdsByFile {
     }
 }
 
-# Ends a process we started and what it started, children first. Windows Installer itself is a service and no child.
+# Ends a process we started and what it started, children first. Windows Installer itself is a service and no child. An older process
+# that names the same parent number had another parent, whose number was used again, and is left alone.
 function Stop-ProcessTree {
-    param([long]$ProcessId)
-    foreach ($child in @(Get-WmiObject -Class Win32_Process -Filter "ParentProcessId = $ProcessId" -ErrorAction Stop)) {
-        if ($null -ne $child -and [long]$child.ProcessId -ne $ProcessId) { Stop-ProcessTree ([long]$child.ProcessId) }
+    param([long]$ProcessId, $Start)
+    if ($Start -is [string]) {
+        foreach ($child in @(Get-WmiObject -Class Win32_Process -Filter "ParentProcessId = $ProcessId" -ErrorAction Stop)) {
+            if ($null -eq $child -or [long]$child.ProcessId -eq $ProcessId) { continue }
+            $childStart = Format-ProcessStart ([string]$child.CreationDate)
+            if ($childStart -is [string] -and [string]::CompareOrdinal($childStart, $Start) -ge 0) { Stop-ProcessTree ([long]$child.ProcessId) $childStart }
+        }
     }
-    Stop-Process -Id $ProcessId -Force -Confirm:$false -ErrorAction SilentlyContinue
+    Stop-OneProcess $ProcessId
 }
+
+function Stop-OneProcess { param([long]$ProcessId) Stop-Process -Id $ProcessId -Force -Confirm:$false -ErrorAction SilentlyContinue }
 
 function Start-WindowsService { param([string]$Name) Start-Service -Name $Name -Confirm:$false -WarningAction SilentlyContinue -ErrorAction Stop }
 
@@ -1073,7 +1092,7 @@ function Import-LyncModule {
     if ($Question) {
         foreach ($id in @(Get-JobIds)) {
             $record = Get-JobVerdict $id
-            if ($null -ne $record -and $record['action'] -ceq 'Install' -and $record['state'] -ceq 'Running') {
+            if ($null -ne $record -and $record['action'] -ceq 'Install' -and $script:FinishedStates -cnotcontains $record['state']) {
                 Stop-WithCode 'JobConflict' "The job $id runs an installer on this server; the Lync module must not be loaded meanwhile." $id
             }
         }
@@ -1686,13 +1705,13 @@ function Invoke-Install {
     while (-not $process.WaitForExit(1000)) {
         if ((Get-UptimeSeconds) -lt $deadline) { continue }
         Write-JobLog "the installer did not end within $($Parameters['timeoutSeconds']) seconds and is ended"
-        Stop-ProcessTree $process.Id
+        Stop-ProcessTree $process.Id $Record['childProcessStart']
         $gone = $process.WaitForExit(60000)
         $how = 'It was ended.'
         if (-not $gone) { $how = 'It could not be ended.' }
         Stop-WithOutcome 'InstallerTimeout' "The installer did not end within $($Parameters['timeoutSeconds']) seconds. $how"
     }
-    $process.WaitForExit()
+    [void]$process.WaitForExit()
     $code = [long]$process.ExitCode
     Write-JobLog "the installer ended with exit code $code"
     if (@(0, 2, 3010, 1641) -notcontains $code) { Stop-WithOutcome 'InstallerFailed' "The installer ended with exit code $code." $code }

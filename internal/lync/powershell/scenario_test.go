@@ -21,13 +21,18 @@ func TestScenarios(t *testing.T) {
 	packages := servePackages(t)
 	for _, script := range []string{"questions.ps1", "readiness.ps1", "jobs.ps1", "actions.ps1"} {
 		t.Run(strings.TrimSuffix(script, ".ps1"), func(t *testing.T) {
-			printed := map[string][]string{}
-			for _, edition := range []string{"Desktop", "Core"} {
-				t.Run(edition, func(t *testing.T) {
-					printed[edition] = expectations(t, runWith(t, edition, t.TempDir(), packages, script))
+			var desktop, core []string
+			t.Run("editions", func(t *testing.T) {
+				t.Run("Desktop", func(t *testing.T) {
+					t.Parallel()
+					desktop = expectations(t, runWith(t, "Desktop", t.TempDir(), packages, script))
 				})
-			}
-			if difference := cmp.Diff(printed["Desktop"], printed["Core"]); difference != "" {
+				t.Run("Core", func(t *testing.T) {
+					t.Parallel()
+					core = expectations(t, runWith(t, "Core", t.TempDir(), packages, script))
+				})
+			})
+			if difference := cmp.Diff(desktop, core); difference != "" {
 				t.Errorf("the two editions answer differently (-Desktop +Core):\n%s", difference)
 			}
 		})

@@ -89,6 +89,13 @@ $global:Machine.tick = 40
 $job = Invoke-Job Install $install
 Test-That 'an installer without end is ended' (Get-Outcome $job) 'Failed InstallerTimeout'
 Test-Like 'and it is said so' $job.message 'did not end within 60 seconds\. It was ended\.'
+Reset-Machine
+$global:Machine.processes[[long]500] = @{ name = 'installer.exe'; created = '20130219103001.000000+000'; parent = 1 }
+$global:Machine.processes[[long]501] = @{ name = 'msiexec.exe'; created = '20130219103002.000000+000'; parent = 500 }
+$global:Machine.processes[[long]502] = @{ name = 'cscript.exe'; created = '20130219113003.000000+060'; parent = 501 }
+$global:Machine.processes[[long]400] = @{ name = 'orphan.exe'; created = '20130219100000.000000+000'; parent = 500 }
+& $global:LyncOps { $script:RealStop = ${function:Stop-OneProcess}; function script:Stop-OneProcess { param($ProcessId) $global:Calls += "end $ProcessId" }; Stop-ProcessTree 500 '2013-02-19T10:30:01.000000Z'; Set-Item -Path function:script:Stop-OneProcess -Value $script:RealStop }
+Test-That 'with an installer end its descendants, but no orphan with the same parent number' @($global:Calls) @('end 502', 'end 501', 'end 500')
 Set-Package 'touch ran'
 [System.IO.File]::AppendAllText($package, '# changed')
 $job = Invoke-Job Install $install

@@ -51,7 +51,7 @@ function global:Get-WmiObject {
             }
             foreach ($id in @($global:Machine.processes.Keys)) {
                 if ($Filter -match '^ProcessId = (\d+)$' -and [long]$Matches[1] -ne $id) { continue }
-                if ($Filter -match '^ParentProcessId = (\d+)$') { continue }
+                if ($Filter -match '^ParentProcessId = (\d+)$' -and [long]$Matches[1] -ne $global:Machine.processes[$id]['parent']) { continue }
                 [pscustomobject]@{ ProcessId = $id; Name = $global:Machine.processes[$id].name; CreationDate = $global:Machine.processes[$id].created }
             }
         }
