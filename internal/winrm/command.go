@@ -124,8 +124,8 @@ func (e *execution) execute(ctx context.Context) {
 	id, failed := e.begin(ctx)
 	if failed != nil {
 		e.finished <- outcome{failed: failed}
-		if s.shell != "" && e.step.Load() == "Command" && (failed.Kind == Timeout || failed.Kind == Canceled || failed.Kind == SessionLost) {
-			// Nobody knows whether the host took the command, and without its id only the shell's end can end it.
+		if s.shell != "" && e.step.Load() == "Command" && failed.mayHaveBeenAccepted() {
+			// Without the command's id only the shell's end can end it.
 			cleanUp, cancel := s.cleanUpContext(ctx)
 			defer cancel()
 			_ = s.deleteShell(cleanUp)

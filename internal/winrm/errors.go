@@ -75,6 +75,15 @@ func KindOf(err error) Kind {
 	return ""
 }
 
+// mayHaveBeenAccepted reports whether the host may have taken a command though its answer did not arrive or made no sense.
+func (e *Error) mayHaveBeenAccepted() bool {
+	switch e.Kind {
+	case Timeout, Canceled, SessionLost, Protocol:
+		return true
+	}
+	return false
+}
+
 func (s *Session) failure(kind Kind, step, message string, cause error) *Error {
 	return &Error{Kind: kind, Host: s.config.Host, Step: step, Message: s.presentable(message), Err: cause}
 }

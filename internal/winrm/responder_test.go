@@ -1,6 +1,7 @@
 package winrm_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
@@ -86,7 +87,7 @@ func (h *responder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	times := len(slices.DeleteFunc(slices.Clone(h.actions), func(other string) bool { return other != action }))
 	h.lock.Unlock()
 	if answer := h.answers[action]; answer != nil {
-		answer(w, r, times)
+		answer(w, r.WithContext(context.WithValue(r.Context(), bodyKey{}, string(body))), times)
 		return
 	}
 	switch action {
@@ -100,6 +101,14 @@ func (h *responder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		soap(w, 200, shell+action+"Response", "")
 	}
+}
+
+type bodyKey struct{}
+
+// body is the message of a request that an answer is being given to.
+func (h *responder) body(r *http.Request) string {
+	text, _ := r.Context().Value(bodyKey{}).(string)
+	return text
 }
 
 const shell = "http://schemas.microsoft.com/wbem/wsman/1/windows/shell/"
