@@ -1254,7 +1254,12 @@ func invokeExpression(in *interpreter, b *bound, input []Value, fed bool, out si
 
 func getVariable(in *interpreter, b *bound, _ []Value, _ bool, out sink) error {
 	for _, name := range list(b.parameters["name"]) {
-		value, ok := in.lookup(strings.ToLower(toText(name)))
+		lower := strings.ToLower(toText(name))
+		value, ok := in.lookup(lower)
+		if !ok {
+			value = in.variable(&variable{name: lower})
+			ok = value != nil
+		}
 		if !ok {
 			if err := b.fails(in, &Failure{ID: "VariableNotFound", Category: "ObjectNotFound: (" + toText(name) + ":String)", Message: "Cannot find a variable with the name '" + toText(name) + "'."}); err != nil {
 				return err

@@ -116,6 +116,7 @@ var languageScripts = []string{
 	`[ordered]@{k=1;key2='v'}; 'x'; @{}; [ordered]@{z=1}`,
 	`[pscustomobject]@{a='x';n=$null;l=@(1,2)} | Format-List; [pscustomobject]@{a='x';b=2} | Format-Table; [pscustomobject]@{a='x';b=2} | Format-Table a; [pscustomobject]@{a='x';b=2} | fl b`,
 	`$o=[pscustomobject]@{a=1;b=2;c=3}; $o | Select-Object a,c; ($o | Format-Table | Out-String).Trim().Length; [pscustomobject]@{text='x';list=@(1,2,3,4,5,6);table=@{k='v'}}`,
+	`"$([pscustomobject]@{a=[pscustomobject]@{b=1};c=@(1,2);d=@{}})"; $a=@(1,2); $a[0]=$a; $b=[pscustomobject]@{x=$a[1]}; $b.x`,
 	// comments, continuation, line ends
 	"# comment\n1 # after\n<# block\n comment #> 2\nWrite-Output `\n  continued\n$a = 1,\n 2\n$a.Count\n1..3 |\n  ForEach-Object {\n    $_\n  }\nif ($true)\n{\n'newline'\n}\nelse\n{\n'no'\n}",
 	`& { 'block' }; $n='Write-Output'; & $n called; & 'Write-Output' quoted; Invoke-Expression '1+1'; $ExecutionContextNot; "$undefined|"; Write-Output -- -dash`,

@@ -308,6 +308,9 @@ func padded(text string, width int, right bool) string {
 func shown(value Value, braces bool) string {
 	switch value := value.(type) {
 	case []Value, []byte:
+		if !braces {
+			return toText(value)
+		}
 		items := list(value)
 		var parts []string
 		for i, item := range items {

@@ -65,6 +65,14 @@ func (in *interpreter) cancelled() error {
 	return nil
 }
 
+// cancelledIfAny is cancelled for an interpreter that may have been made without a context, to compare values only.
+func (in *interpreter) cancelledIfAny() error {
+	if in.ctx == nil {
+		return nil
+	}
+	return in.cancelled()
+}
+
 // run executes a whole script in the present scope.
 func (in *interpreter) run(script *ScriptBlock, out sink) error {
 	in.source = script.source
@@ -529,7 +537,7 @@ func thrown(value Value, bare bool) error {
 	return &Failure{Message: text, ID: text, Category: "OperationStopped: (" + text + ":String)", target: value, fatal: true}
 }
 
-// invoke runs a script block with arguments in a scope of its own (or the caller's, when dot-sourced).
+// enter counts a call that runs script; what it gives ends the call.
 func (in *interpreter) enter() (func(), error) {
 	if in.calls >= maximumCallDepth {
 		return nil, failure("CallDepthOverflow", "The script failed due to call depth overflow.")

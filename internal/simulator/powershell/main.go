@@ -15,7 +15,7 @@ func deeper(ctx context.Context) (context.Context, bool) {
 	return context.WithValue(ctx, processDepth{}, depth+1), depth < maximumProcesses
 }
 
-// invocation is what a command line of powershell.exe asks for.
+// commandLine is what a command line of powershell.exe asks for.
 type commandLine struct {
 	command   string
 	encoded   bool

@@ -31,7 +31,12 @@ func (in *interpreter) member(expression *member) (Value, error) {
 }
 
 // property gives a property of any value, and whether there is one of that name.
-func property(target Value, name string) (Value, bool) {
+func property(target Value, name string) (Value, bool) { return propertyWithin(target, name, 0) }
+
+// maximumMembers bounds how deep in arrays of arrays a member is looked for: an array can hold itself.
+const maximumMembers = 32
+
+func propertyWithin(target Value, name string, depth int) (Value, bool) {
 	lower := strings.ToLower(name)
 	switch target := target.(type) {
 	case nil:
@@ -78,9 +83,12 @@ func property(target Value, name string) (Value, bool) {
 		case "rank":
 			return int64(1), true
 		}
+		if depth >= maximumMembers {
+			return nil, false
+		}
 		found := []Value{}
 		for _, item := range target {
-			if value, ok := property(item, name); ok {
+			if value, ok := propertyWithin(item, name, depth+1); ok {
 				found = append(found, list(value)...)
 			}
 		}
@@ -260,6 +268,14 @@ func thrownBy(name string, arguments []Value, exception, message string) *Failur
 }
 
 func (in *interpreter) method(target Value, name string, arguments []Value) (Value, error) {
+	in.depth++
+	defer func() { in.depth-- }()
+	if in.depth > maximumDepth {
+		return nil, failure("CallDepthOverflow", "The script failed due to call depth overflow.")
+	}
+	if err := in.cancelledIfAny(); err != nil {
+		return nil, err
+	}
 	lower := strings.ToLower(name)
 	if object, ok := target.(*Object); ok {
 		if method := object.methods[lower]; method != nil {
@@ -321,10 +337,10 @@ func (in *interpreter) method(target Value, name string, arguments []Value) (Val
 	case *Hashtable:
 		switch lower {
 		case "containskey", "contains":
-			return value.Has(arguments0(arguments)), nil
+			return value.Has(firstOf(arguments)), nil
 		case "containsvalue":
 			for _, key := range value.keys {
-				if in.equal(value.Get(key), arguments0(arguments), true) {
+				if in.equal(value.Get(key), firstOf(arguments), true) {
 					return true, nil
 				}
 			}
@@ -338,7 +354,7 @@ func (in *interpreter) method(target Value, name string, arguments []Value) (Val
 				return nothing{}, nil
 			}
 		case "remove":
-			value.Remove(arguments0(arguments))
+			value.Remove(firstOf(arguments))
 			return nothing{}, nil
 		case "clear":
 			*value = Hashtable{Ordered: value.Ordered}
@@ -350,20 +366,20 @@ func (in *interpreter) method(target Value, name string, arguments []Value) (Val
 		switch lower {
 		case "contains":
 			for _, item := range value {
-				if in.equal(item, arguments0(arguments), true) {
+				if in.equal(item, firstOf(arguments), true) {
 					return true, nil
 				}
 			}
 			return false, nil
 		case "indexof":
 			for i, item := range value {
-				if in.equal(item, arguments0(arguments), true) {
+				if in.equal(item, firstOf(arguments), true) {
 					return int64(i), nil
 				}
 			}
 			return int64(-1), nil
 		case "getvalue":
-			return indexed(value, arguments0(arguments))
+			return indexed(value, firstOf(arguments))
 		case "clone":
 			return append([]Value{}, value...), nil
 		case "add", "remove":
@@ -399,7 +415,7 @@ func (in *interpreter) method(target Value, name string, arguments []Value) (Val
 		}
 	case typeValue:
 		if lower == "isinstanceoftype" {
-			return isOfType(arguments0(arguments), string(value)), nil
+			return isOfType(firstOf(arguments), string(value)), nil
 		}
 	}
 	return nil, methodNotFound(target, name)
@@ -413,7 +429,7 @@ func entries(table *Hashtable) []Value {
 	return items
 }
 
-func arguments0(arguments []Value) Value {
+func firstOf(arguments []Value) Value {
 	if len(arguments) > 0 {
 		return arguments[0]
 	}
@@ -422,11 +438,11 @@ func arguments0(arguments []Value) Value {
 
 func timeMethod(t time.Time, name string, arguments []Value) (Value, bool, error) {
 	amount := func(unit time.Duration) (Value, bool, error) {
-		number, err := toFloat(arguments0(arguments))
+		number, err := toFloat(firstOf(arguments))
 		return t.Add(time.Duration(number * float64(unit))), true, err
 	}
 	whole := func() (int, error) {
-		number, err := toInteger(arguments0(arguments))
+		number, err := toInteger(firstOf(arguments))
 		return int(max(-100000, min(100000, number))), err
 	}
 	switch name {
@@ -462,14 +478,14 @@ func timeMethod(t time.Time, name string, arguments []Value) (Value, bool, error
 	case "tolongtimestring":
 		return formatTime(t, "T"), true, nil
 	case "subtract":
-		switch other := arguments0(arguments).(type) {
+		switch other := firstOf(arguments).(type) {
 		case time.Time:
 			return wallClock(t).Sub(wallClock(other)), true, nil
 		case time.Duration:
 			return t.Add(-other), true, nil
 		}
 	case "add":
-		if span, ok := arguments0(arguments).(time.Duration); ok {
+		if span, ok := firstOf(arguments).(time.Duration); ok {
 			return t.Add(span), true, nil
 		}
 	}

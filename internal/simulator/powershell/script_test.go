@@ -131,6 +131,8 @@ func TestWhatAdministratorsType(t *testing.T) {
 		{script: `function f { $input | ForEach-Object { $_ + 1 } }; 1,2 | f`, stdout: "2\n3\n"},
 		{script: `$s = Get-Service NOPE -ErrorAction SilentlyContinue; if (-not $s) { 'absent' }`, stdout: "absent\n"},
 		{script: `try { Get-Service NOPE -ErrorAction Stop } catch { 'stopped: ' + $_ }`, stdout: "stopped: Cannot find any service with service name 'NOPE'.\n"},
+		{script: "C:\\stage\\complain.exe 2>$null\nif (-not $?) { if (Get-Variable LASTEXITCODE -ErrorAction SilentlyContinue) { exit $LASTEXITCODE } else { exit 1 } }", done: `C:\stage\complain.exe`, code: 5},
+		{script: `Get-Service -Name RTCSRV | Format-List Name,Status`, stdout: "\nName   : RTCSRV\nStatus : Running\n\n"},
 		{script: `"$(Get-Service W3SVC | select -Expand Name)"; [Console]::Out.Write('raw'); [Console]::Error.Write('')`, stdout: "W3SVC\nraw"},
 	} {
 		t.Run(c.script, func(t *testing.T) {
@@ -242,7 +244,7 @@ func TestExecuteLine(t *testing.T) {
 		{line: `cmd.exe /s /c "echo a & echo b"`, stdout: "a \r\nb\r\n"},
 		{line: `nosuch && echo never`, stderr: "'nosuch' is not recognized as an internal or external command,\r\noperable program or batch file.\r\n", code: 1},
 		{line: `nosuch 2>nul || echo rescue`, stdout: "rescue\r\n"},
-		{line: `echo "a & b" & exit 2 & echo never`, stdout: "\"a & b\"\r\n", code: 2},
+		{line: `echo "a & b" & exit 2 & echo never`, stdout: "\"a & b\" \r\n", code: 2},
 		{line: `shutdown /r /t 0 && echo asked`, stdout: "asked\r\n", done: "shutdown|/r|/t|0"},
 		{line: `"C:\stage\LyncServerUpdateInstaller.exe" /silentmode /x:"a b"`, done: `C:\stage\LyncServerUpdateInstaller.exe|/silentmode|/x:a b`, code: 3010},
 		{line: `complain 2>&1`, stdout: "it hurts\r\n", done: "complain", code: 5},
@@ -284,6 +286,7 @@ func FuzzMain(f *testing.F) {
 	}
 	f.Add(stage)
 	f.Add(`$x[`)
+	f.Add(`$a=@(1); $a[0]=$a; [pscustomobject]@{x=$a}; $a.Foo; $a.Foo(); "$a"; $a | ConvertTo-Json -Depth 9; $a -join ','; $a`)
 	f.Fuzz(func(t *testing.T, script string) {
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		defer cancel()

@@ -125,18 +125,18 @@ func (in *interpreter) staticMethod(typeName, name string, arguments []Value) (V
 			}
 			return bytes, nil
 		case "tobase64string":
-			bytes, err := in.bytes(arguments0(arguments))
+			bytes, err := in.bytes(firstOf(arguments))
 			return base64.StdEncoding.EncodeToString(bytes), err
 		case "toint32":
-			return in.convert("int", arguments0(arguments))
+			return in.convert("int", firstOf(arguments))
 		case "toint64":
-			return in.convert("long", arguments0(arguments))
+			return in.convert("long", firstOf(arguments))
 		case "tostring":
-			return toText(arguments0(arguments)), nil
+			return toText(firstOf(arguments)), nil
 		case "toboolean":
-			return in.convert("bool", arguments0(arguments))
+			return in.convert("bool", firstOf(arguments))
 		case "todatetime":
-			return in.convert("datetime", arguments0(arguments))
+			return in.convert("datetime", firstOf(arguments))
 		}
 	case "System.BitConverter":
 		if lower == "tostring" && exact(arguments, 1) {
@@ -196,7 +196,7 @@ func (in *interpreter) staticMethod(typeName, name string, arguments []Value) (V
 				return in.environment("ProgramData"), nil
 			}
 		case "exit":
-			code, err := toInteger(arguments0(arguments))
+			code, err := toInteger(firstOf(arguments))
 			if err != nil {
 				return nil, err
 			}
@@ -211,14 +211,14 @@ func (in *interpreter) staticMethod(typeName, name string, arguments []Value) (V
 			}
 			return parsed, nil
 		case "fromfiletime", "fromfiletimeutc":
-			number, err := toInteger(arguments0(arguments))
+			number, err := toInteger(firstOf(arguments))
 			number -= 116444736000000000
 			return time.Unix(number/10_000_000, number%10_000_000*100).In(in.machine.Now().Location()), err
 		}
 	case "System.TimeSpan":
 		unit := map[string]time.Duration{"fromdays": 24 * time.Hour, "fromhours": time.Hour, "fromminutes": time.Minute, "fromseconds": time.Second, "frommilliseconds": time.Millisecond}[lower]
 		if unit > 0 {
-			number, err := toFloat(arguments0(arguments))
+			number, err := toFloat(firstOf(arguments))
 			return time.Duration(number * float64(unit)), err
 		}
 		if lower == "parse" {
@@ -380,7 +380,7 @@ func (in *interpreter) expandPercent(text string) string { return expandPercent(
 func sha256Object(typeName string) *Object {
 	object := NewObject(typeName, "HashSize", int64(256))
 	object.SetMethod("ComputeHash", func(_ context.Context, arguments []Value) (Value, error) {
-		bytes, err := (&interpreter{}).bytes(arguments0(arguments))
+		bytes, err := (&interpreter{}).bytes(firstOf(arguments))
 		if err != nil {
 			return nil, err
 		}
@@ -417,7 +417,7 @@ func (in *interpreter) create(typeName string, arguments []Value) (Value, error)
 			return in.calculate("*", textAt(arguments, 0), arguments[1])
 		}
 		text := ""
-		for _, item := range list(arguments0(arguments)) {
+		for _, item := range list(firstOf(arguments)) {
 			text += toText(item)
 		}
 		return text, nil
@@ -467,7 +467,7 @@ func encodingMethod(of encoding, name string, arguments []Value) (Value, error) 
 		}
 		return []byte(text), nil
 	case "getstring":
-		bytes, err := (&interpreter{}).bytes(arguments0(arguments))
+		bytes, err := (&interpreter{}).bytes(firstOf(arguments))
 		if err != nil {
 			return nil, err
 		}

@@ -308,7 +308,8 @@ func objectText(o *Object, depth int) string {
 		text := ""
 		switch value := value.(type) {
 		case *Object:
-			if depth < 8 {
+			// PowerShell shows a custom object within another as nothing.
+			if depth == 0 && !isCustom(value) || value.Text != "" {
 				text = objectText(value, depth+1)
 			}
 		case []Value:
