@@ -165,7 +165,11 @@ func (s *Session) forget(conn *connection) {
 func (s *Session) refusal() *Error {
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	return s.refused
+	if s.refused == nil {
+		return nil
+	}
+	own := *s.refused // each caller's error is his own
+	return &own
 }
 
 // LoginRefused reports whether the host has refused the user name or password, also when the caller whose command led to
@@ -178,8 +182,11 @@ func (s *Session) refuse() *Error {
 	refused := s.failure(LoginRefused, "login", "the host refused the user name or password of "+s.config.UserName, nil)
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	s.refused = refused
-	return refused
+	if s.refused == nil {
+		s.refused = refused
+	}
+	own := *s.refused
+	return &own
 }
 
 // cleanUpContext outlives the command's context, because a command whose caller has left must still be ended.
