@@ -245,13 +245,13 @@ func runSchtasks(_ context.Context, m *machine, r nativeRun) int {
 			user = m.user
 		}
 		if _, exists := m.host.Task(name); exists && !has("f") {
-			return r.fail(1, "ERROR: The task name %q already exists.", name)
+			return r.fail(1, "ERROR: The task name \"%s\" already exists.", name)
 		}
 		if err := m.host.RegisterTask(r.caller, deployment.Task{Path: name, User: user, Command: command}, password, withPassword); err != nil {
 			return r.fail(1, "ERROR: %v", err)
 		}
 		m.host.Record(r.caller, "the scheduled task "+name+" is created")
-		r.say("SUCCESS: The scheduled task %q has successfully been created.", name)
+		r.say("SUCCESS: The scheduled task \"%s\" has successfully been created.", name)
 	case has("run"):
 		task, exists := m.host.Task(name)
 		if !exists {
@@ -260,20 +260,20 @@ func runSchtasks(_ context.Context, m *machine, r nativeRun) int {
 		if err := m.runTask(task); err != nil {
 			return r.fail(1, "ERROR: %v", err)
 		}
-		r.say("SUCCESS: Attempted to run the scheduled task %q.", name)
+		r.say("SUCCESS: Attempted to run the scheduled task \"%s\".", name)
 	case has("delete"):
 		if !m.host.DeleteTask(name) {
 			return r.fail(1, missing)
 		}
 		m.host.Record(r.caller, "the scheduled task "+name+" is deleted")
-		r.say("SUCCESS: The scheduled task %q was successfully deleted.", name)
+		r.say("SUCCESS: The scheduled task \"%s\" was successfully deleted.", name)
 	case has("query"):
 		found := false
 		r.say("\"TaskName\",\"Next Run Time\",\"Status\"")
 		for _, t := range m.host.Tasks() {
 			if !named || strings.EqualFold(t.Path, name) {
 				found = true
-				r.say("%q,\"N/A\",\"Ready\"", t.Path)
+				r.say("\"%s\",\"N/A\",\"Ready\"", t.Path)
 			}
 		}
 		if named && !found {
