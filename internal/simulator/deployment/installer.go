@@ -113,7 +113,7 @@ func (h *Host) RunInstaller(ctx context.Context, caller Caller, path string, arg
 	done := false
 	h.after(takes, func() { done = true })
 	m.notify()
-	if err := m.wait(ctx, func() bool { return done || h.installing != run }); err != nil {
+	if err := h.wait(ctx, func() bool { return done || h.installing != run }); err != nil {
 		if h.installing == run {
 			h.abortInstallation("it was killed")
 		}

@@ -245,6 +245,16 @@ func (m *Model) wait(ctx context.Context, condition func() bool) error {
 	return nil
 }
 
+// wait is the model's wait, and also ends when the host goes down: whatever the condition waits for looks different then.
+func (h *Host) wait(ctx context.Context, condition func() bool) error {
+	generation := h.generation
+	err := h.model.wait(ctx, func() bool { return h.generation != generation || condition() })
+	if err == nil && h.generation != generation {
+		return ErrHostDown
+	}
+	return err
+}
+
 // ErrClosed is returned by what was under way when the model was closed.
 var ErrClosed = errors.New("the deployment was closed")
 

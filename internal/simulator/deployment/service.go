@@ -266,7 +266,7 @@ func (h *Host) stopServices(ctx context.Context, caller Caller, selected func(*s
 	if noWait {
 		return nil
 	}
-	return m.wait(ctx, func() bool {
+	return h.wait(ctx, func() bool {
 		return !slices.ContainsFunc(chosen, func(s *service) bool { return s.status != Stopped })
 	})
 }
@@ -338,7 +338,7 @@ func (h *Host) startServices(ctx context.Context, caller Caller, selected func(*
 	if failed != nil || noWait {
 		return failed
 	}
-	err := m.wait(ctx, func() bool {
+	err := h.wait(ctx, func() bool {
 		return !slices.ContainsFunc(chosen, func(s *service) bool { return s.status == StartPending })
 	})
 	if err != nil {
