@@ -3,6 +3,7 @@ package procedure
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"lyncops.dev/operator/api/v1alpha1"
 )
@@ -34,6 +35,17 @@ type Domain struct {
 	Servers []DomainServer
 	// Turn: the pool has opened this domain.
 	Turn bool
+	// TurnAge is how long ago the answer was read that opened it. A server that was taken out since then and is back without the
+	// build needs another turn. Zero when it is not known; who gives it must also give Pool.OpenSince, so that the old turn runs out.
+	TurnAge time.Duration
+	// TurnLimit is how old a turn may be when the domain's work begins: the time between two questions. Zero is no limit.
+	TurnLimit time.Duration
+	// Underway: a server of the domain was verified and put away in this same pass, so that its turn goes over to the next one
+	// however long ago it was given.
+	Underway bool
+	// Adopted: no answer has opened this domain, its turn was taken over from servers found in progress. They are finished, and
+	// no other is stopped before the pool has been asked.
+	Adopted bool
 	// Members are all front ends of the pool as just observed; nil when they were not asked, which is fine as long as no
 	// server is to be stopped.
 	Members        []Member
@@ -153,12 +165,24 @@ func (d *ServerDecision) grant() {
 
 // turnClosed names the first closed gate in front of a server, or nothing when it may be stopped.
 func (domain Domain) turnClosed(result *DomainDecision, index, limit int) (reason, message string) {
-	decision := result.Servers[index]
+	decision, underway := result.Servers[index], domain.Underway
+	for _, server := range result.Servers {
+		underway = underway || server.InProgress
+	}
 	if blocked, reason, message := domain.blocked(); blocked && !decision.InProgress {
 		return reason, message
 	}
 	if !domain.Turn {
 		return v1alpha1.ReasonWaitingForTurn, "the update package is on the server; the pool has not opened this upgrade domain yet"
+	}
+	if domain.TurnLimit > 0 && domain.TurnAge > domain.TurnLimit && !underway {
+		return v1alpha1.ReasonWaitingForTurn, "the answer that opened this upgrade domain is too old to begin with; the pool is asked again first"
+	}
+	if domain.Adopted && !decision.InProgress {
+		return v1alpha1.ReasonWaitingForTurn, "what was found in progress in this upgrade domain is finished; the pool is asked before a further server is stopped"
+	}
+	if server := domain.Servers[index].Server; decision.Begun && !decision.InProgress && domain.TurnAge > server.lastWork().age(server.Time) {
+		return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s has come back into service since the pool opened this upgrade domain; the pool is asked again first", decision.FQDN)
 	}
 	if domain.BackEnd != "" {
 		return v1alpha1.ReasonWaitingForBackEnd, fmt.Sprintf("the back end %s is being worked on; front ends and SQL Server are never out together", domain.BackEnd)
@@ -171,6 +195,8 @@ func (domain Domain) turnClosed(result *DomainDecision, index, limit int) (reaso
 		switch {
 		case other.Verdict == VerdictHold:
 			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s is held; no further server is touched", other.FQDN)
+		case other.Step == v1alpha1.StepRecover:
+			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s failed and is being put back into service; no further server is touched", other.FQDN)
 		case domain.Servers[i].Server == nil:
 			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s does not answer; no further server is touched", other.FQDN)
 		case other.InProgress || other.OutOfService || other.Begun && !decision.Begun:

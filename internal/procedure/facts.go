@@ -147,6 +147,14 @@ func (s Server) lastWork() *Job {
 	return last
 }
 
+// age is how long ago the job ended, or began when that is not known.
+func (j Job) age(now time.Time) time.Duration {
+	if j.Finished.After(j.Started) {
+		return now.Sub(j.Finished)
+	}
+	return now.Sub(j.Started)
+}
+
 // putBack says whether our last work was to start the services again, and it succeeded or at least made the server serve. From
 // then on the server is no longer ours: it is in service, or out of it for a reason that is not us.
 func (s Server) putBack() bool {

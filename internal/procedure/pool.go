@@ -40,8 +40,10 @@ type Pool struct {
 	Open string
 	// OpenSince is when the answer was read that opened it; zero when that is not known, and then the turn does not run out.
 	OpenSince time.Time
-	Soak      *Soak
-	SoakTime  time.Duration
+	// Adopted: no answer opened it, it was found in progress; its turn ends with what is in progress.
+	Adopted  bool
+	Soak     *Soak
+	SoakTime time.Duration
 	// Last is the latest earlier answer; nil when there is none for the coming domain.
 	Last *Reading
 	// Answer is the answer just read; nil when the pool was not asked in this pass.
@@ -161,9 +163,9 @@ func (pool Pool) whileOpen() *PoolDecision {
 			return &PoolDecision{Action: PoolCloses, Domain: domain.Name, Reason: domain.Reason, Message: domain.Message}
 		case domain.State == v1alpha1.DomainHeld:
 			return &PoolDecision{Action: PoolHolds, Domain: domain.Name, Reason: domain.Reason, Message: domain.Message}
-		case !pool.OpenSince.IsZero() && !TurnHolds(pool.OpenSince, pool.Now, pool.Policy, domain.InProgress):
+		case pool.runOut(domain):
 			return &PoolDecision{Action: PoolCloses, Domain: domain.Name, Reason: domain.Reason,
-				Message: fmt.Sprintf("%s was opened, but none of its servers could be started since; the pool is asked again first. %s", domain.Name, domain.Message)}
+				Message: fmt.Sprintf("the turn of %s has run out before its next server could be stopped; the pool is asked again first. %s", domain.Name, domain.Message)}
 		default:
 			return &PoolDecision{Action: PoolWaits, Domain: domain.Name, Reason: v1alpha1.ReasonUpgrading, Message: domain.Message}
 		}
@@ -172,10 +174,13 @@ func (pool Pool) whileOpen() *PoolDecision {
 	return &PoolDecision{Action: PoolCloses, Domain: pool.Open, Reason: v1alpha1.ReasonDiscovering, Message: pool.Open + " is no longer a domain of the pool"}
 }
 
-// TurnHolds says whether a turn that was given on an answer read at since may still be used. A domain in progress keeps its turn
-// from server to server; one that could not begin within the time between two questions needs a fresh answer.
-func TurnHolds(since, now time.Time, policy ReadinessPolicy, inProgress bool) bool {
-	return inProgress || now.Sub(since) <= policy.Interval
+// runOut says whether a turn may not be used any more. A domain in progress keeps its turn from server to server; one that could not
+// begin within the time between two questions needs a fresh answer.
+func (pool Pool) runOut(domain PoolDomain) bool {
+	if pool.Adopted {
+		return !domain.InProgress
+	}
+	return !pool.OpenSince.IsZero() && !domain.InProgress && pool.Now.Sub(pool.OpenSince) > pool.Policy.Interval
 }
 
 // notNow names the first thing that keeps the next domain from being asked for.
