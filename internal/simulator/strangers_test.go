@@ -49,6 +49,8 @@ func TestCommandsOfStrangers(t *testing.T) {
 		{"(Get-CsPool -Identity pool01.contoso.com).Computers -join ' '", `^fe01.contoso.com fe02.contoso.com fe03`},
 		{"(Get-CsComputer -Local).Pool", `^pool01.contoso.com\r\n$`},
 		{"(Get-CsService -UserServer -PoolFqdn pool01.contoso.com).UserDatabase", `^UserDatabase:sql01.contoso.com`},
+		{"(Get-CsService -UserDatabase -PoolFqdn sql01.contoso.com).SqlInstanceName", `^rtc\r\n$`},
+		{"(Get-CsService -CentralManagement | Where-Object { $_.Active }).PoolFqdn", `^pool01.contoso.com`},
 		{"@(Get-CsManagementStoreReplicationStatus | Where-Object { $_.UpToDate }).Count", `^7\r\n$`},
 		{"Test-CsDatabase -ConfiguredDatabases -SqlServerFqdn sql01.contoso.com | Where-Object { $_.DatabaseName -eq 'rtcxds' } | ForEach-Object { $_.InstalledVersion }", `^15\.13\.22\r\n$`},
 		{"(Get-CsDatabaseMirrorState -PoolFqdn pool01.contoso.com)[0].StateOnPrimary", `MirroringNotEnabled`},

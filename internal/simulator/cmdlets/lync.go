@@ -208,7 +208,32 @@ func getCsComputer(ctx context.Context, m *machine, c call) ([]powershell.Value,
 	return rows, nil
 }
 
+// reference names a service of a pool, nil without a pool.
+func reference(kind, pool string) powershell.Value {
+	if pool == "" {
+		return nil
+	}
+	return kind + pool
+}
+
+// getUserDatabase answers Get-CsService -UserDatabase, whose pool is a SQL server.
+func (m *machine) getUserDatabase(sql string) []powershell.Value {
+	d := m.host.Model().Description()
+	var rows []powershell.Value
+	for _, s := range d.SQLServers {
+		for _, in := range s.Instances {
+			if sql == "" || strings.EqualFold(sql, s.FQDN) {
+				rows = append(rows, powershell.NewObject("Microsoft.Rtc.Management.Xds.UserDatabase", "Identity", "UserDatabase:"+s.FQDN, "PoolFqdn", s.FQDN, "SqlInstanceName", in.Name, "Role", "UserDatabase"))
+			}
+		}
+	}
+	return rows
+}
+
 func getCsService(ctx context.Context, m *machine, c call) ([]powershell.Value, error) {
+	if c.has("userdatabase") {
+		return m.getUserDatabase(c.text("poolfqdn", -1)), m.host.Cmdlet(ctx)
+	}
 	pools, err := m.pools(c.text("poolfqdn", -1))
 	if err != nil {
 		return nil, err
@@ -220,7 +245,7 @@ func getCsService(ctx context.Context, m *machine, c call) ([]powershell.Value, 
 	var rows []powershell.Value
 	for _, p := range pools {
 		if all || c.has("registrar") {
-			rows = append(rows, powershell.NewObject("Microsoft.Rtc.Management.Xds.Registrar", "Identity", "Registrar:"+p.FQDN, "PoolFqdn", p.FQDN, "SiteId", "Site:Contoso", "Version", int64(6), "Role", "Registrar"))
+			rows = append(rows, powershell.NewObject("Microsoft.Rtc.Management.Xds.Registrar", "Identity", "Registrar:"+p.FQDN, "PoolFqdn", p.FQDN, "SiteId", "Site:Contoso", "Version", int64(6), "Role", "Registrar", "BackupRegistrar", reference("Registrar:", p.BackupPool)))
 		}
 		if all || c.has("userserver") {
 			sql, instance := p.SQLServer, p.SQLInstance

@@ -164,7 +164,7 @@ func (m *machine) ImportModule(_ context.Context, nameOrPath string) (map[string
 }
 
 var switches = []string{"graceful", "nowait", "force", "leavewebserverrunning", "leaveclsagentrunning", "passthru", "update", "clean",
-	"configureddatabases", "excludecollocatedstores", "localdatabases", "localservice", "centralmanagementdatabase", "local", "localstore", "userserver", "registrar",
+	"configureddatabases", "excludecollocatedstores", "localdatabases", "localservice", "centralmanagementdatabase", "local", "localstore", "userserver", "userdatabase", "registrar",
 	"centralmanagement", "centralmanagementstorestatus", "excludeactivitylevel", "usedefaultsqlpaths", "confirm", "whatif", "wait", "noreindex",
 	"skippreparecheck", "skipidlesecondaryverification", "verbose", "debug"}
 

@@ -98,15 +98,20 @@ func (m *Model) AddFault(f Fault) (Fault, error) {
 func (m *Model) RemoveFault(id string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	before := len(m.faults)
-	m.faults = slices.DeleteFunc(m.faults, func(f *Fault) bool { return f.ID == id })
-	if len(m.faults) == before {
+	at := slices.IndexFunc(m.faults, func(f *Fault) bool { return f.ID == id })
+	if at < 0 {
 		return false
 	}
+	removed := m.faults[at]
+	m.faults = slices.Delete(m.faults, at, at+1)
+	m.notify()
+	if removed.Kind != FaultSlowDrain {
+		return true
+	}
 	// A drain that this fault held up goes on.
-	for _, h := range m.hosts {
+	for _, h := range m.order {
 		for _, s := range h.services {
-			if s.stuck {
+			if s.stuck && (removed.Target == "" || containsName([]string{h.FQDN(), h.Pool()}, removed.Target)) {
 				s.stuck = false
 				h.endDrain(s)
 			}

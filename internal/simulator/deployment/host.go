@@ -127,13 +127,16 @@ func (h *Host) Components() []Component {
 	return slices.Clone(h.components)
 }
 
-// Bind gives a context that also ends when the host goes down.
+// Bind gives a context that also ends when the host goes down; it has ended before anybody can see the host down.
 func (h *Host) Bind(ctx context.Context) (context.Context, context.CancelFunc) {
 	h.model.mu.Lock()
 	session := h.session
 	h.model.mu.Unlock()
-	bound, cancel := context.WithCancelCause(ctx)
-	stop := context.AfterFunc(session, func() { cancel(context.Cause(session)) })
+	bound, cancel := context.WithCancelCause(session)
+	if ctx.Err() != nil {
+		cancel(context.Cause(ctx))
+	}
+	stop := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
 	return bound, func() { stop(); cancel(nil) }
 }
 

@@ -57,7 +57,7 @@ func (h *Host) IsInstaller(path string) bool {
 
 func (h *Host) updateAt(path string) *updatePackage {
 	contents, err := h.files.ReadFile(path)
-	if err != nil {
+	if err != nil && strings.HasPrefix(path, `\\`) {
 		contents, _ = h.model.PackageContents(path)
 	}
 	sum := sha256.Sum256(contents)

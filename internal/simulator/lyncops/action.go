@@ -34,11 +34,12 @@ const (
 	installerFailed      = "InstallerFailed"
 	installerTimeout     = "InstallerTimeout"
 	databaseUpdateFailed = "DatabaseUpdateFailed"
+	accessDenied         = "AccessDenied"
 )
 
 var (
 	sha256Pattern   = regexp.MustCompile(`^[0-9a-f]{64}$`)
-	fileNamePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9 ._-]{0,119}$`)
+	fileNamePattern = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9._ ()+-]{0,125}[A-Za-z0-9_)])?$`)
 )
 
 type packageParameters struct {
@@ -147,17 +148,26 @@ func digest(contents []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// stopAtOnceSeconds is what services get to stop at once after their drain deadline.
+const stopAtOnceSeconds = 600
+
 func newStopServices(text json.RawMessage) (action, error) {
 	var p struct {
 		timeout
-		Graceful  bool   `json:"graceful"`
+		Graceful  *bool  `json:"graceful"`
 		OnTimeout string `json:"onTimeout"`
-		WebServer bool   `json:"webServer"`
+		WebServer *bool  `json:"webServer"`
 	}
 	if err := read(text, &p); err != nil {
 		return nil, err
 	}
-	if p.OnTimeout != "" && p.OnTimeout != "Fail" && p.OnTimeout != "StopAtOnce" {
+	if p.Graceful == nil {
+		return nil, wrongArgument("parameters.graceful", "is missing")
+	}
+	if p.WebServer == nil {
+		return nil, wrongArgument("parameters.webServer", "is missing")
+	}
+	if p.OnTimeout != "Fail" && p.OnTimeout != "StopAtOnce" {
 		return nil, wrongArgument("parameters.onTimeout", "%q is neither Fail nor StopAtOnce", p.OnTimeout)
 	}
 	if err := p.check(); err != nil {
@@ -169,11 +179,10 @@ func newStopServices(text json.RawMessage) (action, error) {
 		}
 		bounded, cancel := p.bound(ctx)
 		defer cancel()
-		err := w.host.StopLyncServices(bounded, w.caller, deployment.StopRequest{Graceful: p.Graceful})
-		if errors.Is(err, context.DeadlineExceeded) && p.Graceful && p.OnTimeout == "StopAtOnce" {
+		err := w.host.StopLyncServices(bounded, w.caller, deployment.StopRequest{Graceful: *p.Graceful})
+		if errors.Is(err, context.DeadlineExceeded) && *p.Graceful && p.OnTimeout == "StopAtOnce" {
 			w.log.say("not drained after %d seconds, stopping at once", p.Seconds)
-			// A stop that does not wait for users needs no time of theirs; it gets as much again.
-			again, cancel := p.bound(ctx)
+			again, cancel := timeout{stopAtOnceSeconds}.bound(ctx)
 			defer cancel()
 			err = w.host.StopLyncServices(again, w.caller, deployment.StopRequest{})
 			if errors.Is(err, context.DeadlineExceeded) {
@@ -181,14 +190,14 @@ func newStopServices(text json.RawMessage) (action, error) {
 			}
 		}
 		switch {
-		case errors.Is(err, context.DeadlineExceeded) && p.Graceful:
+		case errors.Is(err, context.DeadlineExceeded) && *p.Graceful:
 			return nil, drainTimeout, fmt.Errorf("not drained after %d seconds: %s", p.Seconds, notStopped(w.host))
 		case errors.Is(err, context.DeadlineExceeded):
 			return nil, serviceStuck, fmt.Errorf("not stopped after %d seconds: %s", p.Seconds, notStopped(w.host))
 		case err != nil:
 			return nil, cmdletFailed, err
 		}
-		if p.WebServer {
+		if *p.WebServer {
 			return stopWebServer(ctx, w, p.timeout)
 		}
 		return nil, "", nil
@@ -267,6 +276,9 @@ func newInstall(text json.RawMessage) (action, error) {
 	if err := errors.Join(p.packageParameters.check(), p.timeout.check()); err != nil {
 		return nil, err
 	}
+	if p.Arguments == nil {
+		return nil, wrongArgument("parameters.arguments", "must be a list")
+	}
 	return func(ctx context.Context, w work) (*int, string, error) {
 		contents, err := w.host.Files().ReadFile(p.path())
 		if err != nil {
@@ -298,16 +310,17 @@ func newInstall(text json.RawMessage) (action, error) {
 
 func newRestart(text json.RawMessage) (action, error) {
 	var p struct {
-		DelaySeconds int `json:"delaySeconds"`
+		DelaySeconds *int `json:"delaySeconds"`
 	}
 	if err := read(text, &p); err != nil {
 		return nil, err
 	}
-	if p.DelaySeconds < 0 {
-		return nil, wrongArgument("parameters.delaySeconds", "%d is negative", p.DelaySeconds)
+	if p.DelaySeconds == nil || *p.DelaySeconds < 0 || *p.DelaySeconds > 3600 {
+		return nil, wrongArgument("parameters.delaySeconds", "must be a number from 0 to 3600")
 	}
 	return func(_ context.Context, w work) (*int, string, error) {
-		if err := w.host.Restart(w.caller, time.Duration(p.DelaySeconds)*time.Second); err != nil {
+		// A restart that is under way already is what was asked for.
+		if err := w.host.Restart(w.caller, time.Duration(*p.DelaySeconds)*time.Second); err != nil && !errors.Is(err, deployment.ErrShutdownInProgress) {
 			return nil, cmdletFailed, err
 		}
 		return nil, "", nil

@@ -33,7 +33,7 @@ type job struct {
 	Claimed  string  `json:"claimed"`
 	Started  *string `json:"started"`
 	Finished *string `json:"finished"`
-	BootTime string  `json:"bootTime"`
+	BootTime *string `json:"bootTime"`
 	LogTail  string  `json:"logTail"`
 }
 
@@ -86,6 +86,9 @@ func startJob(host *deployment.Host, user string, argument []byte) (any, error) 
 		if o.Principal.UserName == "" {
 			return nil, wrongArgument("principal.userName", "is missing")
 		}
+		if o.Principal.Kind == "StoredAccount" && o.Principal.Password == "" {
+			return nil, wrongArgument("principal.password", "is missing")
+		}
 	default:
 		return nil, wrongArgument("principal.kind", "%q is not LocalSystem, StoredAccount or GroupManagedServiceAccount", o.Principal.Kind)
 	}
@@ -118,12 +121,14 @@ func claim(host *deployment.Host, user string, o order, run action) (job, error)
 	if err := host.Files().MkdirAll(jobFolder(o.ID)); err != nil {
 		return job{}, err
 	}
-	r := record{job: job{ID: o.ID, Action: o.Action, State: claimed, Claimed: now(), BootTime: writeTime(host.BootTime())},
+	r := record{job: job{ID: o.ID, Action: o.Action, State: claimed, Claimed: now()},
 		Parameters: o.Parameters, Principal: principal{o.Principal.Kind, o.Principal.UserName}}
 	task := deployment.Task{Path: taskFolder + o.ID, User: o.Principal.UserName, Command: "powershell.exe -File " + jobFolder(o.ID) + `\run.ps1`}
 	if err := host.RegisterTask(caller, task, o.Principal.Password, o.Principal.Kind == "StoredAccount"); err != nil {
-		_ = host.Files().Remove(jobFolder(o.ID))
-		return job{}, err
+		// The claim stands: the same id is the same job, and this one has failed.
+		finished := now()
+		r.State, r.Outcome, r.Message, r.Finished = failed, accessDenied, "The task scheduler refused the task: "+err.Error(), &finished
+		return r.job, writeRecord(host, r)
 	}
 	// The process waits until its own number is in the file, or it might write the file first.
 	written := make(chan struct{})
@@ -154,7 +159,8 @@ func execute(ctx context.Context, host *deployment.Host, caller deployment.Calle
 		return
 	}
 	started := now()
-	r.State, r.Started = running, &started
+	boot := writeTime(host.BootTime())
+	r.State, r.Started, r.BootTime = running, &started, &boot
 	log := &jobLog{host: host, id: r.ID}
 	log.say("%s begins as %s", r.Action, r.Principal.UserName)
 	if writeRecord(host, r) != nil {
@@ -236,7 +242,7 @@ func readJob(host *deployment.Host, id string) (job, error) {
 		if r.unfinished() {
 			r.State = interrupted
 			r.Message = "the process is gone"
-			if r.BootTime != writeTime(host.BootTime()) {
+			if r.BootTime != nil && *r.BootTime != writeTime(host.BootTime()) {
 				r.Message = "the server has restarted since"
 			}
 		}
@@ -285,8 +291,13 @@ func clearUnderLock(host *deployment.Host, user string, except []string, result 
 	for _, id := range except {
 		kept[strings.ToLower(id)] = true
 	}
+	live := false
 	for _, j := range jobs {
-		if kept[j.ID] || j.State == claimed || j.State == running {
+		if j.State == claimed || j.State == running {
+			live = true
+			continue
+		}
+		if kept[j.ID] {
 			continue
 		}
 		target := historyFolder + `\` + time.Now().UTC().Format("20060102150405") + "-" + j.ID
@@ -303,7 +314,7 @@ func clearUnderLock(host *deployment.Host, user string, except []string, result 
 	if err != nil {
 		return err
 	}
-	if baseline != nil && matches(host, baseline) {
+	if !live && baseline != nil && matches(host, baseline) {
 		if err := host.Files().Remove(baselineFile); err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"lyncops.dev/operator/internal/simulator/deployment"
@@ -69,6 +70,7 @@ func lyncServices(host *deployment.Host) []serviceFact {
 		}
 		list = append(list, serviceFact{s.Name, s.DisplayName, s.StatusName, s.StartType})
 	}
+	slices.SortFunc(list, func(a, b serviceFact) int { return strings.Compare(strings.ToUpper(a.Name), strings.ToUpper(b.Name)) })
 	return list
 }
 
@@ -125,8 +127,8 @@ func topology(ctx context.Context, host *deployment.Host, argument []byte) (any,
 	if err != nil {
 		return nil, err
 	}
-	if !host.HasLync() {
-		return nil, deployment.ErrNoLyncTools
+	if err := mayLoadLync(host); err != nil {
+		return nil, err
 	}
 	if err := host.Cmdlet(ctx); err != nil {
 		return nil, err
@@ -163,7 +165,13 @@ func readiness(ctx context.Context, host *deployment.Host, argument []byte) (any
 	if err != nil {
 		return nil, err
 	}
-	if host.HasLync() && !strings.EqualFold(name, host.Pool()) {
+	if s, ok := host.Service("RTCSRV"); !ok || s.Status != deployment.Running {
+		return nil, deployment.ErrNotInService
+	}
+	if err := mayLoadLync(host); err != nil {
+		return nil, err
+	}
+	if !strings.EqualFold(name, host.Pool()) {
 		return nil, wrongArgument("poolFqdn", "this computer is not in %s but in %q", name, host.Pool())
 	}
 	answer, err := host.Readiness(ctx)
@@ -205,6 +213,9 @@ func fabric(ctx context.Context, host *deployment.Host, argument []byte) (any, e
 	if err != nil {
 		return nil, err
 	}
+	if err := mayLoadLync(host); err != nil {
+		return nil, err
+	}
 	text, err := host.FabricState(ctx, name)
 	if err != nil {
 		return nil, err
@@ -218,15 +229,21 @@ func fabric(ctx context.Context, host *deployment.Host, argument []byte) (any, e
 func databases(ctx context.Context, host *deployment.Host, argument []byte) (any, error) {
 	var a struct {
 		SQLServerFQDN string `json:"sqlServerFqdn"`
-		Local         bool   `json:"local"`
+		Local         *bool  `json:"local"`
 	}
 	if err := read(argument, &a); err != nil {
 		return nil, err
 	}
-	if a.SQLServerFQDN == "" && !a.Local {
+	if a.Local == nil {
+		return nil, wrongArgument("local", "must be true or false")
+	}
+	if a.SQLServerFQDN == "" && !*a.Local {
 		return nil, wrongArgument("sqlServerFqdn", "is missing")
 	}
-	answer, err := host.TestDatabases(ctx, a.SQLServerFQDN, a.Local)
+	if err := mayLoadLync(host); err != nil {
+		return nil, err
+	}
+	answer, err := host.TestDatabases(ctx, a.SQLServerFQDN, *a.Local)
 	if err != nil {
 		return nil, err
 	}
@@ -250,48 +267,63 @@ func preflight(ctx context.Context, host *deployment.Host, argument []byte) (any
 	if err != nil {
 		return nil, err
 	}
-	replicas, err := host.Replication(ctx)
-	if err != nil {
-		return nil, err
+	checks := []check{
+		{"Administrator", true, "yes", "Make the account a member of the local Administrators group."},
+		{"TaskScheduler", true, "answers", "Start the service Schedule and let administrators register tasks."},
 	}
+	add := func(name, remedy, found string, problem error) {
+		c := check{name, problem == nil, found, remedy}
+		if problem != nil {
+			c.Found = problem.Error()
+		}
+		checks = append(checks, c)
+	}
+	refuse := func(bad bool, text string) error {
+		if bad {
+			return errors.New(text)
+		}
+		return nil
+	}
+	free := fmt.Sprintf("%d GB free", host.FreeDiskBytes()>>30)
+	add("FreeDiskSpace", "Free at least 20 GB on the drive of %ProgramData%.", free, refuse(host.FreeDiskBytes() < 20<<30, free))
+	pending := host.PendingReboot()
+	add("NoPendingReboot", "Restart the server before the upgrade.", "none", refuse(len(pending) > 0, strings.Join(pending, ", ")))
+	add("NoInstallerRunning", "Wait until the other installation has ended.", "none", refuse(host.Installing(), "an installer runs"))
+	add("LyncModule", "Install the Lync Server core components and administrative tools.", "Lync", mayLoadLync(host))
+	_, known := host.Model().PoolDescription(name)
+	add("PoolKnown", "Check the name, and that the account may read the central management store.", name, refuse(!known, "the topology has no such pool"))
+	replicas, err := host.Replication(ctx)
 	var late []string
 	for _, r := range replicas {
 		if !r.UpToDate {
 			late = append(late, r.ReplicaFQDN)
 		}
 	}
-	var stopped []string
-	for _, s := range lyncServices(host) {
-		if s.StartType == deployment.Automatic && s.Status != "Running" {
-			stopped = append(stopped, s.Name)
-		}
+	if err == nil {
+		err = refuse(len(late) > 0, "not up to date: "+strings.Join(late, ", "))
 	}
-	pending := host.PendingReboot()
-	mirrors, err := host.MirrorState(ctx, name)
-	if err != nil {
-		return nil, err
+	add("ReplicationUpToDate", "Run Invoke-CsManagementStoreReplication and wait until every replica is up to date.", fmt.Sprintf("%d replicas", len(replicas)), err)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
 	}
-	var moved []string
-	for _, m := range mirrors {
-		if m.StateOnMirror == "Principal" {
-			moved = append(moved, m.DatabaseName)
-		}
-	}
-	free := host.FreeDiskBytes()
 	return struct {
 		Checks []check `json:"checks"`
-	}{[]check{
-		{"Replication", len(late) == 0, orNone(late, "not up to date: "), "Run Invoke-CsManagementStoreReplication and wait until every replica is up to date."},
-		{"Services", len(stopped) == 0, orNone(stopped, "not running: "), "Start the services, or find out why they do not run."},
-		{"PendingReboot", len(pending) == 0, orNone(pending, "asked for by: "), "Restart the server before the update."},
-		{"FreeDisk", free >= 20<<30, fmt.Sprintf("%d bytes free", free), "Make room: 20 GB are needed on the system drive."},
-		{"MirrorPrincipal", len(moved) == 0, orNone(moved, "principal is the mirror: "), "Run Invoke-CsDatabaseFailover -NewPrincipal Primary."},
-	}}, nil
+	}{checks}, nil
 }
 
-func orNone(names []string, prefix string) string {
-	if len(names) == 0 {
-		return "none"
+// mayLoadLync refuses what needs the Lync module where there is none, and while a job installs: the module would lock files.
+func mayLoadLync(host *deployment.Host) error {
+	jobs, err := readJobs(host)
+	if err != nil {
+		return err
 	}
-	return prefix + strings.Join(names, ", ")
+	for _, j := range jobs {
+		if j.Action == "Install" && (j.State == claimed || j.State == running) {
+			return &failure{Code: jobConflict, Message: "the job " + j.ID + " runs an installer on this server", Detail: j.ID}
+		}
+	}
+	if !host.HasLync() {
+		return deployment.ErrNoLyncTools
+	}
+	return nil
 }

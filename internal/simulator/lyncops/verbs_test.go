@@ -28,16 +28,21 @@ func TestWrongArgumentsAreNamed(t *testing.T) {
 		"no pool":                {"Get-LyncOpsTopology", map[string]any{}, "poolFqdn"},
 		"a pool that is no text": {"Get-LyncOpsPoolFabric", map[string]any{"poolFqdn": 7}, "poolFqdn"},
 		"another pool":           {"Get-LyncOpsPoolReadiness", poolArgument{"se01.contoso.com"}, "poolFqdn"},
-		"no SQL server":          {"Get-LyncOpsDatabase", map[string]any{"local": false}, "sqlServerFqdn"},
-		"job id":                 {"Start-LyncOpsJob", jobOrder("../x", "StopWebServer", map[string]any{"timeoutSeconds": 1}), "id"},
-		"action":                 {"Start-LyncOpsJob", jobOrder("x", "Format", nil), "action"},
-		"no timeout":             {"Start-LyncOpsJob", jobOrder("x", "StopWebServer", map[string]any{}), "parameters.timeoutSeconds"},
-		"on timeout":             {"Start-LyncOpsJob", jobOrder("x", "StopServices", map[string]any{"timeoutSeconds": 1, "onTimeout": "Pray"}), "parameters.onTimeout"},
-		"hash":                   {"Start-LyncOpsJob", jobOrder("x", "StagePackage", map[string]any{"source": "s", "sha256": "ABC", "fileName": "x.exe"}), "parameters.sha256"},
+		"database without local": {"Get-LyncOpsDatabase", map[string]any{"sqlServerFqdn": "sql01.contoso.com"}, "local"},
+		"graceful or not":        {"Start-LyncOpsJob", jobOrder("x", "StopServices", map[string]any{"timeoutSeconds": 1, "onTimeout": "Fail", "webServer": true}), "parameters.graceful"},
+		"no delay":               {"Start-LyncOpsJob", jobOrder("x", "RestartComputer", map[string]any{}), "parameters.delaySeconds"},
+		"no password": {"Start-LyncOpsJob", map[string]any{"id": "x", "action": "RestartComputer", "parameters": map[string]any{"delaySeconds": 1},
+			"principal": map[string]any{"kind": "StoredAccount", "userName": "x"}}, "principal.password"},
+		"no SQL server": {"Get-LyncOpsDatabase", map[string]any{"local": false}, "sqlServerFqdn"},
+		"job id":        {"Start-LyncOpsJob", jobOrder("../x", "StopWebServer", map[string]any{"timeoutSeconds": 1}), "id"},
+		"action":        {"Start-LyncOpsJob", jobOrder("x", "Format", nil), "action"},
+		"no timeout":    {"Start-LyncOpsJob", jobOrder("x", "StopWebServer", map[string]any{}), "parameters.timeoutSeconds"},
+		"on timeout":    {"Start-LyncOpsJob", jobOrder("x", "StopServices", map[string]any{"graceful": true, "webServer": true, "timeoutSeconds": 1, "onTimeout": "Pray"}), "parameters.onTimeout"},
+		"hash":          {"Start-LyncOpsJob", jobOrder("x", "StagePackage", map[string]any{"source": "s", "sha256": "ABC", "fileName": "x.exe"}), "parameters.sha256"},
 		"file name": {"Start-LyncOpsJob", jobOrder("x", "Install", map[string]any{"sha256": strings.Repeat("0", 64), "fileName": `..\x.exe`, "timeoutSeconds": 1}),
 			"parameters.fileName"},
 		"variant":   {"Start-LyncOpsJob", jobOrder("x", "UpdateDatabases", map[string]any{"variant": "Lite", "timeoutSeconds": 1}), "parameters.variant"},
-		"principal": {"Start-LyncOpsJob", map[string]any{"id": "x", "action": "RestartComputer", "principal": map[string]any{"kind": "Somebody"}}, "principal.kind"},
+		"principal": {"Start-LyncOpsJob", map[string]any{"id": "x", "action": "RestartComputer", "parameters": map[string]any{"delaySeconds": 1}, "principal": map[string]any{"kind": "Somebody"}}, "principal.kind"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -75,7 +80,7 @@ func TestQuestionsThatCannotBeAnswered(t *testing.T) {
 		"readiness of a Standard Edition server": {nil, "se01", "Get-LyncOpsPoolReadiness", poolArgument{"se01.contoso.com"}, cmdletFailed},
 		"a pool that is not in the topology":     {nil, "fe01", "Get-LyncOpsTopology", poolArgument{"nosuch.contoso.com"}, cmdletFailed},
 		"a Lync question where no Lync is":       {nil, "sql01", "Get-LyncOpsTopology", poolArgument{poolFQDN}, cmdletMissing},
-		"readiness where no Lync is":             {nil, "sql01", "Get-LyncOpsPoolReadiness", poolArgument{poolFQDN}, cmdletMissing},
+		"readiness where no Lync runs":           {nil, "sql01", "Get-LyncOpsPoolReadiness", poolArgument{poolFQDN}, notInService},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -154,7 +159,7 @@ func TestAJobIsStartedOnce(t *testing.T) {
 func TestASecondJobIsRefusedWhileOneRuns(t *testing.T) {
 	inContoso(t, func(t *testing.T, m *deployment.Model) {
 		h := host(t, m, "fe01")
-		ask[job](t, h, "Start-LyncOpsJob", jobOrder("stop-1", "StopServices", map[string]any{"graceful": true, "timeoutSeconds": 600}))
+		ask[job](t, h, "Start-LyncOpsJob", jobOrder("stop-1", "StopServices", map[string]any{"graceful": true, "timeoutSeconds": 600, "onTimeout": "Fail", "webServer": false}))
 		_, failed := try[job](t, h, "Start-LyncOpsJob", jobOrder("web-1", "StopWebServer", map[string]any{"timeoutSeconds": 60}))
 		if failed == nil || failed.Code != jobConflict || failed.Detail != "stop-1" {
 			t.Errorf("%v", failed)
@@ -170,13 +175,13 @@ func TestASecondJobIsRefusedWhileOneRuns(t *testing.T) {
 func TestAJobUnderARestartIsInterrupted(t *testing.T) {
 	inContoso(t, func(t *testing.T, m *deployment.Model) {
 		h := host(t, m, "fe01")
-		ask[job](t, h, "Start-LyncOpsJob", jobOrder("stop-1", "StopServices", map[string]any{"graceful": true, "timeoutSeconds": 600}))
+		ask[job](t, h, "Start-LyncOpsJob", jobOrder("stop-1", "StopServices", map[string]any{"graceful": true, "timeoutSeconds": 600, "onTimeout": "Fail", "webServer": false}))
 		time.Sleep(10 * time.Second)
 		if err := h.Power("reboot"); err != nil {
 			t.Fatal(err)
 		}
 		j := finish(t, h, "stop-1")
-		if j.State != interrupted || j.Finished != nil || j.BootTime == writeTime(h.BootTime()) {
+		if j.State != interrupted || j.Finished != nil || j.BootTime == nil || *j.BootTime == writeTime(h.BootTime()) {
 			t.Errorf("%+v", j)
 		}
 		if _, registered := h.Task(taskFolder + "stop-1"); !registered {
@@ -196,7 +201,7 @@ func TestHowJobsFail(t *testing.T) {
 	}
 	stop := func(onTimeout string) func(*testing.T, *deployment.Model) map[string]any {
 		return func(*testing.T, *deployment.Model) map[string]any {
-			return map[string]any{"graceful": true, "timeoutSeconds": 300, "onTimeout": onTimeout}
+			return map[string]any{"graceful": true, "timeoutSeconds": 300, "onTimeout": onTimeout, "webServer": false}
 		}
 	}
 	tests := map[string]struct {
@@ -246,7 +251,7 @@ func TestHowJobsFail(t *testing.T) {
 func TestAServiceThatWillNotStartFailsTheJob(t *testing.T) {
 	inContoso(t, func(t *testing.T, m *deployment.Model) {
 		h := host(t, m, "fe01")
-		do(t, h, "stop-1", "StopServices", map[string]any{"graceful": true, "timeoutSeconds": 600})
+		do(t, h, "stop-1", "StopServices", map[string]any{"graceful": true, "timeoutSeconds": 600, "onTimeout": "Fail", "webServer": false})
 		addFault(t, m, deployment.Fault{Kind: deployment.FaultServiceWontStart, Detail: "RTCSRV", Count: 1})
 		ask[job](t, h, "Start-LyncOpsJob", jobOrder("start-1", "StartServices", map[string]any{"timeoutSeconds": 600}))
 		if j := finish(t, h, "start-1"); j.Outcome != serviceStuck || !strings.Contains(j.Message, "RTCSRV") {
@@ -260,7 +265,7 @@ func TestAServiceThatWillNotStartFailsTheJob(t *testing.T) {
 func TestStartServicesRestoresStartTypes(t *testing.T) {
 	inContoso(t, func(t *testing.T, m *deployment.Model) {
 		h := host(t, m, "fe01")
-		do(t, h, "stop-1", "StopServices", map[string]any{"graceful": true, "timeoutSeconds": 600})
+		do(t, h, "stop-1", "StopServices", map[string]any{"graceful": true, "timeoutSeconds": 600, "onTimeout": "Fail", "webServer": false})
 		if err := h.SetStartType(deployment.Caller{}, "RTCSRV", deployment.Disabled); err != nil {
 			t.Fatal(err)
 		}
@@ -280,17 +285,40 @@ func TestStartServicesRestoresStartTypes(t *testing.T) {
 	})
 }
 
-func TestAWrongPasswordRegistersNothing(t *testing.T) {
+// The claim stands although the scheduler refused the task, so that asking again does not try the password again.
+func TestAWrongPasswordFailsTheJob(t *testing.T) {
 	inContoso(t, func(t *testing.T, m *deployment.Model) {
 		h := host(t, m, "fe01")
 		order := jobOrder("web-1", "StopWebServer", map[string]any{"timeoutSeconds": 60})
 		order["principal"].(map[string]any)["password"] = "Something-Wrong"
-		if _, failed := try[job](t, h, "Start-LyncOpsJob", order); failed == nil || failed.Code != cmdletFailed {
-			t.Errorf("%v", failed)
+		for range 2 {
+			if j := ask[job](t, h, "Start-LyncOpsJob", order); j.State != failed || j.Outcome != accessDenied || j.BootTime != nil || j.Finished == nil {
+				t.Errorf("%+v", j)
+			}
 		}
-		if f := ask[factsResult](t, h, "Get-LyncOpsFacts", struct{}{}); len(f.Jobs) != 0 || len(h.Tasks()) != 0 {
-			t.Errorf("jobs %+v, tasks %+v", f.Jobs, h.Tasks())
+		if len(h.Tasks()) != 0 {
+			t.Errorf("tasks %+v", h.Tasks())
 		}
+		do(t, h, "web-2", "StopWebServer", map[string]any{"timeoutSeconds": 60})
+	})
+}
+
+// While a job installs, nothing on that server may load the Lync module.
+func TestQuestionsThatNeedLyncAreRefusedDuringAnInstallation(t *testing.T) {
+	inContoso(t, func(t *testing.T, m *deployment.Model) {
+		h, pkg := host(t, m, "fe01"), packageOf(t, m)
+		do(t, h, "stage-1", "StagePackage", with(pkg, map[string]any{"source": packageSource}))
+		ask[job](t, h, "Start-LyncOpsJob", jobOrder("install-1", "Install", with(pkg, map[string]any{"arguments": []string{}, "timeoutSeconds": 600})))
+		if _, refused := try[any](t, h, "Get-LyncOpsPoolFabric", poolArgument{poolFQDN}); refused == nil || refused.Code != jobConflict || refused.Detail != "install-1" {
+			t.Errorf("%v", refused)
+		}
+		type preflightResult struct{ Checks []check }
+		for _, c := range ask[preflightResult](t, h, "Get-LyncOpsPreflight", poolArgument{poolFQDN}).Checks {
+			if bad := c.Name == "LyncModule"; bad && c.OK || c.Found == "" || c.Remedy == "" {
+				t.Errorf("%+v", c)
+			}
+		}
+		finish(t, h, "install-1")
 	})
 }
 
