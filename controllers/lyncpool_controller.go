@@ -146,10 +146,13 @@ func (r *LyncPoolReconciler) Reconcile(ctx context.Context, request reconcile.Re
 	object.Status.ObservedGeneration = object.Generation
 	report := reporter{client: r.Client, recorder: r.Recorder}
 	err = report.write(ctx, before, &object, changed(before.Status, object.Status), before.Status.Conditions, object.Status.Conditions, work.told)
-	if apierrors.IsConflict(err) {
+	switch {
+	case apierrors.IsConflict(err):
 		return reconcile.Result{RequeueAfter: quickestLook}, nil
+	case err != nil:
+		return reconcile.Result{}, err
 	}
-	return reconcile.Result{RequeueAfter: next}, err
+	return reconcile.Result{RequeueAfter: next}, nil
 }
 
 func (r *LyncPoolReconciler) pass(ctx context.Context, work *poolWork) (time.Duration, error) {
@@ -222,7 +225,10 @@ func (r *LyncPoolReconciler) decide(ctx context.Context, work *poolWork) (proced
 		pool.Open = open.Name
 	}
 	if soak := object.Status.Soak; soak != nil {
-		pool.Soak = &procedure.Soak{After: soak.AfterDomain, Since: soak.Since.Time}
+		pool.Soak = &procedure.Soak{After: soak.AfterDomain}
+		if soak.Since != nil {
+			pool.Soak.Since = soak.Since.Time
+		}
 	}
 	if hold := object.Status.Hold; hold != nil {
 		pool.HoldReason = hold.Reason
@@ -320,7 +326,11 @@ func (r *LyncPoolReconciler) apply(work *poolWork, decision procedure.PoolDecisi
 	object, status := work.object, &work.object.Status
 	status.Soak = nil
 	if decision.Soak != nil {
-		status.Soak = &v1alpha1.SoakStatus{AfterDomain: decision.Soak.After, Since: metav1.NewTime(decision.Soak.Since)}
+		status.Soak = &v1alpha1.SoakStatus{AfterDomain: decision.Soak.After}
+		if !decision.Soak.Since.IsZero() {
+			since := metav1.NewTime(decision.Soak.Since)
+			status.Soak.Since = &since
+		}
 	}
 	stands := standingWorking
 	switch decision.Action {

@@ -86,10 +86,13 @@ func (r *UpgradeDomainReconciler) Reconcile(ctx context.Context, request reconci
 	object.Status.ObservedGeneration = object.Generation
 	report := reporter{client: r.Client, recorder: r.Recorder}
 	err = report.write(ctx, before, &object, changed(before.Status, object.Status), before.Status.Conditions, object.Status.Conditions, work.told)
-	if apierrors.IsConflict(err) {
+	switch {
+	case apierrors.IsConflict(err):
 		return reconcile.Result{RequeueAfter: quickestLook}, nil
+	case err != nil:
+		return reconcile.Result{}, err
 	}
-	return reconcile.Result{RequeueAfter: next}, err
+	return reconcile.Result{RequeueAfter: next}, nil
 }
 
 func (r *UpgradeDomainReconciler) pass(ctx context.Context, work *domainWork) (time.Duration, error) {

@@ -205,8 +205,9 @@ type SoakStatus struct {
 	// +optional
 	AfterDomain string `json:"afterDomain,omitempty"`
 
-	// Since when the pool has been Ready without a break.
-	Since metav1.Time `json:"since"`
+	// Since when the pool has been Ready without a break; absent until it has answered Ready.
+	// +optional
+	Since *metav1.Time `json:"since,omitempty"`
 }
 
 // LyncPool is a Front End pool and the build it should have.

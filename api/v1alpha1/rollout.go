@@ -1,6 +1,5 @@
 package v1alpha1
 
-
 // Management says what the operator may do to the servers.
 //
 // +kubebuilder:validation:Enum=Upgrade;Observe
