@@ -2,6 +2,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -76,7 +77,7 @@ func serve(ctx context.Context, arguments []string, stdout, stderr io.Writer) er
 		return err
 	}
 	defer running.Close()
-	if _, err := fmt.Fprintf(stdout, "lyncsim ready: WinRM on %s, control on %q, %d hosts, time scale %v\n", running.Address(), running.ControlAddress(), len(d.Hosts), *timeScale); err != nil {
+	if _, err := fmt.Fprintf(stdout, "lyncsim ready: WinRM on %s, control on %s, %d hosts, time scale %v\n", running.Address(), cmp.Or(running.ControlAddress(), "no address"), len(d.Hosts), *timeScale); err != nil {
 		return err
 	}
 	<-ctx.Done()

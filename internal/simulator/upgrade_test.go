@@ -37,9 +37,11 @@ func order(id, action string, parameters map[string]any) map[string]any {
 // do orders a job over the wire and waits for its end.
 func do(t *testing.T, s *site, host, id, action string, parameters map[string]any) {
 	t.Helper()
-	if _, err := verb[job](t, s, host, "Start-LyncOpsJob", order(id, action, parameters), true); err != nil {
-		t.Fatalf("%s: %s: %v", host, id, err)
-	}
+	// The same id is the same job: an order whose answer was cut off, by the restart it asks for, is sent again.
+	waitFor(t, host+" takes "+id, func() bool {
+		_, err := verb[job](t, s, host, "Start-LyncOpsJob", order(id, action, parameters), true)
+		return err == nil
+	})
 	waitFor(t, host+" "+id, func() bool {
 		// A host that restarts does not answer.
 		f, err := verb[facts](t, s, host, "Get-LyncOpsFacts", struct{}{}, false)
@@ -93,7 +95,7 @@ func TestAPoolIsUpgradedOverTheWire(t *testing.T) {
 			do(t, s, fe, "stop-1", "StopServices", map[string]any{"graceful": true, "timeoutSeconds": 600, "onTimeout": "Fail", "webServer": true})
 			do(t, s, fe, "install-1", "Install", with(map[string]any{"arguments": []string{"/silentmode"}, "timeoutSeconds": 600}))
 			before := ask[facts](t, s, fe, "Get-LyncOpsFacts", struct{}{}).BootTime
-			do(t, s, fe, "restart-1", "RestartComputer", map[string]any{"delaySeconds": 5})
+			do(t, s, fe, "restart-1", "RestartComputer", map[string]any{"delaySeconds": 30})
 			waitFor(t, fe+" has restarted", func() bool {
 				f, err := verb[facts](t, s, fe, "Get-LyncOpsFacts", struct{}{}, false)
 				return err == nil && f.BootTime != before
