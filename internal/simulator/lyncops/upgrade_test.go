@@ -228,18 +228,35 @@ func expectNoViolations(t *testing.T, m *deployment.Model) {
 }
 
 func TestTheElevenStepsUpgradeAStandardEditionServer(t *testing.T) {
-	inContoso(t, func(t *testing.T, m *deployment.Model) {
-		h, pkg := host(t, m, "se01"), packageOf(t, m)
-		stop := map[string]any{"graceful": false, "timeoutSeconds": 600, "onTimeout": "Fail", "webServer": false}
-		limit := map[string]any{"timeoutSeconds": 600}
-		do(t, h, "stage-1", "StagePackage", with(pkg, map[string]any{"source": packageSource}))
-		do(t, h, "stop-1", "StopServices", stop)
-		do(t, h, "stop-web-1", "StopWebServer", limit)
-		do(t, h, "install-1", "Install", with(pkg, map[string]any{"arguments": []string{"/silentmode"}, "timeoutSeconds": 3600}))
-		do(t, h, "stop-2", "StopServices", stop)
-		do(t, h, "start-web-1", "StartWebServer", limit)
-		do(t, h, "databases-1", "UpdateDatabases", map[string]any{"variant": "Standard", "sqlServerFqdn": "se01.contoso.com", "timeoutSeconds": 600})
-		do(t, h, "start-1", "StartServices", limit)
-		expectNoViolations(t, m)
-	})
+	for name, restart := range map[string]bool{"as published": false, "with a restart after the installer": true} {
+		t.Run(name, func(t *testing.T) {
+			inContoso(t, func(t *testing.T, m *deployment.Model) {
+				h, pkg := host(t, m, "se01"), packageOf(t, m)
+				stop := map[string]any{"graceful": false, "timeoutSeconds": 600, "onTimeout": "Fail", "webServer": false}
+				limit := map[string]any{"timeoutSeconds": 600}
+				do(t, h, "stage-1", "StagePackage", with(pkg, map[string]any{"source": packageSource}))
+				do(t, h, "stop-1", "StopServices", stop)
+				do(t, h, "stop-web-1", "StopWebServer", limit)
+				do(t, h, "install-1", "Install", with(pkg, map[string]any{"arguments": []string{"/silentmode"}, "timeoutSeconds": 3600}))
+				if restart {
+					before := h.BootTime()
+					do(t, h, "restart-1", "RestartComputer", map[string]any{"delaySeconds": 5})
+					for h.BootTime().Equal(before) {
+						time.Sleep(time.Second)
+					}
+				}
+				do(t, h, "stop-2", "StopServices", stop)
+				do(t, h, "start-web-1", "StartWebServer", limit)
+				do(t, h, "databases-1", "UpdateDatabases", map[string]any{"variant": "Standard", "sqlServerFqdn": "se01.contoso.com", "timeoutSeconds": 600})
+				do(t, h, "start-1", "StartServices", limit)
+				type answer struct{ Databases []deployment.DatabaseRow }
+				for _, row := range ask[answer](t, h, "Get-LyncOpsDatabase", map[string]any{"sqlServerFqdn": "se01.contoso.com", "local": true}).Databases {
+					if row.ExpectedVersion != row.InstalledVersion {
+						t.Errorf("%s is at %s, not %s", row.DatabaseName, row.InstalledVersion, row.ExpectedVersion)
+					}
+				}
+				expectNoViolations(t, m)
+			})
+		})
+	}
 }
