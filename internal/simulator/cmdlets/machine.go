@@ -25,7 +25,7 @@ func Execute(ctx context.Context, host *deployment.Host, user, line string, stdi
 	return powershell.ExecuteLine(ctx, &machine{host: host, user: user, stdin: stdin}, line, stdin, stdout, stderr)
 }
 
-var encodedCommand = regexp.MustCompile(`(?i)\s[-/]e(?:c|nc|ncodedcommand)?\s+"?([A-Za-z0-9+/]+={0,2})`)
+var encodedCommand = regexp.MustCompile(`(?i)\s[-/](?:ec?|en[a-z]*)\s+"?([A-Za-z0-9+/]+={0,2})`)
 
 // Texts gives a command line and every script that is encoded in it, the innermost last.
 func Texts(line string) []string {

@@ -315,9 +315,9 @@ func (h *Host) serves() bool {
 	return h.power == powerOn && s != nil && s.status == Running
 }
 
-// inService says whether everything runs that ran at the start.
+// inService says whether everything runs that ran at the start, and nothing is being done to the host.
 func (h *Host) inService() bool {
-	return h.power == powerOn && !h.goingDown && !slices.ContainsFunc(h.services, func(s *service) bool {
+	return h.power == powerOn && !h.goingDown && h.installing == nil && !slices.ContainsFunc(h.services, func(s *service) bool {
 		return s.lync && s.ranAtStart && s.status != Running
 	})
 }

@@ -116,6 +116,8 @@ func (h *Host) RunInstaller(ctx context.Context, caller Caller, path string, arg
 	if err := h.wait(ctx, func() bool { return done || h.installing != run }); err != nil {
 		if h.installing == run {
 			h.abortInstallation("it was killed")
+			h.refresh()
+			m.notify()
 		}
 		return 0, err
 	}
@@ -123,7 +125,7 @@ func (h *Host) RunInstaller(ctx context.Context, caller Caller, path string, arg
 		return 0, ErrHostDown
 	}
 	h.installing = nil
-	defer m.notify()
+	defer func() { h.refresh(); m.notify() }()
 	switch exit {
 	case 0, 2, 3010, 1641:
 	default:

@@ -3,6 +3,7 @@ package deployment
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -59,7 +60,7 @@ func TestThePoolSurvivesWildAdministrators(t *testing.T) {
 				if h.State().Power == "off" {
 					_ = h.Power("on")
 				}
-				if !h.State().InService {
+				if slices.ContainsFunc(h.Services(), func(s ServiceState) bool { return s.StartType == Automatic && s.Status != Running }) || !h.State().InService {
 					calm = false
 					// Front ends wait for one another, so nobody waits here.
 					_ = h.StartLyncServices(w.Context(), admin, "", true)
