@@ -27,8 +27,8 @@ func (c credentials) at(fqdn string) lync.Access {
 	return access
 }
 
-// resolve reads the Secrets and ConfigMaps that a connection and a job account name. Trouble that a person must mend comes back
-// as a problem; an error is the API server's.
+// resolve reads the Secrets and ConfigMaps that a connection and a job account name. What is wrong with them comes back as a
+// problem, lasting when only a person can mend it; an object that does not exist may still arrive. An error is the API server's.
 func resolve(ctx context.Context, reader client.Reader, namespace string, connection v1alpha1.WinRMConnection, account v1alpha1.JobAccount) (credentials, *procedure.Problem, error) {
 	result := credentials{
 		access:    lync.Access{Port: int(connection.Port), Authentication: string(connection.Authentication)},
@@ -59,6 +59,7 @@ func resolve(ctx context.Context, reader client.Reader, namespace string, connec
 		result.principal = lync.Principal{Kind: lync.PrincipalStoredAccount, UserName: userName, Password: password}
 	case v1alpha1.RunAsGroupManagedServiceAccount:
 		result.principal = lync.Principal{Kind: lync.PrincipalGroupManagedServiceAccount, UserName: account.AccountName}
+	case v1alpha1.RunAsLocalSystem:
 	}
 	return result, nil, nil
 }
@@ -67,7 +68,7 @@ func readCredentials(ctx context.Context, reader client.Reader, namespace, name,
 	var secret corev1.Secret
 	if err := reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, &secret); err != nil {
 		if apierrors.IsNotFound(err) {
-			return "", "", &procedure.Problem{Reason: v1alpha1.ReasonCredentialsMissing, Lasting: true,
+			return "", "", &procedure.Problem{Reason: v1alpha1.ReasonCredentialsMissing,
 				Message: fmt.Sprintf("the Secret %s that %s names does not exist in namespace %s; create it with the keys username and password", name, field, namespace)}, nil
 		}
 		return "", "", nil, fmt.Errorf("reading Secret %s/%s: %w", namespace, name, err)
@@ -94,23 +95,20 @@ func readCertificateAuthority(ctx context.Context, reader client.Reader, namespa
 		err = reader.Get(ctx, key, &configMap)
 		authority = []byte(configMap.Data[source.Key])
 	}
-	missing := func(why string) (*procedure.Problem, error) {
-		return &procedure.Problem{Reason: v1alpha1.ReasonCertificateAuthorityMissing, Lasting: true,
+	missing := func(lasting bool, why string) *procedure.Problem {
+		return &procedure.Problem{Reason: v1alpha1.ReasonCertificateAuthorityMissing, Lasting: lasting,
 			Message: fmt.Sprintf("the %s %s that connection.certificateAuthority names %s; it must hold the issuing authority in PEM form under the key %s",
-				source.Kind, source.Name, why, source.Key)}, nil
+				source.Kind, source.Name, why, source.Key)}
 	}
 	switch {
 	case apierrors.IsNotFound(err):
-		problem, err := missing("does not exist")
-		return nil, problem, err
+		return nil, missing(false, "does not exist"), nil
 	case err != nil:
 		return nil, nil, fmt.Errorf("reading %s %s: %w", source.Kind, key, err)
 	case len(authority) == 0:
-		problem, err := missing("has no such key, or it is empty")
-		return nil, problem, err
+		return nil, missing(true, "has no such key, or it is empty"), nil
 	case !x509.NewCertPool().AppendCertsFromPEM(authority):
-		problem, err := missing("holds no certificate that can be read")
-		return nil, problem, err
+		return nil, missing(true, "holds no certificate that can be read"), nil
 	}
 	return authority, nil, nil
 }

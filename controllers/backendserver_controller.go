@@ -115,7 +115,7 @@ func (r *BackEndServerReconciler) pass(ctx context.Context, work *backEndWork) (
 		return 0, err
 	}
 	if problem != nil {
-		work.conditions.summarise(standingStalled, problem.Reason, problem.Message)
+		work.conditions.problem(*problem)
 		return troubleLook, nil
 	}
 	r.grantRetry(work)
@@ -160,18 +160,18 @@ func (w *backEndWork) paused() bool {
 func (r *BackEndServerReconciler) prepare(ctx context.Context, work *backEndWork) (*procedure.Problem, error) {
 	spec := work.object.Spec
 	if err := spec.DesiredBuild.Validate(); err != nil {
-		return &procedure.Problem{Reason: v1alpha1.ReasonInvalidSpec, Message: "spec.desiredBuild: " + err.Error()}, nil
+		return &procedure.Problem{Reason: v1alpha1.ReasonInvalidSpec, Lasting: true, Message: "spec.desiredBuild: " + err.Error()}, nil
 	}
 	if spec.PoolRef != nil && work.pool == nil {
 		return &procedure.Problem{Reason: v1alpha1.ReasonPoolNotFound,
-			Message: fmt.Sprintf("there is no LyncPool %s in namespace %s; create it, or correct poolRef", spec.PoolRef.Name, work.object.Namespace)}, nil
+			Message: fmt.Sprintf("there is no LyncPool %s in namespace %s yet; create it, or correct poolRef", spec.PoolRef.Name, work.object.Namespace)}, nil
 	}
 	pkg, connection, account := spec.Package, spec.Connection, spec.Jobs
 	if work.pool != nil {
 		pkg, connection, account = orElse(pkg, work.pool.Spec.Package), orElse(connection, &work.pool.Spec.Connection), orElse(account, &work.pool.Spec.Jobs)
 	}
 	if connection == nil || pkg == nil && spec.Management != v1alpha1.ManagementObserve {
-		return &procedure.Problem{Reason: v1alpha1.ReasonInvalidSpec, Message: "neither this object nor its pool has connection and package; declare them here or name a pool that has them"}, nil
+		return &procedure.Problem{Reason: v1alpha1.ReasonInvalidSpec, Lasting: true, Message: "neither this object nor its pool has connection and package; declare them here or name a pool that has them"}, nil
 	}
 	if pkg != nil {
 		work.pkg = *pkg

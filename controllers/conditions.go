@@ -5,6 +5,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"lyncops.dev/operator/api/v1alpha1"
+	"lyncops.dev/operator/internal/procedure"
 )
 
 // standing is how an object stands in the words of kstatus.
@@ -50,6 +51,15 @@ func (c conditions) summarise(stands standing, reason, message string) {
 	} else {
 		c.remove(v1alpha1.ConditionStalled)
 	}
+}
+
+// problem writes what keeps the object from being looked at: a person's business when it lasts, otherwise awaited.
+func (c conditions) problem(problem procedure.Problem) {
+	stands := standingWorking
+	if problem.Lasting {
+		stands = standingStalled
+	}
+	c.summarise(stands, problem.Reason, problem.Message)
 }
 
 // paused shows that spec.paused keeps servers from being started.

@@ -160,7 +160,7 @@ func (r *LyncPoolReconciler) pass(ctx context.Context, work *poolWork) (time.Dur
 	r.noteRetry(work)
 	work.conditions.paused(object.Spec.Paused)
 	if err := object.Spec.DesiredBuild.Validate(); err != nil && object.Spec.Management != v1alpha1.ManagementObserve {
-		work.stall(v1alpha1.ReasonInvalidSpec, "spec.desiredBuild: "+err.Error())
+		work.conditions.problem(procedure.Problem{Reason: v1alpha1.ReasonInvalidSpec, Message: "spec.desiredBuild: " + err.Error(), Lasting: true})
 		return 0, nil
 	}
 	with, problem, err := resolve(ctx, r.Live, object.Namespace, object.Spec.Connection, object.Spec.Jobs)
@@ -168,7 +168,8 @@ func (r *LyncPoolReconciler) pass(ctx context.Context, work *poolWork) (time.Dur
 		return 0, err
 	}
 	if problem != nil {
-		work.stall(problem.Reason, problem.Message)
+		work.conditions.problem(*problem)
+		object.Status.Now = "waiting: " + problem.Reason
 		return troubleLook, nil
 	}
 	work.with = with
@@ -204,11 +205,6 @@ func (r *LyncPoolReconciler) noteRetry(work *poolWork) {
 	if status.ObservedGeneration >= 0 && token != "" {
 		status.Hold, status.Readiness = nil, nil
 	}
-}
-
-func (w *poolWork) stall(reason, message string) {
-	w.conditions.summarise(standingStalled, reason, message)
-	w.object.Status.Now = "held: " + reason
 }
 
 func (r *LyncPoolReconciler) decide(ctx context.Context, work *poolWork) (procedure.PoolDecision, error) {

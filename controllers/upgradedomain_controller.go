@@ -101,8 +101,8 @@ func (r *UpgradeDomainReconciler) pass(ctx context.Context, work *domainWork) (t
 	var pool v1alpha1.LyncPool
 	err := r.Client.Get(ctx, client.ObjectKey{Namespace: work.object.Namespace, Name: work.object.Spec.PoolRef.Name}, &pool)
 	if apierrors.IsNotFound(err) {
-		conditions.summarise(standingStalled, v1alpha1.ReasonPoolNotFound,
-			fmt.Sprintf("there is no LyncPool %s in namespace %s; create it, or delete this object", work.object.Spec.PoolRef.Name, work.object.Namespace))
+		conditions.problem(procedure.Problem{Reason: v1alpha1.ReasonPoolNotFound,
+			Message: fmt.Sprintf("there is no LyncPool %s in namespace %s yet; create it, or delete this object", work.object.Spec.PoolRef.Name, work.object.Namespace)})
 		return 0, nil
 	}
 	if err != nil {
@@ -115,7 +115,7 @@ func (r *UpgradeDomainReconciler) pass(ctx context.Context, work *domainWork) (t
 	}
 	if problem != nil {
 		status.State = v1alpha1.DomainUnknown
-		conditions.summarise(standingStalled, problem.Reason, problem.Message)
+		conditions.problem(*problem)
 		return troubleLook, nil
 	}
 	work.with = with
