@@ -35,8 +35,8 @@ type Domain struct {
 	Servers []DomainServer
 	// Turn: the pool has opened this domain.
 	Turn bool
-	// TurnAge is how long ago the answer was read that opened it. A server that was taken out since then and is back without the
-	// build needs another turn. Zero when it is not known; who gives it must also give Pool.OpenSince, so that the old turn runs out.
+	// TurnAge is how long ago the answer was read that opened it. Once a server was taken out since then and is back without
+	// the build, the domain needs another turn. Zero when it is not known; who gives it must also give Pool.OpenSince, so that the old turn runs out.
 	TurnAge time.Duration
 	// TurnLimit is how old a turn may be when the domain's work begins: the time between two questions. Zero is no limit.
 	TurnLimit time.Duration
@@ -181,8 +181,10 @@ func (domain Domain) turnClosed(result *DomainDecision, index, limit int) (reaso
 	if domain.Adopted && !decision.InProgress {
 		return v1alpha1.ReasonWaitingForTurn, "what was found in progress in this upgrade domain is finished; the pool is asked before a further server is stopped"
 	}
-	if server := domain.Servers[index].Server; decision.Begun && !decision.InProgress && domain.TurnAge > server.lastWork().age(server.Time) {
-		return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s has come back into service since the pool opened this upgrade domain; the pool is asked again first", decision.FQDN)
+	for i, other := range result.Servers {
+		if server := domain.Servers[i].Server; server != nil && other.Begun && !other.InProgress && domain.TurnAge > server.lastWork().age(server.Time) {
+			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s has come back into service since the pool opened this upgrade domain; the pool is asked again first", other.FQDN)
+		}
 	}
 	if domain.BackEnd != "" {
 		return v1alpha1.ReasonWaitingForBackEnd, fmt.Sprintf("the back end %s is being worked on; front ends and SQL Server are never out together", domain.BackEnd)

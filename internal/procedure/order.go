@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -82,21 +81,29 @@ func (p Plan) stageJobID(attempt int) string {
 	return fmt.Sprintf("%s-%s-%d", stepNames[v1alpha1.StepStagePackage], hex.EncodeToString(sum[:8]), attempt)
 }
 
-var jobIDPattern = regexp.MustCompile(`^([a-z-]+)-([0-9a-f.]+)-([0-9]+)$`)
+// stepOfName is stepNames the other way round.
+var stepOfName = func() map[string]v1alpha1.ServerStep {
+	steps := make(map[string]v1alpha1.ServerStep, len(stepNames))
+	for step, name := range stepNames {
+		steps[name] = step
+	}
+	return steps
+}()
 
 // parseJobID returns step, subject (a build, or the fingerprint of a package) and attempt of a job of ours.
 func parseJobID(id string) (step v1alpha1.ServerStep, subject string, attempt int, ok bool) {
-	match := jobIDPattern.FindStringSubmatch(id)
-	if match == nil {
+	end := strings.LastIndexByte(id, '-')
+	begin := strings.LastIndexByte(id[:max(end, 0)], '-')
+	if begin < 0 {
 		return "", "", 0, false
 	}
-	for candidate, name := range stepNames {
-		if name == match[1] {
-			step = candidate
-		}
+	step, ok = stepOfName[id[:begin]]
+	subject = id[begin+1 : end]
+	number, err := strconv.ParseUint(id[end+1:], 10, 31)
+	if !ok || subject == "" || err != nil {
+		return "", "", 0, false
 	}
-	attempt, err := strconv.Atoi(match[3])
-	return step, match[2], attempt, err == nil && step != ""
+	return step, subject, int(number), true
 }
 
 // BegunBy says whether the job belongs to the part of a procedure that takes a server out of service or brings it back.

@@ -1,0 +1,303 @@
+package procedure_test
+
+import (
+	"time"
+
+	"lyncops.dev/operator/api/v1alpha1"
+	"lyncops.dev/operator/internal/procedure"
+)
+
+// status is what an operator keeps outside the servers. All of it may be lost at any time.
+type status struct {
+	open      string
+	openBuild v1alpha1.Build
+	openSince time.Time
+	adopted   bool
+	soak      *procedure.Soak
+	last      *procedure.Reading
+	hold      *procedure.Gate
+	domains   map[string]domainStatus
+	permitted map[string]int
+	steps     map[string]v1alpha1.ServerStep
+	held      map[string]bool
+	backEnd   backEndStatus
+	version   int
+	done      bool
+	why       string
+}
+
+type domainStatus struct {
+	state              v1alpha1.DomainState
+	inProgress, staged bool
+	build              v1alpha1.Build
+	reason, message    string
+}
+
+type backEndStatus struct {
+	inProgress, done, held bool
+	permitted              int
+	reason                 string
+}
+
+func newStatus() *status {
+	return &status{domains: map[string]domainStatus{}, permitted: map[string]int{}, steps: map[string]v1alpha1.ServerStep{}, held: map[string]bool{}}
+}
+
+// flaw makes an operator do one thing wrong on purpose.
+type flaw string
+
+const (
+	skipsTheGate     flaw = "takes every answer for Ready"
+	ignoresQuorum    flaw = "believes that every front end serves"
+	retriesByItself  flaw = "allows itself another attempt after every failure"
+	takesEveryTurn   flaw = "believes that it is always the domain's turn"
+	forgetsPause     flaw = "does not know the word paused"
+	installsAgain    flaw = "puts the jobs away before it looks, and installs whatever was installed"
+	databasesEarly   flaw = "updates the databases first"
+	leavesThemBroken flaw = "never puts services back after a failure"
+)
+
+// operators drive a world through nothing but the exported decisions. Between what one sees and what it does, time passes and a
+// second copy may do the same.
+type operators struct {
+	w      *world
+	status *status
+	flaw   flaw
+	deep   bool
+	began  time.Time
+}
+
+// between lets the second operator in, and says whether this one dies here.
+func (o *operators) between() (dies bool) {
+	if !o.deep && o.w.now.Sub(o.began) < time.Minute && o.w.chance(o.w.faults.twoOperators) {
+		o.deep = true
+		o.pass()
+		o.deep = false
+	}
+	if o.w.now.Sub(o.began) < staleness-time.Minute && o.w.chance(o.w.faults.crash/2) {
+		o.w.advance(time.Minute)
+	}
+	return o.w.chance(o.w.faults.crash)
+}
+
+// pass lets every controller look once, in any order.
+func (o *operators) pass() {
+	if o.w.chance(o.w.faults.forget) {
+		o.w.say("the operator's whole memory is lost")
+		kept := o.status.permitted
+		*o.status = *newStatus()
+		if o.w.random.IntN(2) == 0 {
+			o.status.permitted = kept
+		}
+	}
+	if !o.deep {
+		o.began = o.w.now
+	}
+	for _, which := range o.w.random.Perm(len(o.w.domains) + 2) {
+		switch which {
+		case 0:
+			o.pool()
+		case 1:
+			o.backEnd()
+		default:
+			o.domain(o.w.domains[which-2])
+		}
+	}
+}
+
+func (o *operators) plan() procedure.Plan {
+	plan := o.w.plan
+	plan.Build = o.w.desired
+	return plan
+}
+
+func (o *operators) domain(name string) {
+	for underway := false; o.domainOnce(name, underway); {
+		underway = true
+	}
+}
+
+func (o *operators) domainOnce(name string, underway bool) (again bool) {
+	w := o.w
+	version := o.status.version
+	domain := procedure.Domain{Plan: o.plan(), TurnLimit: interval, Underway: underway, ServersAtATime: w.atATime, Paused: w.paused && o.flaw != forgetsPause}
+	turn := func() bool {
+		return o.flaw == takesEveryTurn || o.status.open == name && o.status.openBuild == domain.Plan.Build
+	}
+	domain.Turn, domain.TurnAge, domain.Adopted = turn(), w.now.Sub(o.status.openSince), o.status.adopted
+	if o.status.backEnd.inProgress {
+		domain.BackEnd = "sql01.contoso.com"
+	}
+	for _, m := range w.machines {
+		if m.domain == name {
+			domain.Servers = append(domain.Servers, o.look(m))
+		}
+	}
+	if o.between() {
+		return false
+	}
+	decision := procedure.UpgradeDomain(domain)
+	if decision.NeedMembers {
+		for _, m := range w.machines {
+			server := w.observe(m)
+			member := procedure.Member{FQDN: m.fqdn, Serving: server != nil && server.Serving() || o.flaw == ignoresQuorum}
+			domain.Members = append(domain.Members, member)
+		}
+		decision = procedure.UpgradeDomain(domain)
+	}
+	for i, server := range decision.Servers {
+		m := w.machine(server.FQDN)
+		if o.between() {
+			return false
+		}
+		switch server.Verdict {
+		case procedure.VerdictStart:
+			first := server.Order.Action == procedure.ActionStopServices && !server.OutOfService
+			if first && (!turn() || w.paused && o.flaw != forgetsPause || o.status.backEnd.inProgress) {
+				decision.Servers[i].InProgress = false
+				continue
+			}
+			if o.flaw == leavesThemBroken && server.Step == v1alpha1.StepRecover {
+				continue
+			}
+			w.start(m, *server.Order, domain.Plan.Build)
+		case procedure.VerdictPutAway:
+			again = w.putAway(m) || again
+		}
+	}
+	if o.between() || version != o.status.version && w.random.IntN(2) == 0 {
+		return false
+	}
+	if o.flaw == installsAgain {
+		for _, server := range domain.Servers {
+			if m := w.machine(server.FQDN); w.answers(m) && m.build == domain.Plan.Build && len(m.jobs) == 0 && w.random.IntN(20) == 0 {
+				w.start(m, procedure.Order{ID: procedure.JobID(v1alpha1.StepInstall, domain.Plan.Build, 1), Action: procedure.ActionInstall}, domain.Plan.Build)
+			}
+		}
+	}
+	o.report(name, domain, decision)
+	return again
+}
+
+func (o *operators) look(m *machine) procedure.DomainServer {
+	server := procedure.DomainServer{FQDN: m.fqdn, Server: o.w.observe(m), Permitted: o.status.permitted[m.fqdn], LastStep: o.status.steps[m.fqdn]}
+	if server.Server == nil {
+		server.Problem = &procedure.Problem{Reason: v1alpha1.ReasonServerUnreachable, Message: m.fqdn + " does not answer"}
+	}
+	return server
+}
+
+func (o *operators) report(name string, domain procedure.Domain, decision procedure.DomainDecision) {
+	now := domainStatus{state: decision.State, inProgress: decision.InProgress, staged: true, build: domain.Plan.Build, reason: decision.Reason, message: decision.Message}
+	for i, server := range decision.Servers {
+		now.staged = now.staged && (server.Step == v1alpha1.StepReady || server.Step == v1alpha1.StepDone)
+		if domain.Servers[i].Server != nil {
+			o.status.steps[server.FQDN] = server.Step
+		}
+		o.status.held[server.FQDN] = server.Verdict == procedure.VerdictHold
+		if server.Verdict == procedure.VerdictHold && o.flaw == retriesByItself {
+			o.status.permitted[server.FQDN] = server.Attempt + 1
+		}
+		if server.Verdict == procedure.VerdictHold {
+			o.w.sayOnce("%s holds: %s", server.FQDN, server.Message)
+		}
+	}
+	o.status.domains[name] = now
+	o.status.version++
+}
+
+func (o *operators) pool() {
+	w, s := o.w, o.status
+	policy := procedure.ReadinessPolicy{Interval: interval, Attempts: 3}
+	version := s.version
+	pool := procedure.Pool{Open: s.open, OpenSince: s.openSince, Adopted: s.adopted, Soak: s.soak, SoakTime: soakTime, Last: s.last, Policy: policy, Now: w.now, Paused: w.paused}
+	if s.hold != nil {
+		pool.HoldReason, pool.HoldMessage = s.hold.Reason, s.hold.Message
+	}
+	if s.backEnd.inProgress {
+		pool.BackEnd = "sql01.contoso.com"
+	}
+	for _, name := range w.domains {
+		known := s.domains[name]
+		if known.build != w.desired {
+			known.state = v1alpha1.DomainUnknown
+		}
+		pool.Domains = append(pool.Domains, procedure.PoolDomain{Name: name, State: known.state, InProgress: known.inProgress, Staged: known.staged, Reason: known.reason, Message: known.message})
+	}
+	build := w.desired
+	decision := procedure.NextDomain(pool)
+	var read *procedure.Reading
+	if decision.Action == procedure.PoolAsks {
+		answer, answered := w.ask()
+		if !answered || o.between() {
+			return
+		}
+		if o.flaw == skipsTheGate {
+			answer.State = procedure.PoolStateReady
+			for i := range answer.Domains {
+				answer.Domains[i].IsReadyForUpgrade = true
+			}
+		}
+		before := procedure.Counters{}
+		if s.last != nil && s.last.Domain == decision.Domain {
+			before = s.last.Gate.Counters
+		}
+		gate := procedure.JudgeReadiness(policy, before, answer, decision.Domain)
+		read = &procedure.Reading{At: pool.Now, Domain: decision.Domain, Gate: gate}
+		pool.Answer, pool.Soak = &gate, decision.Soak
+		decision = procedure.NextDomain(pool)
+	}
+	// A conflicting write is refused by the API server, and the pass is lost.
+	if o.between() || version != s.version && read != nil {
+		return
+	}
+	s.version++
+	s.soak, s.done, s.why = decision.Soak, false, decision.Reason
+	if read != nil {
+		s.last = read
+	}
+	switch decision.Action {
+	case procedure.PoolOpens, procedure.PoolAdopts:
+		w.say("%s %s", decision.Action, decision.Domain)
+		s.open, s.openBuild, s.openSince, s.adopted = decision.Domain, build, pool.Now, decision.Action == procedure.PoolAdopts
+	case procedure.PoolCloses:
+		w.say("%s %s: %s", decision.Action, decision.Domain, decision.Message)
+		s.open, s.last = "", nil
+	case procedure.PoolHolds:
+		if pool.Answer != nil && pool.Answer.Hold {
+			s.hold = pool.Answer
+		}
+	case procedure.PoolIsDone:
+		s.open, s.soak, s.hold, s.done = "", nil, nil, true
+	}
+}
+
+func (o *operators) backEnd() {
+	w, s := o.w, o.status
+	backEnd := procedure.BackEnd{Plan: o.plan(), Edition: v1alpha1.EditionEnterprise, Stores: v1alpha1.CollocatedStoresAbsent, SQLServer: "sql01.contoso.com",
+		Permitted: s.backEnd.permitted, Paused: w.paused, OpenDomain: s.open}
+	for _, m := range w.machines {
+		server := w.observe(m)
+		if o.flaw == databasesEarly && server != nil {
+			server.Build, server.Jobs, server.Services = backEnd.Plan.Build, nil, []procedure.Service{{Name: "RTCSRV", Status: procedure.ServiceRunning}}
+			backEnd.OpenDomain = ""
+		}
+		backEnd.FrontEnds = append(backEnd.FrontEnds, procedure.PoolFrontEnd{FQDN: m.fqdn, Server: server})
+	}
+	decision := procedure.NextBackEndStep(backEnd)
+	if decision.NeedReport != "" {
+		version := "15.13.1"
+		if w.dbDone {
+			version = "15.13.22"
+		}
+		backEnd.Report = &procedure.DatabaseReport{Databases: []procedure.Database{{Name: "rtcxds", ExpectedVersion: "15.13.22", InstalledVersion: version}}}
+		decision = procedure.NextBackEndStep(backEnd)
+	}
+	s.backEnd = backEndStatus{inProgress: decision.InProgress, done: decision.Server.Verdict == procedure.VerdictDone,
+		held: decision.Server.Verdict == procedure.VerdictHold, permitted: s.backEnd.permitted, reason: decision.Server.Reason}
+	// The claim is written before the order, and the pool is read once more after it: whoever claims second sees the first.
+	if o.between() || decision.Server.Verdict != procedure.VerdictStart || s.open != "" && o.flaw != databasesEarly {
+		return
+	}
+	w.start(w.machine(decision.Server.FQDN), *decision.Server.Order, backEnd.Plan.Build)
+}

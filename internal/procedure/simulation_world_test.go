@@ -1,0 +1,547 @@
+package procedure_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"lyncops.dev/operator/api/v1alpha1"
+	"lyncops.dev/operator/internal/procedure"
+)
+
+const (
+	oldBuild  = v1alpha1.Build("5.0.8308.420")
+	newBuild  = v1alpha1.Build("5.0.8308.956")
+	laterOne  = v1alpha1.Build("5.0.8308.1149")
+	interval  = 10 * time.Minute
+	soakTime  = 20 * time.Minute
+	staleness = 3 * time.Minute // the longest time between what an operator saw and what it does about it
+)
+
+// faults says what goes wrong in one history, as chances of one in so many per opportunity; zero is never.
+type faults struct {
+	crash, forget, twoOperators, unreachable, jobFails, interrupted, drainTimeout, moody, reboots, breaks, people, lostOrder int
+}
+
+var (
+	noFaults      = faults{}
+	operatorDies  = faults{crash: 12, forget: 40, twoOperators: 4, lostOrder: 15}
+	everythingBad = faults{crash: 25, forget: 150, twoOperators: 8, unreachable: 150, jobFails: 15, interrupted: 25, drainTimeout: 12, moody: 60, reboots: 900, breaks: 3000, people: 120, lostOrder: 30}
+)
+
+// machine is one front end of the model: its services, its build, and what our jobs did to it.
+type machine struct {
+	fqdn, domain  string
+	build, coming v1alpha1.Build // coming: the build is there after the next boot
+	running       map[string]bool
+	baseline      []procedure.Service
+	boot          time.Time
+	pendingReboot bool
+	jobs          []*job
+	gone          map[string]bool // identities of installer jobs that were put away
+	unreachable   time.Time
+	rebootAt      time.Time
+	bootAt        time.Time
+	away          bool      // out of service because of us
+	broke         bool      // what took it out failed
+	unverified    bool      // stopped by us, and neither verified nor put back
+	changedAlone  time.Time // when it last changed without us
+	heals         time.Time // when a front end service that broke by itself runs again
+	hurt          bool      // a start failed in a way that nothing but a person mends
+}
+
+type job struct {
+	procedure.Job
+	action procedure.Action
+	build  v1alpha1.Build
+	ends   time.Time
+	fate   procedure.JobState
+	word   string
+}
+
+var serviceNames = []string{"RTCSRV", "RTCMEETINGMCU", "REPLICA", "W3SVC"}
+
+// reading is an answer of the pool that allowed a domain.
+type reading struct {
+	domain string
+	at     time.Time
+}
+
+// failure is a failed or interrupted job that no person has answered yet.
+type failure struct {
+	job string
+	at  time.Time
+}
+
+// world is a pool in virtual time, the person who looks after it, and the checker that watches every effect.
+type world struct {
+	random   *rand.Rand
+	faults   faults
+	quiet    bool // no further faults
+	now      time.Time
+	machines []*machine
+	domains  []string
+	desired  v1alpha1.Build
+	plan     procedure.Plan
+	atATime  int
+	paused   bool
+	pausedAt time.Time
+	mood     string
+	moodEnds time.Time
+	moodFor  string // the domain that is not ready in this mood
+	settled  time.Time
+
+	readings   []reading
+	session    string
+	sessionEnd bool
+	lastChange time.Time
+	failures   map[string]failure
+	dbDone     bool
+	journal    []string
+	said       string
+	effects    []string
+	violations []string
+}
+
+func newWorld(seed uint64, bad faults) *world {
+	random := rand.New(rand.NewPCG(seed, 77))
+	w := &world{random: random, faults: bad, now: time.Date(2026, 3, 1, 20, 0, 0, 0, time.UTC), desired: newBuild, failures: map[string]failure{}}
+	shapes := [][]int{{1, 1}, {1, 1, 1}, {2, 1}, {2, 2}, {2, 2, 2}, {1, 1, 1, 1}, {3, 3}, {2, 2, 3}, {4, 4}}
+	shape := shapes[random.IntN(len(shapes))]
+	for i, size := range shape {
+		name := fmt.Sprintf("UpgradeDomain%d", i+1)
+		w.domains = append(w.domains, name)
+		for range size {
+			m := &machine{fqdn: fmt.Sprintf("fe%02d.contoso.com", len(w.machines)+1), domain: name, build: oldBuild,
+				boot: w.now.Add(-48 * time.Hour), running: map[string]bool{}, gone: map[string]bool{}}
+			for _, service := range serviceNames {
+				m.running[service] = true
+			}
+			w.machines = append(w.machines, m)
+		}
+	}
+	w.atATime = 1
+	if random.IntN(3) == 0 {
+		w.atATime = 2
+	}
+	w.plan = procedure.Plan{PackageSource: `\\files\updates\LyncServerUpdateInstaller.exe`, PackageSHA256: strings.Repeat("ab", 32),
+		Graceful: true, DrainTimeout: 30 * time.Minute, StopAtOnce: random.IntN(3) == 0, RestartComputer: random.IntN(3) != 0,
+		InstallTimeout: time.Hour, RestartTimeout: time.Hour}
+	w.settled = w.now.Add(-time.Hour)
+	return w
+}
+
+func (w *world) chance(one int) bool { return !w.quiet && one > 0 && w.random.IntN(one) == 0 }
+
+func (w *world) minutes(from, to int) time.Duration {
+	return time.Duration(from+w.random.IntN(to-from+1)) * time.Minute
+}
+
+func (w *world) say(format string, args ...any) {
+	w.journal = append(w.journal, w.now.Format("02 15:04 ")+fmt.Sprintf(format, args...))
+}
+
+func (w *world) sayOnce(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if w.said != text {
+		w.said = text
+		w.say("%s", text)
+	}
+}
+
+func (w *world) violated(line int, format string, args ...any) {
+	message := fmt.Sprintf("line %d: %s", line, fmt.Sprintf(format, args...))
+	w.say("VIOLATION %s", message)
+	w.violations = append(w.violations, message)
+}
+
+func (w *world) machine(fqdn string) *machine {
+	for _, m := range w.machines {
+		if m.fqdn == fqdn {
+			return m
+		}
+	}
+	return nil
+}
+
+func (m *machine) up() bool { return m.bootAt.IsZero() }
+
+func (m *machine) serves() bool { return m.up() && m.running["RTCSRV"] }
+
+func (m *machine) whole() bool {
+	for _, service := range serviceNames {
+		if !m.running[service] {
+			return false
+		}
+	}
+	return m.up()
+}
+
+// answers says whether the machine can be asked.
+func (w *world) answers(m *machine) bool { return m.up() && !w.now.Before(m.unreachable) }
+
+// observe is what an operator sees of a machine; nil when it does not answer.
+func (w *world) observe(m *machine) *procedure.Server {
+	if !w.answers(m) {
+		return nil
+	}
+	server := &procedure.Server{FQDN: m.fqdn, Build: m.build, Time: w.now, BootTime: m.boot, PendingReboot: m.pendingReboot, Baseline: m.baseline}
+	server.Services = m.services()
+	for _, j := range m.jobs {
+		server.Jobs = append(server.Jobs, j.Job)
+	}
+	return server
+}
+
+func (m *machine) services() []procedure.Service {
+	var list []procedure.Service
+	for _, name := range serviceNames {
+		status := procedure.ServiceStopped
+		if m.running[name] {
+			status = procedure.ServiceRunning
+		}
+		list = append(list, procedure.Service{Name: name, Status: status, StartType: procedure.StartAutomatic})
+	}
+	return list
+}
+
+// advance lets time pass, a minute at a time.
+func (w *world) advance(by time.Duration) {
+	for end := w.now.Add(by); w.now.Before(end); {
+		w.now = w.now.Add(time.Minute)
+		for _, m := range w.machines {
+			w.tick(m)
+		}
+		if !w.quiet && w.now.After(w.moodEnds) && w.chance(w.faults.moody) {
+			moods := []string{"Busy", "InsufficientActiveFrontEnds", "Draining", "NotReady", "Busy"}
+			w.mood, w.moodEnds, w.moodFor = moods[w.random.IntN(len(moods))], w.now.Add(w.minutes(5, 45)), w.domains[w.random.IntN(len(w.domains))]
+			w.settled = w.moodEnds
+		}
+	}
+}
+
+func (w *world) tick(m *machine) {
+	if m.up() && w.chance(w.faults.unreachable) {
+		m.unreachable = w.now.Add(w.minutes(1, 40))
+	}
+	if m.up() && m.rebootAt.IsZero() && w.chance(w.faults.reboots) {
+		w.say("%s reboots by itself", m.fqdn)
+		m.rebootAt, m.changedAlone = w.now, w.now.Add(15*time.Minute)
+	}
+	if m.serves() && !m.away && w.chance(w.faults.breaks) {
+		w.say("RTCSRV on %s breaks", m.fqdn)
+		m.running["RTCSRV"], m.changedAlone, m.heals = false, w.now, w.now.Add(w.minutes(30, 300))
+	}
+	if !m.heals.IsZero() && !m.away && m.up() && (w.quiet || w.now.After(m.heals)) {
+		m.running["RTCSRV"], m.heals, w.settled = true, time.Time{}, w.now.Add(5*time.Minute)
+	}
+	if !m.rebootAt.IsZero() && !w.now.Before(m.rebootAt) {
+		m.rebootAt, m.bootAt = time.Time{}, w.now.Add(w.minutes(4, 12))
+		for name := range m.running {
+			m.running[name] = false
+		}
+		for _, j := range m.jobs {
+			if j.Active() {
+				j.State, j.Message = procedure.JobInterrupted, "Windows restarted"
+				w.failed(m, j)
+			}
+		}
+	}
+	if !m.bootAt.IsZero() && !w.now.Before(m.bootAt) {
+		m.boot, m.bootAt, m.pendingReboot, w.settled = m.bootAt, time.Time{}, false, w.now.Add(w.minutes(1, 12))
+		if m.coming != "" {
+			m.build, m.coming = m.coming, ""
+		}
+		for _, name := range serviceNames {
+			m.running[name] = true
+		}
+		if strings.HasPrefix(w.failures[m.fqdn].job, "restart-computer") {
+			delete(w.failures, m.fqdn) // what had failed has happened after all
+			w.sessionEnd = w.sessionEnd && !m.unverified
+		}
+		w.back(m)
+	}
+	for _, j := range m.jobs {
+		if j.Active() && m.up() && !w.now.Before(j.ends) {
+			w.end(m, j)
+		}
+	}
+}
+
+// back notes that a machine has all its services again.
+func (w *world) back(m *machine) {
+	if m.whole() && m.away {
+		m.away, w.lastChange = false, w.now
+	}
+	if m.whole() && m.broke {
+		m.unverified = false
+	}
+}
+
+func (w *world) failed(m *machine, j *job) {
+	switch j.action {
+	case procedure.ActionStopServices, procedure.ActionInstall, procedure.ActionRestartComputer, procedure.ActionUpdateDatabases:
+		m.broke = true
+		if j.build == w.desired { // a person who declared another build since has said to go on with that one
+			w.failures[m.fqdn] = failure{j.ID, w.now}
+		}
+		w.sessionEnd = true
+	}
+}
+
+// end lets a job end the way that was fated when it began.
+func (w *world) end(m *machine, j *job) {
+	j.State, j.Finished, j.Outcome = j.fate, w.now, j.word
+	w.say("%s: %s %s %s", m.fqdn, j.ID, j.State, j.word)
+	set := func(running bool) {
+		for _, name := range serviceNames {
+			m.running[name] = running
+		}
+		w.settled = w.now.Add(w.minutes(1, 12))
+	}
+	switch j.action {
+	case procedure.ActionStopServices:
+		if j.State == procedure.JobSucceeded {
+			set(false)
+		} else {
+			m.running["RTCMEETINGMCU"] = false
+			m.running["RTCSRV"] = w.random.IntN(2) == 0
+		}
+	case procedure.ActionInstall:
+		if j.State == procedure.JobSucceeded || w.random.IntN(4) == 0 {
+			m.build = j.build
+		}
+		if j.State == procedure.JobSucceeded && w.random.IntN(4) == 0 {
+			m.pendingReboot = true
+		}
+		if j.State == procedure.JobSucceeded && w.random.IntN(6) == 0 {
+			set(true) // some updates start all services at their end
+			w.back(m)
+		}
+	case procedure.ActionStartServices:
+		if j.State == procedure.JobSucceeded {
+			set(true)
+			if strings.HasPrefix(j.ID, "recover") {
+				m.unverified = false
+			}
+		} else {
+			m.running["RTCSRV"], m.hurt = w.random.IntN(2) == 0, true
+			if m.serves() { // a part of its services is missing, but it takes calls: it is back
+				m.away, m.unverified, w.lastChange = false, false, w.now
+			}
+		}
+		w.back(m)
+	case procedure.ActionUpdateDatabases:
+		w.dbDone = j.State == procedure.JobSucceeded
+	}
+	if j.State != procedure.JobSucceeded {
+		w.failed(m, j)
+	}
+}
+
+// start is what Start-LyncOpsJob does: idempotent by identity, refused while another job runs.
+func (w *world) start(m *machine, order procedure.Order, build v1alpha1.Build) {
+	if !w.answers(m) || w.chance(w.faults.lostOrder) {
+		return
+	}
+	for _, j := range m.jobs {
+		if j.ID == order.ID || j.Active() {
+			return
+		}
+	}
+	w.judge(m, order, build)
+	w.say("%s: start %s", m.fqdn, order.ID)
+	if order.Action != procedure.ActionStagePackage {
+		w.effects = append(w.effects, m.fqdn+" "+order.ID)
+	}
+	j := &job{Job: procedure.Job{ID: order.ID, State: procedure.JobRunning, Started: w.now, BootTime: m.boot}, action: order.Action, build: build, fate: procedure.JobSucceeded}
+	m.jobs = append(m.jobs, j)
+	length := w.minutes(1, 6)
+	switch order.Action {
+	case procedure.ActionStopServices:
+		if m.baseline == nil {
+			m.baseline = m.services()
+		}
+		m.away, m.unverified, m.broke = true, true, false
+		length = w.minutes(1, 20)
+		if order.Graceful && w.chance(w.faults.drainTimeout) {
+			length = order.Timeout
+			if !order.StopAtOnce {
+				j.fate, j.word = procedure.JobFailed, "DrainTimeout"
+			}
+		}
+	case procedure.ActionInstall:
+		length = w.minutes(5, 20)
+	case procedure.ActionRestartComputer:
+		m.away, m.unverified = true, true
+		if !w.chance(w.faults.jobFails) {
+			m.rebootAt = w.now.Add(2 * time.Minute)
+		} else {
+			j.fate = procedure.JobFailed
+		}
+		length = time.Minute
+	case procedure.ActionUpdateDatabases:
+		length = w.minutes(5, 20)
+	}
+	if order.Action != procedure.ActionRestartComputer && j.fate == procedure.JobSucceeded && w.chance(w.faults.jobFails) {
+		j.fate, j.word = procedure.JobFailed, "Internal"
+	}
+	if order.Action != procedure.ActionRestartComputer && w.chance(w.faults.interrupted) {
+		m.rebootAt, m.changedAlone = w.now.Add(w.minutes(0, int(length/time.Minute))), w.now.Add(length+15*time.Minute)
+	}
+	j.ends = w.now.Add(length)
+}
+
+// putAway is what Clear-LyncOpsJobs does, the oldest job first; it can be cut off anywhere.
+func (w *world) putAway(m *machine) (complete bool) {
+	if !w.answers(m) {
+		return false
+	}
+	w.say("%s: put away", m.fqdn)
+	for len(m.jobs) > 0 && !m.jobs[0].Active() {
+		if w.chance(w.faults.crash * 4) {
+			return false
+		}
+		if m.jobs[0].action == procedure.ActionInstall && m.jobs[0].State == procedure.JobSucceeded {
+			m.gone[m.jobs[0].ID] = true
+		}
+		m.jobs = m.jobs[1:]
+	}
+	if m.whole() {
+		m.baseline, m.unverified = nil, false
+	}
+	return true
+}
+
+// ask is Get-CsPoolUpgradeReadinessState as this pool would answer it.
+func (w *world) ask() (procedure.Readiness, bool) {
+	answer := procedure.Readiness{State: procedure.PoolStateReady, TotalFrontEnds: len(w.machines)}
+	answered := false
+	for _, m := range w.machines {
+		if m.serves() {
+			answer.TotalActiveFrontEnds++
+			answered = answered || w.answers(m)
+		}
+	}
+	switch {
+	case answer.TotalActiveFrontEnds < minimumOf(len(w.machines)):
+		answer.State = procedure.PoolStateInsufficient
+	case answer.TotalActiveFrontEnds < len(w.machines) || w.now.Before(w.settled):
+		answer.State = procedure.PoolStateBusy
+	}
+	moody := !w.quiet && w.now.Before(w.moodEnds)
+	if moody && w.mood != "NotReady" {
+		answer.State = w.mood
+	}
+	for _, domain := range w.domains {
+		ready := !moody || w.mood != "NotReady" || domain != w.moodFor
+		frontEnds := []string{}
+		for _, m := range w.machines {
+			if m.domain == domain {
+				frontEnds = append(frontEnds, m.fqdn)
+			}
+		}
+		answer.Domains = append(answer.Domains, procedure.ReadinessDomain{Name: domain, IsReadyForUpgrade: ready, FrontEnds: frontEnds})
+		if answered && ready && answer.State == procedure.PoolStateReady {
+			w.readings = append(w.readings, reading{domain, w.now})
+		}
+	}
+	if answered {
+		w.say("the pool answers %s", answer.State)
+	}
+	return answer, answered
+}
+
+// minimumOf repeats the published table in its own words.
+func minimumOf(frontEnds int) int {
+	return [...]int{1: 1, 2: 1, 3: 2, 4: 2, 5: 3, 6: 3, 7: 4, 8: 4, 9: 4, 10: 5, 11: 5, 12: 5}[frontEnds]
+}
+
+func (w *world) recently(t time.Time) bool { return w.now.Sub(t) <= staleness }
+
+// judge checks a new job against what must never happen.
+func (w *world) judge(m *machine, order procedure.Order, build v1alpha1.Build) {
+	takesOut := order.Action == procedure.ActionStopServices || order.Action == procedure.ActionRestartComputer
+	if takesOut && !m.away && m.serves() {
+		w.judgeTakingOut(m)
+	}
+	if takesOut && !m.serves() && m.unverified && w.session == m.domain {
+		w.sessionEnd = false // it never came back, so that its domain was never left
+	}
+	if order.Action == procedure.ActionInstall {
+		switch {
+		case m.gone[order.ID]:
+			w.violated(4, "the installer %s on %s runs again after it succeeded and was put away", order.ID, m.fqdn)
+		case !m.build.OlderThan(build):
+			w.violated(4, "the installer runs on %s, which has build %s already", m.fqdn, m.build)
+		case m.running["RTCSRV"] && !w.recently(m.changedAlone):
+			w.violated(3, "the installer runs on %s under running services", m.fqdn)
+		}
+	}
+	if order.Action == procedure.ActionUpdateDatabases {
+		for _, other := range w.machines {
+			if other.build.OlderThan(build) {
+				w.violated(5, "databases change while %s has build %s", other.fqdn, other.build)
+			}
+			if other.away || other.unverified {
+				w.violated(5, "databases change while %s is being worked on", other.fqdn)
+			}
+		}
+	}
+}
+
+func (w *world) judgeTakingOut(m *machine) {
+	serving, first := 0, len(w.machines)
+	if first == 8 || first == 9 {
+		first = 7
+	}
+	unverified := 0
+	for i, other := range w.machines {
+		alone := w.recently(other.changedAlone)
+		if i < first && other != m && !other.away && (other.serves() || alone) {
+			serving++
+		}
+		if other == m {
+			continue
+		}
+		if other.away && other.domain != m.domain {
+			w.violated(1, "%s of %s is stopped while %s of %s is out", m.fqdn, m.domain, other.fqdn, other.domain)
+		}
+		if other.unverified && other.domain == m.domain && w.failures[other.fqdn].job == "" {
+			unverified++
+		}
+		for _, j := range other.jobs {
+			if j.action == procedure.ActionUpdateDatabases && j.Active() {
+				w.violated(5, "%s is stopped while the databases change", m.fqdn)
+			}
+		}
+	}
+	if minimum := minimumOf(len(w.machines)); serving < minimum {
+		w.violated(2, "%s is stopped, and %d of %d front ends remain; %d are needed", m.fqdn, serving, len(w.machines), minimum)
+	}
+	if m.unverified {
+		return // it came back by itself in the middle of our work, which is finished whatever else has happened
+	}
+	if unverified >= w.atATime {
+		w.violated(3, "%s is stopped before %d others are verified back in service", m.fqdn, unverified)
+	}
+	for fqdn, failed := range w.failures {
+		if !w.recently(failed.at) {
+			w.violated(6, "%s is stopped although %s failed on %s and no person has said to go on", m.fqdn, failed.job, fqdn)
+		}
+	}
+	if w.paused && !w.recently(w.pausedAt) {
+		w.violated(11, "%s is stopped although the pool has been paused since %s", m.fqdn, w.pausedAt.Format("15:04"))
+	}
+	if w.session != m.domain || w.sessionEnd {
+		fresh := false
+		for _, answer := range w.readings {
+			fresh = fresh || answer.domain == m.domain && !answer.at.Before(w.lastChange) && w.now.Sub(answer.at) <= interval+2*staleness
+		}
+		if !fresh {
+			w.violated(3, "%s is stopped without a fresh Ready of %s read after the last change", m.fqdn, m.domain)
+		}
+		w.session, w.sessionEnd = m.domain, false
+	}
+}
