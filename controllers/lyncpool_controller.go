@@ -209,7 +209,7 @@ func (r *LyncPoolReconciler) noteRetry(work *poolWork) {
 
 func (r *LyncPoolReconciler) decide(ctx context.Context, work *poolWork) (procedure.PoolDecision, error) {
 	object := work.object
-	busy, err := r.backEndAtWork(ctx, object)
+	busy, err := r.backEndAtWork(ctx, client.ObjectKeyFromObject(object))
 	if err != nil {
 		return procedure.PoolDecision{}, err
 	}
@@ -218,7 +218,7 @@ func (r *LyncPoolReconciler) decide(ctx context.Context, work *poolWork) (proced
 		Now: work.now, BackEnd: busy, Paused: object.Spec.Paused, Observe: object.Spec.Management == v1alpha1.ManagementObserve,
 	}
 	if open := object.Status.OpenDomain; open != nil {
-		pool.Open = open.Name
+		pool.Open, pool.OpenSince, pool.Adopted = open.Name, open.Since.Time, open.Adopted
 	}
 	if soak := object.Status.Soak; soak != nil {
 		pool.Soak = &procedure.Soak{After: soak.AfterDomain}
@@ -283,20 +283,6 @@ func staged(domain *v1alpha1.UpgradeDomain) bool {
 	return len(domain.Status.Servers) == len(domain.Spec.FrontEnds)
 }
 
-// backEndAtWork names a back end of the pool whose services or databases are being worked on.
-func (r *LyncPoolReconciler) backEndAtWork(ctx context.Context, pool *v1alpha1.LyncPool) (string, error) {
-	var backEnds v1alpha1.BackEndServerList
-	if err := r.Client.List(ctx, &backEnds, client.InNamespace(pool.Namespace)); err != nil {
-		return "", fmt.Errorf("listing back ends: %w", err)
-	}
-	for _, backEnd := range backEnds.Items {
-		if backEnd.Spec.PoolRef != nil && backEnd.Spec.PoolRef.Name == pool.Name && backEnd.Status.InProgress {
-			return backEnd.Name, nil
-		}
-	}
-	return "", nil
-}
-
 func (w *poolWork) gateSaid() (reason, message string) {
 	for _, condition := range w.object.Status.Conditions {
 		if condition.Type == v1alpha1.ConditionPoolReadiness {
@@ -308,7 +294,7 @@ func (w *poolWork) gateSaid() (reason, message string) {
 
 func (w *poolWork) recordGate(domain string, answer procedure.Readiness, gate procedure.Gate) {
 	w.object.Status.Readiness = &v1alpha1.ReadinessStatus{
-		State: answer.State, ReadAt: metav1.NewTime(w.now), Domain: domain,
+		State: answer.State, ReadAt: metav1.NewMicroTime(w.now), Domain: domain,
 		BusyCount: int32(gate.Counters.Busy), DomainNotReadyCount: int32(gate.Counters.DomainNotReady), InsufficientCount: int32(gate.Counters.Insufficient), //nolint:gosec // small counters
 	}
 	w.conditions.set(v1alpha1.ConditionPoolReadiness, gate.Open, gate.Reason, gate.Message)
@@ -324,14 +310,15 @@ func (r *LyncPoolReconciler) apply(work *poolWork, decision procedure.PoolDecisi
 	if decision.Soak != nil {
 		status.Soak = &v1alpha1.SoakStatus{AfterDomain: decision.Soak.After}
 		if !decision.Soak.Since.IsZero() {
-			since := metav1.NewTime(decision.Soak.Since)
+			since := metav1.NewMicroTime(decision.Soak.Since)
 			status.Soak.Since = &since
 		}
 	}
 	stands := standingWorking
 	switch decision.Action {
 	case procedure.PoolOpens, procedure.PoolAdopts:
-		status.OpenDomain = &v1alpha1.OpenDomain{Name: decision.Domain, Build: work.buildOf(decision.Domain), Since: metav1.NewTime(work.now.Truncate(time.Second))}
+		status.OpenDomain = &v1alpha1.OpenDomain{Name: decision.Domain, Build: work.buildOf(decision.Domain), Since: metav1.NewMicroTime(work.now),
+			Adopted: decision.Action == procedure.PoolAdopts}
 		work.told = append(work.told, announcement{reason: "DomainOpened", action: string(decision.Action), note: decision.Domain + " is opened: " + decision.Message})
 		status.Now = "upgrading " + decision.Domain
 	case procedure.PoolCloses:

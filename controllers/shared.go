@@ -1,9 +1,14 @@
 package controllers
 
 import (
+	"context"
+	"fmt"
+
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"lyncops.dev/operator/api/v1alpha1"
 )
 
 // Shared is what every reconciler needs.
@@ -14,4 +19,18 @@ type Shared struct {
 	Servers  Servers
 	Recorder events.EventRecorder
 	Clock    clock.PassiveClock
+}
+
+// backEndAtWork names a back end of the pool whose services or databases are being worked on.
+func (s Shared) backEndAtWork(ctx context.Context, pool client.ObjectKey) (string, error) {
+	var backEnds v1alpha1.BackEndServerList
+	if err := s.Client.List(ctx, &backEnds, client.InNamespace(pool.Namespace)); err != nil {
+		return "", fmt.Errorf("listing back ends: %w", err)
+	}
+	for _, backEnd := range backEnds.Items {
+		if backEnd.Spec.PoolRef != nil && backEnd.Spec.PoolRef.Name == pool.Name && backEnd.Status.InProgress {
+			return backEnd.Name, nil
+		}
+	}
+	return "", nil
 }

@@ -133,9 +133,14 @@ func (r *UpgradeDomainReconciler) pass(ctx context.Context, work *domainWork) (t
 // work looks at the servers, decides and acts. Where putting a finished server away makes room for the next one, it looks again
 // at once instead of waiting for the next pass.
 func (r *UpgradeDomainReconciler) work(ctx context.Context, work *domainWork) (procedure.Domain, procedure.DomainDecision, error) {
-	for {
+	backEnd, err := r.backEndAtWork(ctx, client.ObjectKeyFromObject(work.pool))
+	if err != nil {
+		return procedure.Domain{}, procedure.DomainDecision{}, err
+	}
+	for underway := false; ; underway = true {
 		found := observe(ctx, r.Servers, work.with, namesOf(work.object.Spec.FrontEnds))
-		domain := r.domainFrom(work, found)
+		domain := domainFrom(work, found)
+		domain.BackEnd, domain.Underway = backEnd, underway
 		decision := procedure.UpgradeDomain(domain)
 		if decision.NeedMembers {
 			domain.Members = r.members(ctx, work, found)
@@ -179,15 +184,17 @@ func (r *UpgradeDomainReconciler) grantRetry(work *domainWork, firstSight bool) 
 	status.Hold = nil
 }
 
-func (r *UpgradeDomainReconciler) domainFrom(work *domainWork, found []observation) procedure.Domain {
+func domainFrom(work *domainWork, found []observation) procedure.Domain {
 	pool, object := work.pool, work.object
-	open := pool.Status.OpenDomain
 	domain := procedure.Domain{
 		Plan:           planFor(object.Spec.DesiredBuild, pool.Spec.Package, pool.Spec.Rollout),
-		Turn:           open != nil && open.Name == object.Spec.DomainName && open.Build == string(object.Spec.DesiredBuild),
+		TurnLimit:      readinessPolicyFor(pool.Spec.Rollout).Interval,
 		ServersAtATime: int(pool.Spec.Rollout.ServersAtATime),
 		Paused:         pool.Spec.Paused,
 		Observe:        pool.Spec.Management == v1alpha1.ManagementObserve,
+	}
+	if open := pool.Status.OpenDomain; isTurnOf(open, object) {
+		domain.Turn, domain.Adopted, domain.TurnAge = true, open.Adopted, work.now.Sub(open.Since.Time)
 	}
 	for _, one := range found {
 		server := procedure.DomainServer{FQDN: one.fqdn, Server: one.server, Problem: one.problem}
@@ -197,6 +204,11 @@ func (r *UpgradeDomainReconciler) domainFrom(work *domainWork, found []observati
 		domain.Servers = append(domain.Servers, server)
 	}
 	return domain
+}
+
+// isTurnOf says whether the pool has opened this domain, for the build that the domain is to have.
+func isTurnOf(open *v1alpha1.OpenDomain, domain *v1alpha1.UpgradeDomain) bool {
+	return open != nil && open.Name == domain.Spec.DomainName && open.Build == string(domain.Spec.DesiredBuild)
 }
 
 // members observes the pool's other front ends: nobody is stopped on the strength of what was true some time ago.
@@ -296,8 +308,7 @@ func (r *UpgradeDomainReconciler) turnStands(ctx context.Context, work *domainWo
 	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(work.pool), &pool); err != nil {
 		return false, fmt.Errorf("asking whether it is still the turn of %s: %w", work.object.Spec.DomainName, err)
 	}
-	open := pool.Status.OpenDomain
-	return open != nil && open.Name == work.object.Spec.DomainName && open.Build == string(work.object.Spec.DesiredBuild) &&
+	return isTurnOf(pool.Status.OpenDomain, work.object) &&
 		!pool.Spec.Paused && pool.Spec.Management != v1alpha1.ManagementObserve, nil
 }
 

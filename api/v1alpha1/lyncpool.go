@@ -169,9 +169,13 @@ type OpenDomain struct {
 	// Build it was opened for.
 	Build string `json:"build"`
 
-	// When the readiness answer that allowed it was read.
+	// When the readiness answer that allowed it was read, or when it was found in progress.
 	// +optional
-	Since metav1.Time `json:"since,omitzero"`
+	Since metav1.MicroTime `json:"since,omitzero"`
+
+	// True when no answer opened it: its servers were found in progress and are finished first.
+	// +optional
+	Adopted bool `json:"adopted,omitempty"`
 }
 
 // ReadinessStatus is the latest answer to Get-CsPoolUpgradeReadinessState.
@@ -180,7 +184,7 @@ type ReadinessStatus struct {
 	State string `json:"state"`
 
 	// When it was read.
-	ReadAt metav1.Time `json:"readAt"`
+	ReadAt metav1.MicroTime `json:"readAt"`
 
 	// Upgrade domain the question was asked for.
 	// +optional
@@ -207,7 +211,7 @@ type SoakStatus struct {
 
 	// Since when the pool has been Ready without a break; absent until it has answered Ready.
 	// +optional
-	Since *metav1.Time `json:"since,omitempty"`
+	Since *metav1.MicroTime `json:"since,omitempty"`
 }
 
 // LyncPool is a Front End pool and the build it should have.
