@@ -142,10 +142,10 @@ func (b BackEnd) unanswered(result BackEndDecision) BackEndDecision {
 // finish sums up what is the same for every path: gates that keep a server from being started, and how long it has been away.
 func (b BackEnd) finish(result BackEndDecision) BackEndDecision {
 	d := &result.Server
-	halfWay := b.Server != nil && b.Server.halfWay()
+	underway := b.Server != nil && (b.Server.halfWay() || d.Verdict == VerdictTurn && d.worksOn(*b.Server))
 	first := d.Verdict == VerdictTurn || d.Verdict == VerdictStart &&
 		(!d.Begun || d.Step == v1alpha1.StepStagePackage || d.Step == v1alpha1.StepStopServices)
-	if first && !halfWay {
+	if first && !underway {
 		switch {
 		case b.Observe:
 			*d = d.wait(v1alpha1.StepWaiting, v1alpha1.ReasonObserving, "management is Observe: nothing is changed on the server")

@@ -62,6 +62,9 @@ func (d ServerDecision) worksOn(server Server) bool {
 		return true
 	case VerdictStart, VerdictWait:
 		return d.Begun && inProgress(d.Step) || server.halfWay()
+	case VerdictTurn:
+		// Some updates start all services at their end; the restart that is still due belongs to the same work.
+		return server.halfWay() || d.Order.Action == ActionRestartComputer && !server.putBack()
 	}
 	return server.halfWay()
 }

@@ -163,33 +163,76 @@ func (d *ServerDecision) grant() {
 	d.Begun, d.InProgress = true, true
 }
 
-// turnClosed names the first closed gate in front of a server, or nothing when it may be stopped.
+// turnClosed names the first closed gate in front of a server, or nothing when it may be stopped. For a server whose upgrade has
+// begun and that serves again before its end only the last gate counts: it is finished, but not at the price of the quorum.
 func (domain Domain) turnClosed(result *DomainDecision, index, limit int) (reason, message string) {
-	decision, underway := result.Servers[index], domain.Underway
+	decision := result.Servers[index]
+	if !decision.InProgress {
+		if reason, message := domain.notOurTurn(result); reason != "" {
+			return reason, message
+		}
+		if reason, message := domain.othersFirst(result, index, limit); reason != "" {
+			return reason, message
+		}
+	}
+	if domain.Members == nil {
+		result.NeedMembers = true
+		return v1alpha1.ReasonWaitingForTurn, "the other front ends of the pool are being asked whether they serve"
+	}
+	for _, member := range domain.Members {
+		if member.UpdatingDatabases {
+			return v1alpha1.ReasonWaitingForBackEnd, fmt.Sprintf("the databases are being updated from %s; front ends and SQL Server are never worked on together", member.FQDN)
+		}
+		if member.Begun && !domain.has(member.FQDN) && !decision.InProgress {
+			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s of another upgrade domain is being worked on; two domains are never out together", member.FQDN)
+		}
+	}
+	stopping := []string{decision.FQDN}
+	for i, other := range result.Servers {
+		// One whose services are being drained is still seen to serve, but will not be there.
+		if i != index && other.InProgress && other.Step != v1alpha1.StepReady {
+			stopping = append(stopping, other.FQDN)
+		}
+	}
+	holds, quorum := QuorumWithout(domain.Members, stopping...)
+	result.QuorumMessage = quorum
+	if !holds {
+		result.QuorumBroken = true
+		return v1alpha1.ReasonQuorumAtRisk, "it would cost the pool its quorum: " + quorum
+	}
+	return "", ""
+}
+
+// notOurTurn says why no server of this domain may be stopped at all.
+func (domain Domain) notOurTurn(result *DomainDecision) (reason, message string) {
+	if blocked, reason, message := domain.blocked(); blocked {
+		return reason, message
+	}
+	underway := domain.Underway
 	for _, server := range result.Servers {
 		underway = underway || server.InProgress
 	}
-	if blocked, reason, message := domain.blocked(); blocked && !decision.InProgress {
-		return reason, message
-	}
-	if !domain.Turn {
+	switch {
+	case !domain.Turn:
 		return v1alpha1.ReasonWaitingForTurn, "the update package is on the server; the pool has not opened this upgrade domain yet"
-	}
-	if domain.TurnLimit > 0 && domain.TurnAge > domain.TurnLimit && !underway {
+	case domain.TurnLimit > 0 && domain.TurnAge > domain.TurnLimit && !underway:
 		return v1alpha1.ReasonWaitingForTurn, "the answer that opened this upgrade domain is too old to begin with; the pool is asked again first"
-	}
-	if domain.Adopted && !decision.InProgress {
+	case domain.Adopted:
 		return v1alpha1.ReasonWaitingForTurn, "what was found in progress in this upgrade domain is finished; the pool is asked before a further server is stopped"
+	case domain.BackEnd != "":
+		return v1alpha1.ReasonWaitingForBackEnd, fmt.Sprintf("the back end %s is being worked on; front ends and SQL Server are never out together", domain.BackEnd)
 	}
 	for i, other := range result.Servers {
 		if server := domain.Servers[i].Server; server != nil && other.Begun && !other.InProgress && domain.TurnAge > server.lastWork().age(server.Time) {
 			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s has come back into service since the pool opened this upgrade domain; the pool is asked again first", other.FQDN)
 		}
 	}
-	if domain.BackEnd != "" {
-		return v1alpha1.ReasonWaitingForBackEnd, fmt.Sprintf("the back end %s is being worked on; front ends and SQL Server are never out together", domain.BackEnd)
-	}
-	var leaving, out []string
+	return "", ""
+}
+
+// othersFirst says which other server of the domain stands in the way of this one.
+func (domain Domain) othersFirst(result *DomainDecision, index, limit int) (reason, message string) {
+	var out []string
 	for i, other := range result.Servers {
 		if i == index {
 			continue
@@ -201,34 +244,12 @@ func (domain Domain) turnClosed(result *DomainDecision, index, limit int) (reaso
 			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s failed and is being put back into service; no further server is touched", other.FQDN)
 		case domain.Servers[i].Server == nil:
 			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s does not answer; no further server is touched", other.FQDN)
-		case other.InProgress || other.OutOfService || other.Begun && !decision.Begun:
+		case other.InProgress || other.OutOfService || other.Begun && !result.Servers[index].Begun:
 			out = append(out, other.FQDN)
-		}
-		// One whose services are being drained is still seen to serve, but will not be there.
-		if other.InProgress {
-			leaving = append(leaving, other.FQDN)
 		}
 	}
 	if len(out) >= limit {
 		return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("waits until %s is verified back in service", strings.Join(out, " and "))
-	}
-	if domain.Members == nil {
-		result.NeedMembers = true
-		return v1alpha1.ReasonWaitingForTurn, "the other front ends of the pool are being asked whether they serve"
-	}
-	for _, member := range domain.Members {
-		if member.UpdatingDatabases {
-			return v1alpha1.ReasonWaitingForBackEnd, fmt.Sprintf("the databases are being updated from %s; front ends and SQL Server are never worked on together", member.FQDN)
-		}
-		if member.Begun && !domain.has(member.FQDN) {
-			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s of another upgrade domain is being worked on; two domains are never out together", member.FQDN)
-		}
-	}
-	holds, quorum := QuorumWithout(domain.Members, append(leaving, decision.FQDN)...)
-	result.QuorumMessage = quorum
-	if !holds {
-		result.QuorumBroken = true
-		return v1alpha1.ReasonQuorumAtRisk, "it would cost the pool its quorum: " + quorum
 	}
 	return "", ""
 }

@@ -231,7 +231,7 @@ func (d ServerDecision) restart(plan Plan, server Server) (ServerDecision, bool)
 	restart := server.job(JobID(v1alpha1.StepRestartComputer, plan.Build, d.Attempt))
 	order := Order{ID: JobID(v1alpha1.StepRestartComputer, plan.Build, d.Attempt), Action: ActionRestartComputer}
 	switch {
-	case restart == nil && server.putBack():
+	case restart == nil && server.Serving():
 		d.Verdict, d.Step, d.Reason, d.Order = VerdictTurn, v1alpha1.StepReady, v1alpha1.ReasonWaitingForTurn, &order
 		d.Message = server.FQDN + " is in service, but must be restarted for the update to be complete"
 		return d, false
