@@ -232,6 +232,12 @@ func (l *Lab) Client() client.WithWatch { return l.plane.client }
 // Kubeconfig is a file with the administrator's access to the control plane.
 func (l *Lab) Kubeconfig() string { return l.plane.kubeconfig }
 
+// WinRM is the address at which the simulated servers are reached.
+func (l *Lab) WinRM() string { return l.winRM }
+
+// CertificateAuthority is the PEM of the authority that issued the simulated servers' certificates.
+func (l *Lab) CertificateAuthority() []byte { return l.authority }
+
 // Simulator is the control interface of the simulated servers.
 func (l *Lab) Simulator() *SimulatorClient { return l.simulator }
 

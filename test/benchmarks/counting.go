@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"lyncops.dev/operator/test/lab"
+)
+
+// policyWaits are the waits that the sample's rollout policy prescribes: two soaks of four seconds between three domains.
+const policyWaits = 2 * 4 * time.Second
+
+var writeRequest = regexp.MustCompile(`^apiserver_request_total\{(.*)\} ([0-9.e+]+)$`)
+
+// writes counts the writing requests for our kinds and for events that the API server has served so far.
+func writes(ctx context.Context, laboratory *lab.Lab) (int, error) {
+	metrics, err := laboratory.Kubectl(ctx, "get", "--raw", "/metrics")
+	if err != nil {
+		return 0, fmt.Errorf("reading the API server's counters: %w", err)
+	}
+	total := 0
+	lines := bufio.NewScanner(strings.NewReader(metrics))
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		match := writeRequest.FindStringSubmatch(lines.Text())
+		if match == nil || !isWriteOfOurs(match[1]) {
+			continue
+		}
+		count, err := strconv.ParseFloat(match[2], 64)
+		if err != nil {
+			return 0, fmt.Errorf("the API server's counter %q: %w", lines.Text(), err)
+		}
+		total += int(count)
+	}
+	return total, lines.Err()
+}
+
+func isWriteOfOurs(labels string) bool {
+	ours := strings.Contains(labels, `group="lyncops.dev"`) || strings.Contains(labels, `group="events.k8s.io"`)
+	for _, verb := range []string{"POST", "PUT", "PATCH", "APPLY", "DELETE"} {
+		if ours && strings.Contains(labels, `verb="`+verb+`"`) {
+			return true
+		}
+	}
+	return false
+}
+
+// stepsOf counts the jobs that were started on servers.
+func stepsOf(record []lab.Event) int {
+	steps := 0
+	for _, event := range record {
+		if strings.HasPrefix(event.Effect, "job ") && strings.HasSuffix(event.Effect, " is claimed") {
+			steps++
+		}
+	}
+	return steps
+}
+
+// criticalPath adds up how long the steps took, by the servers' own record, that could not have been done at the same time: those of
+// the pool's front ends one after the other, the first staging, the settling of the pool after each domain, the update of the
+// databases, and the waits that the policy prescribes. The Standard Edition server runs beside the pool.
+func criticalPath(record []lab.Event, prescribed time.Duration) time.Duration {
+	total := prescribed
+	claimed := map[string]time.Time{}
+	ordered := map[string]time.Time{}
+	var staging time.Duration
+	for _, event := range record {
+		if !strings.HasPrefix(event.Host, "fe") {
+			continue
+		}
+		job := jobIn(event.Effect)
+		switch {
+		case strings.HasSuffix(event.Effect, " is claimed"):
+			claimed[event.Host+job] = event.Time
+		case strings.HasSuffix(strings.TrimSpace(event.Effect), ": Succeeded"):
+			took := event.Time.Sub(claimed[event.Host+job])
+			if strings.HasPrefix(job, "stage-package") {
+				staging = max(staging, took)
+			} else {
+				total += took
+			}
+		case event.Effect == "restart ordered":
+			ordered[event.Host] = event.Time
+		case event.Effect == "is up":
+			total += event.Time.Sub(ordered[event.Host])
+		}
+	}
+	return total + staging
+}
+
+var jobName = regexp.MustCompile(`^job ([a-z0-9.-]+?):? `)
+
+func jobIn(effect string) string {
+	if match := jobName.FindStringSubmatch(effect); match != nil {
+		return match[1]
+	}
+	return ""
+}
