@@ -130,8 +130,9 @@ test-race: ## Run the tests of the concurrent packages with the race detector (n
 	CGO_ENABLED=1 go test -race -timeout $(TEST_TIMEOUT) $(GOTESTFLAGS) $(RACE_PACKAGES)
 
 .PHONY: bench
-bench: ## Run the benchmarks.
+bench: ## Print what a rollout costs (requests, writes, time over the steps) and run the Go benchmarks.
 	KUBEBUILDER_ASSETS="$$($(ASSETS))" && export KUBEBUILDER_ASSETS && \
+	go run ./test/benchmarks && \
 	go test -run '^$$' -bench . -benchmem -timeout $(TEST_TIMEOUT) $(GOTESTFLAGS) $(PACKAGES)
 
 ##@ Build

@@ -12,8 +12,17 @@ import (
 	"lyncops.dev/operator/test/lab"
 )
 
-// policyWaits are the waits that the sample's rollout policy prescribes: two soaks of four seconds between three domains.
-const policyWaits = 2 * 4 * time.Second
+// Waits of the sample estate that no step on a server shows: between three domains the pool settles twice (a minute of simulated
+// time) and soaks twice (four seconds, by the sample's rollout policy).
+const (
+	soak     = 4 * time.Second
+	settling = time.Minute
+	pauses   = 2
+)
+
+func waitsAt(scale float64) time.Duration {
+	return pauses * (soak + time.Duration(float64(settling)/scale))
+}
 
 var writeRequest = regexp.MustCompile(`^apiserver_request_total\{(.*)\} ([0-9.e+]+)$`)
 

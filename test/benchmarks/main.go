@@ -63,7 +63,7 @@ func run(ctx context.Context, out io.Writer, scale float64) (err error) {
 	defer func() { err = errors.Join(err, laboratory.Close()) }()
 
 	var rows []row
-	for _, measure := range []func(context.Context, *lab.Lab) ([]row, error){observation, rollout, idle} {
+	for _, measure := range []func(context.Context, *lab.Lab) ([]row, error){observation, rolloutAt(scale), idle} {
 		measured, err := measure(ctx, laboratory)
 		if err != nil {
 			return err
@@ -108,8 +108,12 @@ func observation(ctx context.Context, laboratory *lab.Lab) (rows []row, err erro
 	}, nil
 }
 
+func rolloutAt(scale float64) func(context.Context, *lab.Lab) ([]row, error) {
+	return func(ctx context.Context, laboratory *lab.Lab) ([]row, error) { return rollout(ctx, laboratory, waitsAt(scale)) }
+}
+
 // rollout takes the sample estate to its build and holds the time and the API writes against what the servers did.
-func rollout(ctx context.Context, laboratory *lab.Lab) ([]row, error) {
+func rollout(ctx context.Context, laboratory *lab.Lab, waits time.Duration) ([]row, error) {
 	if err := laboratory.ApplySamples(ctx, filepath.Join("config", "samples", "simulated")); err != nil {
 		return nil, err
 	}
@@ -137,7 +141,7 @@ func rollout(ctx context.Context, laboratory *lab.Lab) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	steps, path := stepsOf(record), criticalPath(record, policyWaits)
+	steps, path := stepsOf(record), criticalPath(record, waits)
 	return []row{
 		{"violations seen by the simulated servers", fmt.Sprint(len(violations)), "0"},
 		{"steps on servers", fmt.Sprint(steps), ""},
