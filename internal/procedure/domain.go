@@ -223,7 +223,7 @@ func (domain Domain) notOurTurn(result *DomainDecision) (reason, message string)
 		return v1alpha1.ReasonWaitingForBackEnd, fmt.Sprintf("the back end %s is being worked on; front ends and SQL Server are never out together", domain.BackEnd)
 	}
 	for i, other := range result.Servers {
-		if server := domain.Servers[i].Server; server != nil && other.Begun && !other.InProgress && domain.TurnAge > server.lastWork().age(server.Time) {
+		if server := domain.Servers[i].Server; server != nil && other.Begun && !other.InProgress && domain.TurnAge > 0 && domain.TurnAge >= server.lastWork().age(server.Time) {
 			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s has come back into service since the pool opened this upgrade domain; the pool is asked again first", other.FQDN)
 		}
 	}
