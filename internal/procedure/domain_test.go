@@ -1,0 +1,143 @@
+package procedure
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"lyncops.dev/operator/api/v1alpha1"
+)
+
+// member is one server of the domain under test; the name follows from its place.
+func member(changes ...change) DomainServer {
+	server := frontEnd(changes...)
+	return DomainServer{Server: &server}
+}
+
+func unreachable(last v1alpha1.ServerStep) DomainServer {
+	return DomainServer{Problem: &Problem{Reason: v1alpha1.ReasonServerUnreachable, Message: "does not answer"}, LastStep: last}
+}
+
+// openDomain is an open domain of a pool of six healthy front ends, of which its servers are the first.
+func openDomain(servers ...DomainServer) Domain {
+	for i := range servers {
+		servers[i].FQDN = fmt.Sprintf("fe%02d.contoso.com", i+1)
+		if servers[i].Server != nil {
+			servers[i].Server.FQDN = servers[i].FQDN
+		}
+	}
+	return Domain{Plan: plan, Servers: servers, Turn: true, Members: poolOf(6), ServersAtATime: 1}
+}
+
+func with(domain Domain, apply func(*Domain)) Domain {
+	apply(&domain)
+	return domain
+}
+
+// startsOf writes what a decision starts, such as "fe01 StopServices".
+func startsOf(decision DomainDecision) string {
+	var list []string
+	for _, server := range decision.Servers {
+		if server.Verdict == VerdictStart {
+			list = append(list, strings.TrimSuffix(server.FQDN, ".contoso.com")+" "+string(server.Order.Action))
+		}
+	}
+	return strings.Join(list, ", ")
+}
+
+func TestUpgradeDomain(t *testing.T) {
+	ready, done := member(staged), func() DomainServer { return member(atBuild(wanted)) }
+	installing := func() DomainServer {
+		return member(staged, stoppedByUs, has(v1alpha1.StepInstall, JobRunning), stopped)
+	}
+	draining := func() DomainServer { return member(staged, has(v1alpha1.StepStopServices, JobRunning)) }
+	heldInService := func() DomainServer {
+		return member(staged, stoppedByUs, has(v1alpha1.StepInstall, JobFailed), has(v1alpha1.StepRecover, JobSucceeded))
+	}
+	retried := func() DomainServer {
+		server := heldInService()
+		server.Permitted = 2
+		return server
+	}
+	beingPutBack := member(staged, has(v1alpha1.StepStopServices, JobFailed), has(v1alpha1.StepRecover, JobRunning), stopped)
+	atOnce := func(d *Domain) { d.ServersAtATime = 2 }
+	cases := []struct {
+		name       string
+		domain     Domain
+		starts     string
+		state      v1alpha1.DomainState
+		reason     string
+		inProgress bool
+	}{
+		{"servers are taken in order", openDomain(ready, member(staged), member(staged)), "fe01 StopServices", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
+		{"one that has the build is passed over", openDomain(done(), member(staged)), "fe02 StopServices", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
+		{"one at a time: the next waits while one is installed", openDomain(installing(), member(staged)), "", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
+		{"one at a time: the next waits until the one before is put away", openDomain(member(staged, stoppedByUs, installedByUs, atBuild(wanted), rebooted), member(staged)), "", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
+		{"two at a time", with(openDomain(member(staged), member(staged), member(staged)), atOnce), "fe01 StopServices, fe02 StopServices", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
+		{"two at a time: a third waits", with(openDomain(installing(), draining(), member(staged)), atOnce), "", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
+		{"two at a time never in a pool of two", with(openDomain(member(staged), member(staged)), func(d *Domain) { d.ServersAtATime, d.Members = 2, poolOf(2) }), "fe01 StopServices", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
+		{"a neighbour that does not answer stops the domain", openDomain(member(staged), unreachable(v1alpha1.StepReady)), "", v1alpha1.DomainOpen, v1alpha1.ReasonServerUnreachable, false},
+		{"a server that does not answer in the middle of its work is in progress", openDomain(unreachable(v1alpha1.StepInstall), member(staged)), "", v1alpha1.DomainOpen, v1alpha1.ReasonServerUnreachable, true},
+		{"a server that restarts because of us is upgraded, not lost", openDomain(unreachable(v1alpha1.StepRestartComputer), member(staged)), "", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
+		{"a held neighbour stops the domain", openDomain(member(staged), heldInService()), "", v1alpha1.DomainHeld, v1alpha1.ReasonInstallerFailed, false},
+		{"held with its services away, a domain stays in progress", openDomain(member(staged, stoppedByUs, has(v1alpha1.StepInstall, JobFailed), has(v1alpha1.StepRecover, JobFailed), stopped), member(staged)), "", v1alpha1.DomainHeld, v1alpha1.ReasonInstallerFailed, true},
+		{"while a neighbour is put back after a failure nobody else is taken, even two at a time", with(openDomain(beingPutBack, member(staged)), atOnce), "", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
+		{"one that does not serve anyway is taken before one that does", openDomain(member(staged), member(staged, func(s *Server) { s.Services[0].Status = ServiceStopped })), "fe02 StopServices", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
+		{"the second lock: too few others serve", with(openDomain(member(staged)), func(d *Domain) { d.Members = poolOf(6, 2, 3, 4) }), "", v1alpha1.DomainOpen, v1alpha1.ReasonQuorumAtRisk, false},
+		{"the second lock counts one that is being drained as gone", with(openDomain(draining(), member(staged)), func(d *Domain) { d.ServersAtATime, d.Members = 2, poolOf(6, 5, 6) }), "", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
+		{"another domain's server is being worked on", with(openDomain(member(staged)), func(d *Domain) { d.Members[5].Begun = true }), "", v1alpha1.DomainOpen, v1alpha1.ReasonWaitingForTurn, false},
+		{"the databases are being updated from a front end", with(openDomain(member(staged)), func(d *Domain) { d.Members[5].UpdatingDatabases = true }), "", v1alpha1.DomainOpen, v1alpha1.ReasonWaitingForBackEnd, false},
+		{"the back end is being worked on", with(openDomain(member(staged)), func(d *Domain) { d.BackEnd = "sql01" }), "", v1alpha1.DomainOpen, v1alpha1.ReasonWaitingForBackEnd, false},
+		{"not this domain's turn", with(openDomain(member(staged)), func(d *Domain) { d.Turn = false }), "", v1alpha1.DomainWaiting, v1alpha1.ReasonWaitingForTurn, false},
+		{"packages are staged before the turn", with(openDomain(member(), member()), func(d *Domain) { d.Turn = false }), "fe01 StagePackage, fe02 StagePackage", v1alpha1.DomainWaiting, v1alpha1.ReasonUpgrading, false},
+		{"paused: nobody is stopped", with(openDomain(member(staged)), func(d *Domain) { d.Paused = true }), "", v1alpha1.DomainOpen, v1alpha1.ReasonPaused, false},
+		{"paused: nothing is staged", with(openDomain(member()), func(d *Domain) { d.Paused = true }), "", v1alpha1.DomainOpen, v1alpha1.ReasonPaused, false},
+		{"paused: a server in progress is finished", with(openDomain(member(staged, stoppedByUs, stopped), member(staged)), func(d *Domain) { d.Paused = true }), "fe01 Install", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
+		{"paused: a retried server that is back in service is not taken again", with(openDomain(retried()), func(d *Domain) { d.Paused = true }), "", v1alpha1.DomainOpen, v1alpha1.ReasonPaused, false},
+		{"observed only: nothing is staged and nobody is stopped", with(openDomain(member(), member(staged)), func(d *Domain) { d.Observe = true }), "", v1alpha1.DomainOpen, v1alpha1.ReasonObserving, false},
+		{"a server in progress is finished although it is nobody's turn", with(openDomain(member(staged, stoppedByUs, stopped)), func(d *Domain) { d.Turn = false }), "fe01 Install", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
+		{"a retried server that is back in service waits for its turn and is not in progress", with(openDomain(retried()), func(d *Domain) { d.Turn = false }), "", v1alpha1.DomainWaiting, v1alpha1.ReasonWaitingForTurn, false},
+		{"a retried server goes before others", openDomain(member(staged), retried()), "fe02 StopServices", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
+		{"a turn given before the failure is not used for the retry", with(openDomain(retried()), func(d *Domain) { d.TurnAge = time.Hour }), "", v1alpha1.DomainOpen, v1alpha1.ReasonWaitingForTurn, false},
+		{"a turn given after the server was put back is", with(openDomain(retried()), func(d *Domain) { d.TurnAge = time.Minute }), "fe01 StopServices", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
+		{"a turn that is too old to begin with", with(openDomain(member(staged)), func(d *Domain) { d.TurnAge, d.TurnLimit = 11*time.Minute, 10*time.Minute }), "", v1alpha1.DomainOpen, v1alpha1.ReasonWaitingForTurn, false},
+		{"an old turn goes over from one server to the next", with(openDomain(done(), member(staged)), func(d *Domain) { d.TurnAge, d.TurnLimit, d.Underway = time.Hour, 10*time.Minute, true }), "fe02 StopServices", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
+		{"an adopted domain stops no further server", with(openDomain(done(), member(staged)), func(d *Domain) { d.Adopted = true }), "", v1alpha1.DomainOpen, v1alpha1.ReasonWaitingForTurn, false},
+		{"done", openDomain(done(), done()), "", v1alpha1.DomainDone, v1alpha1.ReasonUpToDate, false},
+		{"done before, and now one does not answer: unknown", with(openDomain(done(), unreachable(v1alpha1.StepDone)), func(d *Domain) { d.Turn = false }), "", v1alpha1.DomainUnknown, v1alpha1.ReasonServerUnreachable, false},
+	}
+	for _, test := range cases {
+		t.Run(test.name, func(t *testing.T) {
+			got := UpgradeDomain(test.domain)
+			if starts := startsOf(got); starts != test.starts {
+				t.Errorf("starts %q, want %q", starts, test.starts)
+			}
+			if got.State != test.state || got.Reason != test.reason || got.InProgress != test.inProgress {
+				t.Errorf("got %s %s, in progress %t: %s", got.State, got.Reason, got.InProgress, got.Message)
+			}
+		})
+	}
+}
+
+func TestNobodyIsStoppedBeforeTheOthersWereAsked(t *testing.T) {
+	domain := openDomain(member(staged))
+	domain.Members = nil
+	got := UpgradeDomain(domain)
+	if !got.NeedMembers || startsOf(got) != "" {
+		t.Errorf("starts %q, needs members %t", startsOf(got), got.NeedMembers)
+	}
+}
+
+func TestAnUpdateThatStartedTheServicesDoesNotCostTheQuorum(t *testing.T) {
+	server := member(staged, stoppedByUs, installedByUs, atBuild(wanted))
+	if starts := startsOf(UpgradeDomain(openDomain(server))); starts != "fe01 RestartComputer" {
+		t.Errorf("with everybody else in service it starts %q", starts)
+	}
+	alone := openDomain(server)
+	alone.Members = poolOf(6, 2, 3, 4)
+	got := UpgradeDomain(alone)
+	if startsOf(got) != "" || !got.QuorumBroken || !got.InProgress {
+		t.Errorf("starts %q, quorum broken %t, in progress %t", startsOf(got), got.QuorumBroken, got.InProgress)
+	}
+}
