@@ -552,7 +552,7 @@ function Read-SharedFile {
             continue
         }
         try {
-            $stream = New-Object -TypeName System.IO.FileStream -ArgumentList $Path, ([System.IO.FileMode]::Open), ([System.IO.FileAccess]::Read), $share
+            $stream = [System.IO.File]::Open($Path, [System.IO.FileMode]::Open, [System.IO.FileAccess]::Read, $share)
             try {
                 if ($LastBytes -gt 0 -and $stream.Length -gt $LastBytes) { [void]$stream.Seek(-$LastBytes, [System.IO.SeekOrigin]::End) }
                 $reader = New-Object -TypeName System.IO.StreamReader -ArgumentList $stream, ([System.Text.Encoding]::UTF8)
@@ -1531,7 +1531,7 @@ function Invoke-StagePackage {
         try { $source = Open-PackageSource $Parameters['source'] }
         catch { Stop-WithOutcome (Get-FailureOutcome (Get-RootFailure $_.Exception) 'SourceUnreachable') ("$shown cannot be read: " + (Get-RootFailure $_.Exception).Message) }
         try {
-            $sink = New-Object -TypeName System.IO.FileStream -ArgumentList $temporary, ([System.IO.FileMode]::CreateNew), ([System.IO.FileAccess]::Write), ([System.IO.FileShare]::None)
+            $sink = [System.IO.File]::Open($temporary, [System.IO.FileMode]::CreateNew, [System.IO.FileAccess]::Write, [System.IO.FileShare]::None)
             try {
                 $buffer = New-Object -TypeName 'byte[]' -ArgumentList 1048576
                 for (;;) {
