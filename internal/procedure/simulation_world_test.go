@@ -409,7 +409,10 @@ func (w *world) putAway(m *machine) (complete bool) {
 		m.jobs = m.jobs[1:]
 	}
 	if m.whole() {
-		m.baseline, m.unverified = nil, false
+		m.baseline = nil
+	}
+	if m.whole() || w.recently(m.changedAlone) {
+		m.unverified = false
 	}
 	return true
 }
