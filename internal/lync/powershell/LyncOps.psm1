@@ -373,7 +373,12 @@ function Get-ProcessStart {
     param([long]$ProcessId)
     $process = @(Get-WmiObject -Class Win32_Process -Filter "ProcessId = $ProcessId" -ErrorAction Stop)
     if ($process.Count -eq 0 -or $null -eq $process[0]) { return $null }
-    $start = Format-ProcessStart ([string]$process[0].CreationDate)
+    $start = Format-ProcessStart (Get-TextProperty $process[0] @('CreationDate'))
+    if ($null -eq $start) {
+        # WMI knows the process but not its age; the process itself does. One system always answers in the same one of the two ways.
+        try { $start = [System.Diagnostics.Process]::GetProcessById($ProcessId).StartTime.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", [System.Globalization.CultureInfo]::InvariantCulture) }
+        catch [System.ArgumentException] { return $null }
+    }
     if ($null -eq $start) { Stop-WithCode 'UnknownShape' "WMI gave process $ProcessId no creation date." 'null' }
     return $start
 }
@@ -392,7 +397,7 @@ function Stop-ProcessTree {
     if ($Start -is [string]) {
         foreach ($child in @(Get-WmiObject -Class Win32_Process -Filter "ParentProcessId = $ProcessId" -ErrorAction Stop)) {
             if ($null -eq $child -or [long]$child.ProcessId -eq $ProcessId) { continue }
-            $childStart = Format-ProcessStart ([string]$child.CreationDate)
+            $childStart = Format-ProcessStart (Get-TextProperty $child @('CreationDate'))
             if ($childStart -is [string] -and [string]::CompareOrdinal($childStart, $Start) -ge 0) { Stop-ProcessTree ([long]$child.ProcessId) $childStart }
         }
     }
