@@ -1,0 +1,87 @@
+package e2e_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"lyncops.dev/operator/test/lab"
+)
+
+func TestKilledOperatorGoesOnWhereTheServersStand(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	l := startLab(t, lab.Options{Deployment: contoso, TimeScale: 90})
+	atStart := readState(t, l)
+	startOperator(t, l)
+	if err := l.ApplySamples(t.Context(), samples); err != nil {
+		t.Fatal(err)
+	}
+	awaitInstaller(t, l, "pool01.contoso.com", "")
+	restart := func() {
+		if err := l.KillOperator(); err != nil {
+			t.Fatal(err)
+		}
+		startOperator(t, l)
+	}
+	restart()
+	for range 4 {
+		time.Sleep(time.Duration(random.IntN(4000)) * time.Millisecond)
+		restart()
+	}
+	awaitAllReady(t, l, lab.Namespace, sampleObjects)
+	checkWholeRollout(t, l, atStart)
+}
+
+func TestControlPlaneRebuiltFromTheSameObjects(t *testing.T) {
+	l := startLab(t, lab.Options{Deployment: contoso, TimeScale: 90})
+	atStart := readState(t, l)
+	startOperator(t, l)
+	if err := l.ApplySamples(t.Context(), samples); err != nil {
+		t.Fatal(err)
+	}
+	awaitInstaller(t, l, "pool01.contoso.com", "UpgradeDomain2")
+	if err := l.ReplaceControlPlane(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	startOperator(t, l)
+	if err := l.ApplySamples(t.Context(), samples); err != nil {
+		t.Fatal(err)
+	}
+	awaitAllReady(t, l, lab.Namespace, sampleObjects)
+	checkWholeRollout(t, l, atStart)
+}
+
+// awaitInstaller waits until an installer runs on a front end of a pool, and of a domain when one is named.
+func awaitInstaller(t *testing.T, l *lab.Lab, pool, domain string) {
+	t.Helper()
+	eventually(t, "an installer in "+pool+" "+domain, func() (bool, string) {
+		state, err := l.Simulator().State(t.Context())
+		if err != nil {
+			return false, err.Error()
+		}
+		for _, host := range state.Hosts {
+			if host.Installing && host.Pool == pool && (domain == "" || host.Domain == domain) {
+				return true, ""
+			}
+		}
+		return false, fmt.Sprint(state.Pools)
+	})
+}
+
+// checkWholeRollout: whatever happened to the operator, the servers saw one rollout, each step once.
+func checkWholeRollout(t *testing.T, l *lab.Lab, atStart lab.State) {
+	t.Helper()
+	events := readRecord(t, l)
+	for _, frontEnd := range sampleFrontEnds {
+		checkSteps(t, events, frontEnd, frontEndSteps, true)
+	}
+	checkSteps(t, events, "se01.contoso.com", standardSteps, false)
+	checkBackEndIsLast(t, events)
+	checkOneDomainAtATime(t, events, atStart)
+	checkNoViolations(t, l)
+	checkAtRest(t, l, atStart)
+	checkUpgraded(t, l)
+}

@@ -1,0 +1,123 @@
+// Package e2e_test runs the built operator against a real API server and simulated servers, through whole rollouts, crashes and
+// trouble, and judges it by what it did to the servers and by what it says; it reaches into no package of the operator.
+package e2e_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"lyncops.dev/operator/test/lab"
+)
+
+var update = flag.Bool("update", false, "write the status documents of test/gitops/testdata afresh")
+
+const (
+	contoso = "../../internal/simulator/testdata/contoso.yaml"
+	samples = "config/samples/simulated"
+	// build is what every rollout here installs, oldBuild what the servers have before.
+	build    = "5.0.8308.1149"
+	oldBuild = "5.0.8308.0"
+	// patience is how long anything may take on a loaded machine; nothing here waits for so long when all is well.
+	patience = 4 * time.Minute
+)
+
+// inParallel is how many scenarios may run at the same time: they mostly wait.
+const inParallel = "12"
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", inParallel); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	log.SetLogger(logr.Discard())
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	directory, err := os.MkdirTemp("", "lyncops-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(directory)
+	binaries = sync.OnceValues(func() (lab.Binaries, error) { return lab.Build(context.Background(), directory) })
+	return m.Run()
+}
+
+// binaries are built by the first test that needs them.
+var binaries func() (lab.Binaries, error)
+
+// startLab starts a lab that ends with the test, or with Ctrl-C, or before go test runs out of time. A program that ended by
+// itself fails the test.
+func startLab(t *testing.T, options lab.Options) *lab.Lab {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("takes minutes")
+	}
+	if os.Getenv(lab.AssetsVariable) == "" {
+		t.Skipf("needs a control plane: set %s, as \"make test\" does", lab.AssetsVariable)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	if deadline, ok := t.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-30*time.Second))
+		t.Cleanup(cancel)
+	}
+	t.Cleanup(stop)
+	if options.Directory == "" {
+		options.Directory = t.TempDir()
+	}
+	built, err := binaries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	options.Binaries = built
+	options.ManagerArguments = append(options.ManagerArguments, "--zap-log-level=debug")
+	started, err := lab.Start(ctx, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(started.Tail(40))
+		}
+		if err := started.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return started
+}
+
+func startOperator(t *testing.T, l *lab.Lab) {
+	t.Helper()
+	if err := l.StartOperator(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// eventually waits until found says true; what it says otherwise is shown when patience ends.
+func eventually(t *testing.T, what string, found func() (bool, string)) {
+	t.Helper()
+	begun := time.Now()
+	for {
+		done, said := found()
+		if done {
+			return
+		}
+		if t.Context().Err() != nil || time.Since(begun) > patience {
+			t.Fatalf("waited in vain for %s; last seen: %s", what, said)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
