@@ -98,6 +98,10 @@ func TestUpgradeDomain(t *testing.T) {
 		{"observed only: nothing is staged and nobody is stopped", with(openDomain(member(), member(staged)), func(d *Domain) { d.Observe = true }), "", v1alpha1.DomainOpen, v1alpha1.ReasonObserving, false},
 		{"a server in progress is finished although it is nobody's turn", with(openDomain(member(staged, stoppedByUs, stopped)), func(d *Domain) { d.Turn = false }), "fe01 Install", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
 		{"a retried server that is back in service waits for its turn and is not in progress", with(openDomain(retried()), func(d *Domain) { d.Turn = false }), "", v1alpha1.DomainWaiting, v1alpha1.ReasonWaitingForTurn, false},
+		{"a retried server that broke by itself after a restart is not ours to stop", with(openDomain(member(staged, has(v1alpha1.StepStopServices, JobInterrupted), rebooted, func(s *Server) {
+			s.Jobs = append(s.Jobs, Job{ID: plan.stageJobID(2), State: JobSucceeded})
+			s.Services[0].Status = ServiceStopped
+		})), func(d *Domain) { d.Turn = false }), "", v1alpha1.DomainWaiting, v1alpha1.ReasonWaitingForTurn, false},
 		{"a retried server goes before others", openDomain(member(staged), retried()), "fe02 StopServices", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
 		{"a turn given before the failure is not used for the retry", with(openDomain(retried()), func(d *Domain) { d.TurnAge = time.Hour }), "", v1alpha1.DomainOpen, v1alpha1.ReasonWaitingForTurn, false},
 		{"a turn given after the server was put back is", with(openDomain(retried()), func(d *Domain) { d.TurnAge = time.Minute }), "fe01 StopServices", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},

@@ -174,6 +174,9 @@ func (s Server) halfWay() bool {
 	if active := s.activeJob(); active != nil && BegunBy(active.ID) {
 		return true
 	}
+	if s.restartedSince(*s.lastWork()) {
+		return false // Windows has started the services since; what does not run now, we have not stopped
+	}
 	notRunning, _ := s.missing()
 	return len(notRunning) > 0
 }

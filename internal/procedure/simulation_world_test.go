@@ -466,7 +466,7 @@ func (w *world) recently(t time.Time) bool { return w.now.Sub(t) <= staleness }
 // judge checks a new job against what must never happen.
 func (w *world) judge(m *machine, order procedure.Order, build v1alpha1.Build) {
 	takesOut := order.Action == procedure.ActionStopServices || order.Action == procedure.ActionRestartComputer
-	if takesOut && !m.away && m.serves() {
+	if takesOut && !m.away {
 		w.judgeTakingOut(m)
 	}
 	if takesOut && !m.serves() && m.unverified && w.session == m.domain {
