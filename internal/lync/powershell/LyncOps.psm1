@@ -508,7 +508,10 @@ function Test-Administrator {
 # Files
 
 function Get-LyncOpsPath {
-    $path = [System.IO.Path]::Combine([string]$env:ProgramData, 'LyncOps')
+    # A task may have another environment than the shell that registered it, but both load the same staged file: its place decides.
+    $staged = [regex]::Match([string]$script:ModulePath, '(?i)^(.+)[\\/]module[\\/][0-9a-f]{64}[\\/]LyncOps\.psm1\z')
+    if ($staged.Success) { $path = $staged.Groups[1].Value }
+    else { $path = [System.IO.Path]::Combine([string]$env:ProgramData, 'LyncOps') }
     foreach ($part in $args) { $path = [System.IO.Path]::Combine($path, [string]$part) }
     return $path
 }
@@ -1436,7 +1439,8 @@ function Get-LyncOpsPreflight {
 function Enter-Job {
     param([string]$Id)
     $record = Get-JobVerdict $Id
-    if ($null -eq $record -or $record.Contains('broken')) { return $null }
+    if ($null -eq $record) { throw ('There is no job ' + (Get-JobStatePath $Id)) }
+    if ($record.Contains('broken')) { return $null }
     if ($record['state'] -ceq 'Interrupted') { Save-JobRecord $record; return $null }
     if ($record['state'] -cne 'Claimed') { return $null }
     if ($null -ne (Find-LiveJob $Id)) { return $null }
