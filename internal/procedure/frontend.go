@@ -231,9 +231,9 @@ func (d ServerDecision) restart(plan Plan, server Server) (ServerDecision, bool)
 	restart := server.job(JobID(v1alpha1.StepRestartComputer, plan.Build, d.Attempt))
 	order := Order{ID: JobID(v1alpha1.StepRestartComputer, plan.Build, d.Attempt), Action: ActionRestartComputer}
 	switch {
-	case restart == nil && server.Serving():
+	case restart == nil && (server.Serving() || server.putBack()):
 		d.Verdict, d.Step, d.Reason, d.Order = VerdictTurn, v1alpha1.StepReady, v1alpha1.ReasonWaitingForTurn, &order
-		d.Message = server.FQDN + " is in service, but must be restarted for the update to be complete"
+		d.Message = server.FQDN + " must still be restarted for the update to be complete"
 		return d, false
 	case restart == nil:
 		return d.start(v1alpha1.StepRestartComputer, order, "%s", inWords(v1alpha1.StepRestartComputer, server.FQDN)), false
