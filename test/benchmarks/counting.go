@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,13 +28,45 @@ func waitsAt(scale float64) time.Duration {
 
 var writeRequest = regexp.MustCompile(`^apiserver_request_total\{(.*)\} ([0-9.e+]+)$`)
 
-// writes counts the writing requests for our kinds and for events that the API server has served so far.
-func writes(ctx context.Context, laboratory *lab.Lab) (int, error) {
+// written counts the writing requests that the API server has served so far, by resource.
+type written map[string]int
+
+// total leaves nothing out.
+func (w written) total() int {
+	total := 0
+	for _, count := range w {
+		total += count
+	}
+	return total
+}
+
+// since is what has come on top of an earlier count.
+func (w written) since(before written) written {
+	more := written{}
+	for resource, count := range w {
+		if count != before[resource] {
+			more[resource] = count - before[resource]
+		}
+	}
+	return more
+}
+
+// String lists the resources in the order of their names.
+func (w written) String() string {
+	var parts []string
+	for _, resource := range slices.Sorted(maps.Keys(w)) {
+		parts = append(parts, fmt.Sprintf("%s %d", resource, w[resource]))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// writes counts the writing requests for our kinds and for events.
+func writes(ctx context.Context, laboratory *lab.Lab) (written, error) {
 	metrics, err := laboratory.Kubectl(ctx, "get", "--raw", "/metrics")
 	if err != nil {
-		return 0, fmt.Errorf("reading the API server's counters: %w", err)
+		return nil, fmt.Errorf("reading the API server's counters: %w", err)
 	}
-	total := 0
+	total := written{}
 	lines := bufio.NewScanner(strings.NewReader(metrics))
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
@@ -42,12 +76,14 @@ func writes(ctx context.Context, laboratory *lab.Lab) (int, error) {
 		}
 		count, err := strconv.ParseFloat(match[2], 64)
 		if err != nil {
-			return 0, fmt.Errorf("the API server's counter %q: %w", lines.Text(), err)
+			return nil, fmt.Errorf("the API server's counter %q: %w", lines.Text(), err)
 		}
-		total += int(count)
+		total[resourceLabel.FindStringSubmatch(match[1])[1]] += int(count)
 	}
 	return total, lines.Err()
 }
+
+var resourceLabel = regexp.MustCompile(`resource="([^"]*)"`)
 
 func isWriteOfOurs(labels string) bool {
 	ours := strings.Contains(labels, `group="lyncops.dev"`) || strings.Contains(labels, `group="events.k8s.io"`)
