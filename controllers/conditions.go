@@ -1,6 +1,8 @@
 package controllers
 
 import (
+	"unicode/utf8"
+
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -72,10 +74,18 @@ func (c conditions) paused(paused bool) {
 }
 
 // bounded keeps a message within what an object may carry and a person will read.
-func bounded(message string) string {
-	const limit = 2000
-	if len(message) > limit {
-		return message[:limit] + " ..."
+func bounded(message string) string { return cut(message, 2000) }
+
+// cut shortens a text to so many bytes, between two letters: half a letter would be stored as another one than was written, and
+// the status would seem to differ at every look.
+func cut(text string, limit int) string {
+	const mark = " ..."
+	if len(text) <= limit {
+		return text
 	}
-	return message
+	end := limit - len(mark)
+	for end > 0 && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end] + mark
 }

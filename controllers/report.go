@@ -45,10 +45,13 @@ func (r reporter) write(ctx context.Context, before, after client.Object, status
 		if one.warning {
 			kind = corev1.EventTypeWarning
 		}
-		r.recorder.Eventf(after, nil, kind, one.reason, one.action, "%s", one.note)
+		r.recorder.Eventf(after, nil, kind, one.reason, one.action, "%s", cut(one.note, longestNote))
 	}
 	return nil
 }
+
+// longestNote is how many bytes of a note the API server takes; it refuses an event with more.
+const longestNote = 1024
 
 // readinessAnnouncement tells when an object comes to need a person, stops needing one, or becomes ready; what goes on in
 // between is told by the servers' own events.
@@ -75,6 +78,7 @@ func readinessAnnouncement(before, after []metav1.Condition) *announcement {
 // troubling are the reasons that deserve a warning although they may go away by themselves.
 var troubling = map[string]bool{
 	v1alpha1.ReasonPoolBusy: true, v1alpha1.ReasonDomainNotReady: true, v1alpha1.ReasonUnknownPoolState: true, v1alpha1.ReasonQuorumAtRisk: true,
+	v1alpha1.ReasonCredentialsMissing: true, v1alpha1.ReasonCertificateAuthorityMissing: true, v1alpha1.ReasonPoolNotFound: true,
 	v1alpha1.ReasonServerUnreachable: true, v1alpha1.ReasonServerAnswerUnknown: true, v1alpha1.ReasonServicesNotRunning: true,
 }
 
