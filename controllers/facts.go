@@ -95,7 +95,8 @@ func fileNameOf(source string) string {
 // requestFor puts an order of the procedure into the words of the server protocol.
 func requestFor(order procedure.Order, pkg v1alpha1.UpdatePackage, principal lync.Principal) (lync.JobRequest, error) {
 	request := lync.JobRequest{ID: order.ID, Action: lync.Action(order.Action), Principal: principal}
-	seconds := int(order.Timeout.Seconds())
+	// A server refuses a timeout of nothing.
+	seconds := max(int(order.Timeout.Seconds()), 1)
 	sha256 := strings.ToLower(pkg.SHA256)
 	switch order.Action {
 	case procedure.ActionStagePackage:
@@ -105,7 +106,7 @@ func requestFor(order procedure.Order, pkg v1alpha1.UpdatePackage, principal lyn
 		if order.StopAtOnce {
 			onTimeout = lync.OnTimeoutStopAtOnce
 		}
-		request.Parameters = lync.StopServices{Graceful: order.Graceful, TimeoutSeconds: max(seconds, 1), OnTimeout: onTimeout}
+		request.Parameters = lync.StopServices{Graceful: order.Graceful, TimeoutSeconds: seconds, OnTimeout: onTimeout}
 	case procedure.ActionStopWebServer:
 		request.Parameters = lync.StopWebServer{TimeoutSeconds: seconds}
 	case procedure.ActionInstall:
