@@ -2,6 +2,8 @@ package controllers
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -263,21 +265,23 @@ func (r *LyncPoolReconciler) createDomain(ctx context.Context, work *poolWork, n
 	return domain, nil
 }
 
-// domainObjectName makes an object's name of a pool object's name and a domain's name, which may hold anything.
+// domainObjectName makes an object's name of a pool object's name and a domain's name, which may hold anything. Where letters of it
+// cannot be kept, a fingerprint keeps the names of two domains apart.
 func domainObjectName(pool, domain string) string {
-	var name strings.Builder
-	for _, letter := range strings.ToLower(domain) {
+	kept := strings.Map(func(letter rune) rune {
 		if letter >= 'a' && letter <= 'z' || letter >= '0' && letter <= '9' {
-			name.WriteRune(letter)
-		} else {
-			name.WriteByte('-')
+			return letter
 		}
+		return '-'
+	}, strings.ToLower(domain))
+	name := pool + "-" + strings.Trim(kept, "-")
+	if pool+"-"+strings.ToLower(domain) == name && len(name) <= validation.DNS1123SubdomainMaxLength {
+		return name
 	}
-	full := pool + "-" + strings.Trim(name.String(), "-")
-	if len(full) > validation.DNS1123SubdomainMaxLength {
-		full = full[:validation.DNS1123SubdomainMaxLength]
-	}
-	return strings.TrimRight(full, "-.")
+	sum := sha256.Sum256([]byte(strings.ToLower(domain)))
+	fingerprint := "-" + hex.EncodeToString(sum[:4])
+	name = name[:min(len(name), validation.DNS1123SubdomainMaxLength-len(fingerprint))]
+	return strings.TrimRight(name, "-.") + fingerprint
 }
 
 func (r *LyncPoolReconciler) keepInStep(ctx context.Context, work *poolWork, domain *v1alpha1.UpgradeDomain, frontEnds []v1alpha1.FQDN) error {
