@@ -1,0 +1,233 @@
+package controllers
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
+	"sigs.k8s.io/cli-utils/pkg/kstatus/status"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"lyncops.dev/operator/api/v1alpha1"
+)
+
+// versions holds every version of every object of a namespace to the rules that kstatus, kubectl, Argo CD, Flux and Helm rely
+// on. All tests with an operator do this, whatever else they are about.
+type versions struct {
+	world *world
+	words map[string]bool
+	lock  sync.Mutex
+	// last is the latest version of every object that has not been deleted, count how many versions there were.
+	last  map[string]*unstructured.Unstructured
+	count map[string]int
+	// taken are the steps that people saw: a server that came to another step, or a pool that did something else.
+	taken int
+}
+
+func watchVersions(w *world) *versions {
+	w.t.Helper()
+	seen := &versions{world: w, words: wordsOfConditions(w.t), last: map[string]*unstructured.Unstructured{}, count: map[string]int{}}
+	for _, list := range []client.ObjectList{&v1alpha1.LyncPoolList{}, &v1alpha1.UpgradeDomainList{}, &v1alpha1.BackEndServerList{}} {
+		watching, err := w.client.Watch(w.t.Context(), list, client.InNamespace(w.namespace))
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			for event := range watching.ResultChan() {
+				seen.note(event)
+			}
+		}()
+		w.t.Cleanup(func() {
+			watching.Stop()
+			<-ended
+		})
+	}
+	w.t.Cleanup(seen.mustHaveBeenObserved)
+	return seen
+}
+
+func (v *versions) note(event watch.Event) {
+	object, ok := event.Object.(client.Object)
+	if !ok {
+		return
+	}
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+	if err != nil {
+		v.world.t.Error(err)
+		return
+	}
+	v.lock.Lock()
+	defer v.lock.Unlock()
+	name := nameOf(object)
+	if event.Type == watch.Deleted {
+		delete(v.last, name)
+		return
+	}
+	v.count[name]++
+	version := &unstructured.Unstructured{Object: content}
+	v.taken += stepsBetween(v.last[name], version)
+	v.last[name] = version
+	for _, mistake := range mistakesIn(version, object, v.words) {
+		v.world.t.Errorf("%s, version %s: %s\n%+v", name, object.GetResourceVersion(), mistake, content["status"])
+	}
+}
+
+// mustHaveBeenObserved holds what is left at the end of a test to having a status that speaks of the latest spec.
+func (v *versions) mustHaveBeenObserved() {
+	v.lock.Lock()
+	defer v.lock.Unlock()
+	for name, version := range v.last {
+		observed, _, _ := unstructured.NestedInt64(version.Object, "status", "observedGeneration")
+		if observed >= 0 && observed != version.GetGeneration() {
+			v.world.t.Errorf("%s rests at generation %d with a status about generation %d", name, version.GetGeneration(), observed)
+		}
+	}
+}
+
+func stepsBetween(before, after *unstructured.Unstructured) int {
+	standing := func(version *unstructured.Unstructured) map[string]string {
+		found := map[string]string{}
+		if version == nil {
+			return found
+		}
+		found["now"], _, _ = unstructured.NestedString(version.Object, "status", "now")
+		rows, _, _ := unstructured.NestedSlice(version.Object, "status", "servers")
+		for _, row := range rows {
+			if row, ok := row.(map[string]any); ok {
+				found[fmt.Sprint(row["fqdn"])] = fmt.Sprint(row["step"])
+			}
+		}
+		return found
+	}
+	count, earlier := 0, standing(before)
+	for what, now := range standing(after) {
+		if earlier[what] != now {
+			count++
+		}
+	}
+	return count
+}
+
+func (v *versions) steps() int {
+	v.lock.Lock()
+	defer v.lock.Unlock()
+	return v.taken
+}
+
+func (v *versions) of(object client.Object) int {
+	v.lock.Lock()
+	defer v.lock.Unlock()
+	return v.count[nameOf(object)]
+}
+
+var camelCase = regexp.MustCompile(`^([A-Z][a-z0-9]+)+$`)
+
+// mistakesIn are the rules that a version of an object breaks.
+func mistakesIn(version *unstructured.Unstructured, object client.Object, words map[string]bool) []string {
+	var mistakes []string
+	wrong := func(format string, arguments ...any) { mistakes = append(mistakes, fmt.Sprintf(format, arguments...)) }
+	observed, found, err := unstructured.NestedInt64(version.Object, "status", "observedGeneration")
+	if err != nil || !found {
+		wrong("status.observedGeneration is missing: %v", err)
+	}
+	if observed > object.GetGeneration() {
+		wrong("observedGeneration %d is ahead of generation %d", observed, object.GetGeneration())
+	}
+	is := map[string]metav1.ConditionStatus{}
+	for _, condition := range conditionsOf(object) {
+		if _, twice := is[condition.Type]; twice {
+			wrong("the condition %s is there twice", condition.Type)
+		}
+		is[condition.Type] = condition.Status
+		switch {
+		case !words["Condition"+condition.Type]:
+			wrong("the condition type %s is no constant of api/v1alpha1/conditions.go", condition.Type)
+		case !words["Reason"+condition.Reason] || !camelCase.MatchString(condition.Reason):
+			wrong("the reason %q of %s is no constant of api/v1alpha1/conditions.go in CamelCase", condition.Reason, condition.Type)
+		case condition.ObservedGeneration <= 0 || condition.ObservedGeneration > observed:
+			wrong("%s speaks of generation %d, the status of %d", condition.Type, condition.ObservedGeneration, observed)
+		case condition.Message == "":
+			wrong("%s has no message", condition.Type)
+		}
+		for _, secret := range []string{loginPassword, jobPassword} {
+			if strings.Contains(condition.Message, secret) {
+				wrong("%s holds a secret", condition.Type)
+			}
+		}
+		summary := condition.Type == v1alpha1.ConditionReady || condition.Type == v1alpha1.ConditionReconciling || condition.Type == v1alpha1.ConditionStalled
+		if summary && condition.ObservedGeneration != observed {
+			wrong("%s speaks of generation %d, the status of %d", condition.Type, condition.ObservedGeneration, observed)
+		}
+	}
+	reconciling, stalled := is[v1alpha1.ConditionReconciling] == metav1.ConditionTrue, is[v1alpha1.ConditionStalled] == metav1.ConditionTrue
+	switch {
+	case observed >= 0 && is[v1alpha1.ConditionReady] == "":
+		wrong("it was observed and has no Ready")
+	case observed < 0 && len(is) > 0:
+		wrong("it was not observed and has conditions")
+	case reconciling && stalled:
+		wrong("Reconciling and Stalled are both True")
+	case (reconciling || stalled) && is[v1alpha1.ConditionReady] != metav1.ConditionFalse:
+		wrong("Ready is not False while Reconciling or Stalled is True")
+	}
+	expected := status.InProgressStatus
+	switch {
+	case !object.GetDeletionTimestamp().IsZero():
+		expected = status.TerminatingStatus
+	case observed != object.GetGeneration() || reconciling:
+	case stalled:
+		expected = status.FailedStatus
+	case is[v1alpha1.ConditionReady] == metav1.ConditionTrue:
+		expected = status.CurrentStatus
+	}
+	if result, err := status.Compute(version); err != nil || result.Status != expected {
+		wrong("kstatus makes %+v of it (%v), want %s", result, err, expected)
+	}
+	return mistakes
+}
+
+// wordsOfConditions are the constants of the API that name conditions and reasons, as Condition<value> and Reason<value>.
+func wordsOfConditions(t *testing.T) map[string]bool {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "../api/v1alpha1/conditions.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := map[string]bool{}
+	ast.Inspect(file, func(node ast.Node) bool {
+		spec, ok := node.(*ast.ValueSpec)
+		if !ok || len(spec.Names) != 1 || len(spec.Values) != 1 {
+			return true
+		}
+		literal, ok := spec.Values[0].(*ast.BasicLit)
+		if !ok {
+			return true
+		}
+		value, err := strconv.Unquote(literal.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, kind := range []string{"Condition", "Reason"} {
+			if strings.HasPrefix(spec.Names[0].Name, kind) {
+				words[kind+value] = true
+			}
+		}
+		return true
+	})
+	if len(words) < 20 {
+		t.Fatalf("only %d constants were found in api/v1alpha1/conditions.go", len(words))
+	}
+	return words
+}
