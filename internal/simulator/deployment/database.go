@@ -110,46 +110,54 @@ func (h *Host) TestDatabases(ctx context.Context, sqlServerFQDN string, local bo
 	defer m.mu.Unlock()
 	answer := DatabaseAnswer{Rows: []DatabaseRow{}, Warnings: []string{}, Collocated: []string{}}
 	if local {
-		for _, d := range h.databases {
-			row := DatabaseRow{DatabaseName: d.name, SQLServerFQDN: h.FQDN(), SQLInstanceName: d.instance, ExpectedVersion: m.expected(h, d)}
-			if row.Succeed = h.databaseServiceRuns(d); row.Succeed {
-				row.InstalledVersion = d.installed
-			}
-			answer.Rows = append(answer.Rows, row)
+		h.testOwnDatabases(&answer)
+		if h.pool == nil || h.pool.description.SQLServer == "" {
+			return answer, nil
 		}
-		if h.pool != nil && h.pool.description.SQLServer != "" {
-			sqlServerFQDN = h.pool.description.SQLServer
+		sqlServerFQDN = h.pool.description.SQLServer
+	}
+	if owner := m.sqlServer(sqlServerFQDN); owner != nil {
+		h.testDatabasesOf(owner, &answer)
+		return answer, nil
+	}
+	// A Standard Edition server is its own SQL server.
+	if s := m.hosts[strings.ToLower(sqlServerFQDN)]; s != nil && s.standard() && !local {
+		for _, d := range s.databases {
+			if !d.byInstaller {
+				answer.Rows = append(answer.Rows, DatabaseRow{DatabaseName: d.name, SQLServerFQDN: s.FQDN(), SQLInstanceName: d.instance,
+					ExpectedVersion: m.expected(h, d), InstalledVersion: d.installed, Succeed: s.power == powerOn})
+			}
+		}
+		return answer, nil
+	}
+	return answer, fmt.Errorf("Cannot find any configured databases on SQL server %q.", sqlServerFQDN)
+}
+
+func (h *Host) testOwnDatabases(answer *DatabaseAnswer) {
+	for _, d := range h.databases {
+		row := DatabaseRow{DatabaseName: d.name, SQLServerFQDN: h.FQDN(), SQLInstanceName: d.instance, ExpectedVersion: h.model.expected(h, d)}
+		if row.Succeed = h.databaseServiceRuns(d); row.Succeed {
+			row.InstalledVersion = d.installed
+		}
+		answer.Rows = append(answer.Rows, row)
+	}
+}
+
+func (h *Host) testDatabasesOf(owner *sqlServer, answer *DatabaseAnswer) {
+	machine := h.model.hosts[strings.ToLower(owner.FQDN)]
+	for _, d := range owner.databases {
+		if slices.Contains(collocatedStores, d.name) {
+			answer.Collocated = append(answer.Collocated, d.name)
+		}
+		row := DatabaseRow{DatabaseName: d.name, SQLServerFQDN: owner.FQDN, SQLInstanceName: d.instance, ExpectedVersion: h.model.expected(h, d), MirrorSQLServer: owner.Mirror}
+		if row.Succeed = machine == nil || machine.power == powerOn; row.Succeed {
+			row.InstalledVersion = d.installed
 		} else {
-			return answer, nil
+			answer.Warnings = append(answer.Warnings, fmt.Sprintf("Cannot open database %q on %s.", d.name, owner.FQDN))
 		}
+		answer.Rows = append(answer.Rows, row)
 	}
-	if s, owner := m.hosts[strings.ToLower(sqlServerFQDN)], m.sqlServer(sqlServerFQDN); owner == nil {
-		// A Standard Edition server is its own SQL server.
-		if s != nil && s.standard() && !local {
-			for _, d := range s.databases {
-				if !d.byInstaller {
-					answer.Rows = append(answer.Rows, DatabaseRow{d.name, s.FQDN(), d.instance, m.expected(h, d), d.installed, s.power == powerOn, "", ""})
-				}
-			}
-			return answer, nil
-		}
-		return answer, fmt.Errorf("Cannot find any configured databases on SQL server %q.", sqlServerFQDN)
-	} else {
-		for _, d := range owner.databases {
-			if slices.Contains(collocatedStores, d.name) {
-				answer.Collocated = append(answer.Collocated, d.name)
-			}
-			row := DatabaseRow{DatabaseName: d.name, SQLServerFQDN: owner.FQDN, SQLInstanceName: d.instance, ExpectedVersion: m.expected(h, d), MirrorSQLServer: owner.Mirror}
-			if row.Succeed = s == nil || s.power == powerOn; row.Succeed {
-				row.InstalledVersion = d.installed
-			} else {
-				answer.Warnings = append(answer.Warnings, fmt.Sprintf("Cannot open database %q on %s.", d.name, owner.FQDN))
-			}
-			answer.Rows = append(answer.Rows, row)
-		}
-		answer.Mirrored = owner.Mirror != ""
-	}
-	return answer, nil
+	answer.Mirrored = owner.Mirror != ""
 }
 
 func (h *Host) databaseServiceRuns(d *database) bool {
@@ -189,9 +197,7 @@ func (h *Host) InstallDatabases(ctx context.Context, caller Caller, request Data
 	var targets []*database
 	if request.Local {
 		h.judgeLocalDatabases(caller)
-		for _, d := range h.databases {
-			targets = append(targets, d)
-		}
+		targets = slices.Clone(h.databases)
 	} else {
 		s := m.sqlServer(request.SQLServer)
 		if s == nil {

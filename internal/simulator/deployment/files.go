@@ -168,7 +168,7 @@ func (f *Files) rename(from, to string, replace bool) error {
 	}
 	moved := map[string]*entry{}
 	for k, x := range f.entries {
-		if k == strings.ToLower(source) || (e.directory && strings.HasPrefix(k, strings.ToLower(source)+`\`)) {
+		if x == e || (e.directory && strings.HasPrefix(k, strings.ToLower(source)+`\`)) {
 			moved[k] = x
 		}
 	}

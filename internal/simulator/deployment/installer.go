@@ -1,11 +1,13 @@
 package deployment
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -14,6 +16,8 @@ type installation struct {
 	update *updatePackage
 	caller Caller
 	abort  context.CancelCauseFunc
+	// working says that services ran when it began, so that files were in use.
+	working bool
 }
 
 // Exit codes of Windows Installer and its wrapper.
@@ -96,73 +100,83 @@ func (h *Host) RunInstaller(ctx context.Context, caller Caller, path string, arg
 	if h.isWorking() {
 		h.takeOut(caller)
 	}
-	run := &installation{update: update, caller: caller, abort: abort}
+	run := &installation{update: update, caller: caller, abort: abort, working: h.isWorking()}
 	h.installing = run
-	working := h.isWorking()
 	h.event(caller, fmt.Sprintf("the installer of %s begins (%s)", update.coreVersion(), strings.Join(arguments, " ")))
-	takes, exit := time.Duration(update.Duration), update.ExitCode
-	if f := m.takeFault(FaultInstallerSlow, nil, h.FQDN(), h.Pool()); f != nil {
-		takes += time.Duration(f.Duration)
-	}
-	if f := m.takeFault(FaultInstallerFails, nil, h.FQDN(), h.Pool()); f != nil {
-		takes, exit = takes/2, ExitFatalError
-		if f.ExitCode != 0 {
-			exit = f.ExitCode
-		}
-	}
-	done := false
-	h.after(takes, func() { done = true })
-	m.notify()
-	if err := h.wait(ctx, func() bool { return done || h.installing != run }); err != nil {
-		if h.installing == run {
-			h.abortInstallation("it was killed")
-			h.refresh()
-			m.notify()
-		}
+	takes, exit := h.courseOf(update)
+	if err := h.awaitInstallation(ctx, run, takes); err != nil {
 		return 0, err
-	}
-	if h.installing != run {
-		return 0, ErrHostDown
 	}
 	h.installing = nil
 	defer func() { h.refresh(); m.notify() }()
-	switch exit {
-	case 0, 2, 3010, 1641:
-	default:
+	if !slices.Contains([]int{ExitSuccess, ExitRebootRequired, 1641, 3010}, exit) {
 		h.failed(fmt.Sprintf("the installer ended with %d", exit))
 		h.event(caller, fmt.Sprintf("the installer failed with %d", exit))
 		return exit, nil
 	}
+	return h.completeInstallation(run, exit), nil
+}
+
+// courseOf says how long an installation takes, before the time scale, and with which exit code it ends.
+func (h *Host) courseOf(update *updatePackage) (time.Duration, int) {
+	takes, exit := time.Duration(update.Duration), update.ExitCode
+	if f := h.model.takeFault(FaultInstallerSlow, nil, h.FQDN(), h.Pool()); f != nil {
+		takes += time.Duration(f.Duration)
+	}
+	if f := h.model.takeFault(FaultInstallerFails, nil, h.FQDN(), h.Pool()); f != nil {
+		takes, exit = takes/2, cmp.Or(f.ExitCode, ExitFatalError)
+	}
+	return takes, exit
+}
+
+// awaitInstallation lets the time pass. An error means that the installation was interrupted, and that this has been dealt with.
+func (h *Host) awaitInstallation(ctx context.Context, run *installation, takes time.Duration) error {
+	done := false
+	h.after(takes, func() { done = true })
+	h.model.notify()
+	err := h.wait(ctx, func() bool { return done || h.installing != run })
+	switch {
+	case err != nil && h.installing == run:
+		h.abortInstallation("it was killed")
+		h.refresh()
+		h.model.notify()
+	case err == nil && h.installing != run:
+		return ErrHostDown
+	}
+	return err
+}
+
+// completeInstallation leaves everything at the new versions. It gives the exit code, which asks for a restart when files were
+// in use.
+func (h *Host) completeInstallation(run *installation, exit int) int {
 	for i, c := range h.components {
-		if v := update.versionOf(c.Name); v != "" && compareVersions(c.Version, v) < 0 {
+		if v := run.update.versionOf(c.Name); v != "" && compareVersions(c.Version, v) < 0 {
 			h.components[i].Version = v
 		}
 	}
 	for _, d := range h.databases {
 		if d.byInstaller {
-			d.installed = m.expected(h, d)
+			d.installed = h.model.expected(h, d)
 		}
 	}
 	h.steps.installed, h.steps.stoppedAgain = true, false
 	if h.pool != nil && h.pool.failed == h {
 		h.pool.failed, h.pool.failedReason = nil, ""
 	}
-	if exit != 0 || working || h.isWorking() {
+	if exit != 0 || run.working || h.isWorking() {
 		h.pendingReboot = []string{"PendingFileRenameOperations"}
-		if exit == 0 {
-			exit = ExitRebootRequired
-		}
+		exit = cmp.Or(exit, ExitRebootRequired)
 	}
-	h.event(caller, fmt.Sprintf("the installer has installed %s (exit code %d)", update.coreVersion(), exit))
-	if update.StartsServices {
-		h.event(caller, "the installer starts the Lync services")
+	h.event(run.caller, fmt.Sprintf("the installer has installed %s (exit code %d)", run.update.coreVersion(), exit))
+	if run.update.StartsServices {
+		h.event(run.caller, "the installer starts the Lync services")
 		for _, s := range h.services {
 			if s.lync && s.startType != Disabled {
 				_ = h.beginStart(s)
 			}
 		}
 	}
-	return exit, nil
+	return exit
 }
 
 // abortInstallation leaves the first half of the components at the new versions.

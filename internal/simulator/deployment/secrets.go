@@ -3,6 +3,7 @@ package deployment
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"regexp"
 	"strings"
 	"unicode/utf16"
@@ -53,7 +54,7 @@ func boolToInt(b bool) int {
 func utf16Bytes(text string) []byte {
 	var encoded []byte
 	for _, unit := range utf16.Encode([]rune(text)) {
-		encoded = append(encoded, byte(unit), byte(unit>>8))
+		encoded = binary.LittleEndian.AppendUint16(encoded, unit)
 	}
 	return encoded
 }
