@@ -60,9 +60,9 @@ func (s *Session) Run(ctx context.Context, command Command) (Result, error) {
 		timeout = s.config.CommandTimeout
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
-	stop := context.AfterFunc(s.running, cancel)
+	stop := context.AfterFunc(s.running, cancel) //nolint:contextcheck // the end of the session ends the command too
 	run := &execution{session: s, command: command, finished: make(chan outcome, 1)}
-	run.step.Store("Create")
+	run.step.Store(new("Create"))
 	go func() {
 		defer s.commands.Done()
 		defer func() { <-s.slot }()
@@ -79,7 +79,7 @@ func (s *Session) Run(ctx context.Context, command Command) (Result, error) {
 	case end := <-run.finished: // it ended in the same moment
 		return end.unpack()
 	default:
-		failed := s.contextFailure(ctx, run.step.Load().(string))
+		failed := s.contextFailure(ctx, *run.step.Load())
 		failed.Accepted = run.accepted.Load()
 		return Result{}, failed
 	}
@@ -113,8 +113,8 @@ func (o outcome) unpack() (Result, error) {
 type execution struct {
 	session  *Session
 	command  Command
-	finished chan outcome // has room for the one outcome
-	step     atomic.Value // string, for the caller who leaves early
+	finished chan outcome           // has room for the one outcome
+	step     atomic.Pointer[string] // for the caller who leaves early
 	accepted atomic.Bool
 }
 
@@ -124,7 +124,7 @@ func (e *execution) execute(ctx context.Context) {
 	id, failed := e.begin(ctx)
 	if failed != nil {
 		e.finished <- outcome{failed: failed}
-		if s.shell != "" && e.step.Load() == "Command" && failed.mayHaveBeenAccepted() {
+		if s.shell != "" && *e.step.Load() == "Command" && failed.mayHaveBeenAccepted() {
 			// Without the command's id only the shell's end can end it.
 			cleanUp, cancel := s.cleanUpContext(ctx)
 			defer cancel()
@@ -155,7 +155,7 @@ func (e *execution) begin(ctx context.Context) (string, *Error) {
 	for fresh := false; ; fresh = true {
 		if s.shell == "" {
 			fresh = true
-			e.step.Store("Create")
+			e.step.Store(new("Create"))
 			if failed := s.openShell(ctx); failed != nil {
 				return "", failed
 			}
@@ -163,7 +163,7 @@ func (e *execution) begin(ctx context.Context) (string, *Error) {
 				return "", s.contextFailure(ctx, "Create")
 			}
 		}
-		e.step.Store("Command")
+		e.step.Store(new("Command"))
 		answer, failed := s.post(ctx, "Command", winrm.NewExecuteCommandRequest(s.url, s.shell, e.command.Line, nil, s.parameters))
 		if failed != nil {
 			return "", failed
@@ -208,7 +208,7 @@ func (e *execution) write(ctx context.Context, id string) (notTaken, failed *Err
 	if rest == nil {
 		return nil, nil
 	}
-	e.step.Store("Send")
+	e.step.Store(new("Send"))
 	for {
 		part := rest[:min(len(rest), stdinBytes)]
 		rest = rest[len(part):]
@@ -232,7 +232,7 @@ func (e *execution) write(ctx context.Context, id string) (notTaken, failed *Err
 // read polls for output until the command has ended.
 func (e *execution) read(ctx context.Context, id string) (Result, *Error) {
 	s := e.session
-	e.step.Store("Receive")
+	e.step.Store(new("Receive"))
 	var result Result
 	wait := soonestEmptyAnswer
 	for {

@@ -56,7 +56,7 @@ func (s *Session) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	// http.Transport lets a dial live on after its request has been canceled; the session's end must end it.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(s.life, cancel)()
+	defer context.AfterFunc(s.life, cancel)() //nolint:contextcheck // the end of the session ends the dial too
 
 	address := s.config.address()
 	if s.config.ConnectTo != nil {
@@ -96,9 +96,9 @@ func (s *Session) login(ctx context.Context, conn net.Conn) error {
 	host := &loginExchange{session: s, conn: conn, reader: bufio.NewReader(io.LimitReader(conn, longestLogin))}
 	var err error
 	if s.config.Scheme == Basic {
-		err = host.expectBasic()
+		err = host.expectBasic(ctx)
 	} else {
-		err = host.ntlm()
+		err = host.ntlm(ctx)
 	}
 	if err != nil {
 		return err
@@ -120,9 +120,9 @@ type loginExchange struct {
 }
 
 // ask sends one empty request and returns the status and the offered authentication.
-func (l *loginExchange) ask(authorization string) (int, offers, error) {
+func (l *loginExchange) ask(ctx context.Context, authorization string) (int, offers, error) {
 	s := l.session
-	request, err := http.NewRequest(http.MethodPost, s.url, http.NoBody)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, http.NoBody)
 	if err != nil {
 		return 0, nil, s.failure(Protocol, "login", plain(err), err)
 	}
@@ -160,8 +160,8 @@ func (s *Session) loginBroken(err error) error {
 }
 
 // expectBasic makes sure that the host asks for Basic before the password goes out with the first message.
-func (l *loginExchange) expectBasic() error {
-	status, offered, err := l.ask("")
+func (l *loginExchange) expectBasic(ctx context.Context) error {
+	status, offered, err := l.ask(ctx, "")
 	if err != nil {
 		return err
 	}
@@ -174,7 +174,7 @@ func (l *loginExchange) expectBasic() error {
 	return nil
 }
 
-func (l *loginExchange) ntlm() error {
+func (l *loginExchange) ntlm(ctx context.Context) error {
 	s := l.session
 	negotiate, err := ntlmssp.NewNegotiateMessage("", "")
 	if err != nil {
@@ -182,14 +182,14 @@ func (l *loginExchange) ntlm() error {
 	}
 	// Windows names NTLM by the wider word Negotiate; other servers by its own.
 	scheme := "Negotiate"
-	status, offered, err := l.ask(scheme + " " + base64.StdEncoding.EncodeToString(negotiate))
+	status, offered, err := l.ask(ctx, scheme+" "+base64.StdEncoding.EncodeToString(negotiate))
 	if err != nil {
 		return err
 	}
 	challenge := offered.token(scheme)
 	if status == http.StatusUnauthorized && challenge == nil && offered.include("NTLM") {
 		scheme = "NTLM"
-		status, offered, err = l.ask(scheme + " " + base64.StdEncoding.EncodeToString(negotiate))
+		status, offered, err = l.ask(ctx, scheme+" "+base64.StdEncoding.EncodeToString(negotiate))
 		if err != nil {
 			return err
 		}
@@ -205,7 +205,7 @@ func (l *loginExchange) ntlm() error {
 	if err != nil {
 		return s.failure(Protocol, "login", "the host's NTLM challenge cannot be answered: "+plain(err), err)
 	}
-	status, _, err = l.ask(scheme + " " + base64.StdEncoding.EncodeToString(authenticate))
+	status, _, err = l.ask(ctx, scheme+" "+base64.StdEncoding.EncodeToString(authenticate))
 	if err != nil {
 		return err
 	}

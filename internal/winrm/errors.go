@@ -80,8 +80,9 @@ func (e *Error) mayHaveBeenAccepted() bool {
 	switch e.Kind {
 	case Timeout, Canceled, SessionLost, Protocol:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 func (s *Session) failure(kind Kind, step, message string, cause error) *Error {
