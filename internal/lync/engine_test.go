@@ -1,6 +1,7 @@
 package lync_test
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"os"
@@ -82,7 +83,7 @@ func TestScriptsAndModuleRunInPowerShell(t *testing.T) {
 		}
 		staged := filepath.Join(programData, "LyncOps", "module", powershell.SHA256(), "LyncOps.psm1")
 		content, err := os.ReadFile(staged)
-		if err != nil || string(content) != string(powershell.Module()) {
+		if err != nil || !bytes.Equal(content, powershell.Module()) {
 			t.Errorf("the module is not there byte for byte: %d bytes, %v", len(content), err)
 		}
 	})

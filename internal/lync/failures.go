@@ -115,8 +115,9 @@ func (c call) translate(err error) *Error {
 			" (winrm enumerate shell lists them) or raise the quota that is named", cause)
 	case winrm.Canceled:
 		return c.failure(KindCanceled, message, cause)
+	default: // winrm.Protocol
+		return c.failureWithRemedy(KindBadAnswer, message, "check that "+listener+" is a Windows WinRM service and nothing in between answers for it", cause)
 	}
-	return c.failureWithRemedy(KindBadAnswer, message, "check that "+listener+" is a Windows WinRM service and nothing in between answers for it", cause)
 }
 
 func notStaged(ended winrm.Result) bool {

@@ -101,7 +101,7 @@ const longestInputLine = 1024 // characters
 func inputLines(data []byte) []byte {
 	text := base64.StdEncoding.EncodeToString(data)
 	lines := make([]byte, 0, len(text)+len(text)/longestInputLine+1)
-	for len(text) > 0 {
+	for text != "" {
 		length := min(len(text), longestInputLine)
 		lines = append(lines, text[:length]...)
 		lines = append(lines, '\n')
