@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -84,7 +85,7 @@ type transporter struct {
 }
 
 func (p *transporter) Transport(endpoint *winrm.Endpoint) error {
-	p.url = fmt.Sprintf("https://%s:%d/wsman", endpoint.Host, endpoint.Port)
+	p.url = "https://" + net.JoinHostPort(endpoint.Host, strconv.Itoa(endpoint.Port)) + "/wsman"
 	return nil
 }
 

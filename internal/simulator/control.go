@@ -121,7 +121,7 @@ func writeJSON(w http.ResponseWriter, status int, value any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	// A client that has gone away needs no answer.
-	_ = json.NewEncoder(w).Encode(value)
+	_ = json.NewEncoder(w).Encode(value) //nolint:errchkjson // our own types, which JSON can hold
 }
 
 func writeError(w http.ResponseWriter, status int, err error) {

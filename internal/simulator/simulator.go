@@ -171,7 +171,7 @@ func isLoopback(address string) bool {
 }
 
 func writeFile(directory, name string, contents []byte) error {
-	if err := os.MkdirAll(directory, 0o755); err != nil {
+	if err := os.MkdirAll(directory, 0o755); err != nil { //nolint:gosec // what clients need is for everybody to read
 		return err
 	}
 	temporary, err := os.CreateTemp(directory, name+".*")

@@ -30,7 +30,7 @@ var encodedCommand = regexp.MustCompile(`(?i)\s[-/](?:ec?|en[a-z]*)\s+"?([A-Za-z
 // Texts gives a command line and every script that is encoded in it, the innermost last.
 func Texts(line string) []string {
 	texts := []string{line}
-	for depth := 0; depth < 4; depth++ {
+	for range 4 {
 		found := encodedCommand.FindStringSubmatch(texts[len(texts)-1])
 		if found == nil {
 			break

@@ -32,7 +32,8 @@ type cmdlet struct {
 
 var builtins map[string]*cmdlet
 
-func init() { builtins = languageCmdlets() } // a function, because cmdlets refer to the table they are in
+//nolint:gochecknoinits // cmdlets refer to the table they are in, which an initializer cannot
+func init() { builtins = languageCmdlets() }
 
 func languageCmdlets() map[string]*cmdlet {
 	return map[string]*cmdlet{

@@ -83,20 +83,20 @@ func bindUnknown(name string, arguments []passed, isSwitch func(parameter string
 			b.positional = append(b.positional, one.value)
 			continue
 		}
-		take := func(flag bool) (Value, error) {
+		take := func(flag bool) Value {
 			if one.hasValue {
-				return one.value, nil
+				return one.value
 			}
 			if !flag && i+1 < len(arguments) && arguments[i+1].parameter == "" {
 				i++
-				return arguments[i].value, nil
+				return arguments[i].value
 			}
-			return nil, nil
+			return nil
 		}
 		lower := strings.ToLower(one.parameter)
 		full := commonParameters[lower]
 		flag := full == "verbose" || full == "debug" || full == "" && isSwitch(lower)
-		known, err := b.common(lower, func() (Value, error) { return take(flag) })
+		known, err := b.common(lower, func() (Value, error) { return take(flag), nil })
 		if err != nil {
 			return nil, err
 		}
@@ -108,7 +108,7 @@ func bindUnknown(name string, arguments []passed, isSwitch func(parameter string
 				Message: "Cannot bind parameter because parameter '" + one.parameter + "' is specified more than once."}
 		}
 		before := i
-		value, _ := take(flag)
+		value := take(flag)
 		if value == nil && !one.hasValue && i == before {
 			value = true
 		}

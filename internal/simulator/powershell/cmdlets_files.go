@@ -3,6 +3,7 @@ package powershell
 import (
 	"errors"
 	"io/fs"
+	"slices"
 	"strings"
 )
 
@@ -141,7 +142,7 @@ func outFile(in *interpreter, b *bound, input []Value, _ bool, _ sink) error {
 	}
 	if b.flag("append") {
 		if old, err := in.machine.Files().ReadFile(name); err == nil {
-			data = append(old, []byte(text)...)
+			data = slices.Concat(old, []byte(text))
 		}
 	}
 	return in.write(b, name, data)

@@ -161,9 +161,9 @@ func columns(value Value) []column {
 				entry := item.Get(key)
 				switch {
 				case lower == "":
-				case strings.HasPrefix("name", lower) || strings.HasPrefix("label", lower):
+				case strings.HasPrefix("name", lower) || strings.HasPrefix("label", lower): //nolint:gocritic // argOrder: the key may be cut short
 					one.name = toText(entry)
-				case strings.HasPrefix("expression", lower):
+				case strings.HasPrefix("expression", lower): //nolint:gocritic // argOrder: as above
 					if script, ok := entry.(*ScriptBlock); ok {
 						one.script = script
 						if one.name == "" {
@@ -275,7 +275,7 @@ func selectObject(in *interpreter, b *bound, at stopSignal, fed bool, out sink) 
 			name := b.text("expandproperty")
 			value, ok := property(item, name)
 			if !ok {
-				return b.fails(in, &Failure{ID: "ExpandPropertyNotFound,Microsoft.PowerShell.Commands.SelectObjectCommand", Category: "InvalidArgument: (:)", Message: fmt.Sprintf("Property \"%s\" cannot be found.", name)})
+				return b.fails(in, &Failure{ID: "ExpandPropertyNotFound,Microsoft.PowerShell.Commands.SelectObjectCommand", Category: "InvalidArgument: (:)", Message: fmt.Sprintf(`Property "%s" cannot be found.`, name)})
 			}
 			return emit(value, out)
 		}
@@ -333,7 +333,10 @@ func sortObject(in *interpreter, b *bound, input []Value, _ bool, out sink) erro
 	if len(by) == 0 {
 		by = []column{{}}
 	}
-	type entry struct{ item, keys Value }
+	type entry struct {
+		item Value
+		keys []Value
+	}
 	entries := make([]entry, len(input))
 	for i, item := range input {
 		keys := make([]Value, len(by))
@@ -351,9 +354,9 @@ func sortObject(in *interpreter, b *bound, input []Value, _ bool, out sink) erro
 	}
 	compare := func(a, c entry) int {
 		for k := range by {
-			x, y := a.keys.([]Value)[k], c.keys.([]Value)[k]
-			order, comparable, err := in.order(x, y, b.flag("casesensitive"))
-			if err != nil || !comparable {
+			x, y := a.keys[k], c.keys[k]
+			order, ordered, err := in.order(x, y, b.flag("casesensitive"))
+			if err != nil || !ordered {
 				order = strings.Compare(strings.ToLower(toText(x)), strings.ToLower(toText(y)))
 			}
 			if b.flag("descending") || by[k].descending {

@@ -237,7 +237,11 @@ func (in *interpreter) convertArray(element string, value Value) (Value, error) 
 			if err != nil {
 				return nil, err
 			}
-			bytes[i] = byte(number.(int64))
+			whole, err := toInteger(number)
+			if err != nil {
+				return nil, err
+			}
+			bytes[i] = byte(whole)
 		}
 		return bytes, nil
 	}
@@ -267,7 +271,7 @@ func parseTime(text string, zone *time.Location) (time.Time, bool) {
 }
 
 func parseDuration(text string) (time.Duration, bool) {
-	sign := time.Duration(1)
+	sign := int64(1)
 	if rest, negative := strings.CutPrefix(text, "-"); negative {
 		sign, text = -1, rest
 	}
@@ -275,7 +279,7 @@ func parseDuration(text string) (time.Duration, bool) {
 	parts := strings.Split(text, ":")
 	if len(parts) == 1 {
 		number, err := strconv.ParseInt(text, 10, 32)
-		return sign * time.Duration(number) * 24 * time.Hour, err == nil
+		return time.Duration(sign*number*24) * time.Hour, err == nil
 	}
 	if before, after, found := strings.Cut(parts[0], "."); found {
 		number, err := strconv.ParseInt(before, 10, 32)
@@ -298,7 +302,7 @@ func parseDuration(text string) (time.Duration, bool) {
 		}
 		total += time.Duration(number * float64(unit))
 	}
-	return sign * total, true
+	return time.Duration(sign * int64(total)), true
 }
 
 // formatTime writes a time by a .NET format string.
@@ -350,7 +354,7 @@ func formatTime(t time.Time, format string) string {
 		case 'd':
 			layout = []string{"2", "02", "Mon", "Monday"}[min(length, 4)-1]
 		case 'H':
-			text.WriteString(fmt.Sprintf("%0*d", min(length, 2), t.Hour()))
+			fmt.Fprintf(&text, "%0*d", min(length, 2), t.Hour())
 		case 'h':
 			layout = []string{"3", "03"}[min(length, 2)-1]
 		case 'm':
@@ -429,11 +433,10 @@ func format(pattern string, items []Value) (Value, error) {
 			}
 			text.WriteString(shown)
 		case '}':
-			if i+1 < len(pattern) && pattern[i+1] == '}' {
-				i++
-			} else {
+			if i+1 == len(pattern) || pattern[i+1] != '}' {
 				return bad()
 			}
+			i++
 			text.WriteByte('}')
 		default:
 			text.WriteByte(c)
@@ -527,7 +530,7 @@ func formatNumber(value Value, specification string) string {
 		case 'p', 'P':
 			return grouped(rounded(number*100, defaulted(2))) + "%"
 		case 'e', 'E':
-			text := strconv.FormatFloat(number, byte(kind), defaulted(6), 64)
+			text := strconv.FormatFloat(number, kind, defaulted(6), 64)
 			cut := strings.IndexByte(text, kind)
 			power, _ := strconv.Atoi(text[cut+1:])
 			return fmt.Sprintf("%s%c%+04d", text[:cut], kind, power)

@@ -20,8 +20,7 @@ func engine(t *testing.T) string {
 	}
 	shared, err := filepath.Abs("../../../../shared/pwsh/pwsh")
 	if err == nil {
-		candidates = append(candidates, shared)
-		candidates = append(candidates, filepath.Join(shared, "pwsh"))
+		candidates = append(candidates, shared, filepath.Join(shared, "pwsh"))
 	}
 	for _, candidate := range candidates {
 		if info, err := os.Stat(candidate); err == nil && info.Mode().IsRegular() {

@@ -12,12 +12,11 @@ const screenWidth = 80
 
 // display writes values as a pipeline that ends at the screen does: text as it is, objects as a table or a list.
 type display struct {
-	to      io.Writer
-	shape   string // of the objects that were shown last
-	rows    []*Object
-	names   []string
-	open    bool   // a table or list has not been closed with an empty line yet
-	written func() // before anything is written
+	to    io.Writer
+	shape string // of the objects that were shown last
+	rows  []*Object
+	names []string
+	open  bool // a table or list has not been closed with an empty line yet
 }
 
 // formatted is what Format-Table and Format-List put into the pipeline.
@@ -67,8 +66,7 @@ func (d *display) show(item Value) {
 		d.object(item)
 		return
 	case *Hashtable:
-		for _, entry := range entries(item) {
-			row := NewObject("System.Collections.DictionaryEntry", "Name", entry.(*Object).Get("Name"), "Value", entry.(*Object).Get("Value"))
+		for _, row := range entryRows(item) {
 			d.object(row)
 		}
 		return
@@ -340,15 +338,22 @@ func shown(value Value, braces bool) string {
 	return toText(value)
 }
 
+// entryRows are the rows in which a hashtable is shown.
+func entryRows(table *Hashtable) []*Object {
+	rows := make([]*Object, len(table.keys))
+	for i, key := range table.keys {
+		rows[i] = NewObject("System.Collections.DictionaryEntry", "Name", key, "Value", table.Get(key))
+	}
+	return rows
+}
+
 func formatCmdlet(asLists bool) func(*interpreter, *bound, []Value, bool, sink) error {
 	return func(in *interpreter, b *bound, input []Value, _ bool, out sink) error {
 		wanted := columns(b.parameters["property"])
 		result := &formattedObjects{list: asLists, bare: b.flag("hidetableheaders")}
 		for _, item := range input {
 			if table, ok := item.(*Hashtable); ok && len(wanted) == 0 {
-				for _, entry := range entries(table) {
-					result.rows = append(result.rows, NewObject("System.Collections.DictionaryEntry", "Name", entry.(*Object).Get("Name"), "Value", entry.(*Object).Get("Value")))
-				}
+				result.rows = append(result.rows, entryRows(table)...)
 				continue
 			}
 			object, ok := item.(*Object)

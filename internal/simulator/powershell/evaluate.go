@@ -89,7 +89,7 @@ func (in *interpreter) expression(expression node) (Value, error) {
 			if err != nil {
 				return nil, err
 			}
-			return objectOf(value.(*Hashtable)), nil
+			return objectOf(value), nil
 		}
 		value, err := in.evaluate(expression.operand)
 		if err != nil {
@@ -120,7 +120,7 @@ func (in *interpreter) expression(expression node) (Value, error) {
 	return in.rawValueOf(expression)
 }
 
-func (in *interpreter) hashtable(expression *hashLiteral, ordered bool) (Value, error) {
+func (in *interpreter) hashtable(expression *hashLiteral, ordered bool) (*Hashtable, error) {
 	table := NewHashtable()
 	table.Ordered = ordered
 	for i, key := range expression.keys {

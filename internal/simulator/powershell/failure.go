@@ -170,7 +170,7 @@ type (
 		again bool
 		label string
 	}
-	returnSignal struct{ value Value }
+	returnSignal struct{}
 	// stopSignal ends what feeds a stage of a pipeline that wants no more.
 	stopSignal struct {
 		pipeline *pipeline

@@ -371,7 +371,7 @@ func (in *interpreter) switchItem(statement *switchStatement, item Value, out si
 	defer func() { in.restore("_", saved, had) }()
 	in.scope.variables["_"] = item
 	for _, clause := range statement.clauses {
-		hit := false
+		var hit bool
 		switch {
 		case clause.condition != nil:
 			result, err := in.collected(func(out sink) error { return in.run(clause.condition, out) })

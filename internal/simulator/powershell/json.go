@@ -58,7 +58,7 @@ func (w *jsonWriter) value(value Value, level, column int) {
 	case Enum:
 		w.text.WriteString(strconv.FormatInt(value.Number, 10))
 	case time.Time:
-		w.text.WriteString(fmt.Sprintf(`"\/Date(%d)\/"`, value.UnixMilli()))
+		fmt.Fprintf(&w.text, `"\/Date(%d)\/"`, value.UnixMilli())
 	case []Value, []byte:
 		if level > w.depth {
 			w.quoted(toText(value))

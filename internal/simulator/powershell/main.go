@@ -23,7 +23,6 @@ type commandLine struct {
 	file      string
 	arguments []string
 	output    string
-	version   bool
 	help      bool
 	problem   string
 }

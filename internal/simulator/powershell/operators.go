@@ -107,7 +107,7 @@ func (in *interpreter) operate(operator string, left, right Value) (Value, error
 		name := toText(right)
 		converted, err := in.convert(name, left)
 		if err != nil {
-			return nil, nil
+			return nil, nil //nolint:nilerr // -as gives null for what cannot be converted
 		}
 		return converted, nil
 	case "join":
@@ -236,7 +236,7 @@ func (in *interpreter) calculate(operator string, left, right Value) (Value, err
 			if err != nil {
 				return nil, err
 			}
-			if times < 0 || len(a) > 0 && times > int64(maximumText/len(a)) {
+			if times < 0 || a != "" && times > int64(maximumText/len(a)) {
 				return nil, failure("OutOfMemoryException", "Exception of type 'System.OutOfMemoryException' was thrown.")
 			}
 			return strings.Repeat(a, int(times)), nil
@@ -453,8 +453,8 @@ func (in *interpreter) equal(left, right Value, exact bool) bool {
 			return false
 		}
 	}
-	order, comparable, err := in.order(left, right, exact)
-	return err == nil && comparable && order == 0
+	order, ordered, err := in.order(left, right, exact)
+	return err == nil && ordered && order == 0
 }
 
 func (in *interpreter) compare(name string, left, right Value, exact bool) (bool, error) {
@@ -488,11 +488,11 @@ func (in *interpreter) compare(name string, left, right Value, exact bool) (bool
 		}
 		return (groups != nil) == (name == "match"), nil
 	}
-	order, comparable, err := in.order(left, right, exact)
+	order, ordered, err := in.order(left, right, exact)
 	if err != nil {
 		return false, err
 	}
-	if !comparable {
+	if !ordered {
 		return false, failure("NotIcomparable", "Cannot compare \"%s\" because it is not IComparable.", toText(left))
 	}
 	switch name {

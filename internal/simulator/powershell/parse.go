@@ -716,6 +716,16 @@ func (p *parser) function(start int, filter bool) node {
 
 var assignmentOperators = []string{"+=", "-=", "*=", "/=", "%=", "="}
 
+// assignmentOperator gives the operator that stands here, without reading it, or "".
+func (p *parser) assignmentOperator() string {
+	for _, operator := range assignmentOperators {
+		if p.at(operator) && !(operator == "=" && p.peek(1) == '=') {
+			return operator
+		}
+	}
+	return ""
+}
+
 // simpleStatement reads an assignment or a pipeline.
 func (p *parser) simpleStatement() node {
 	p.enter()
@@ -727,19 +737,17 @@ func (p *parser) simpleStatement() node {
 			from := p.pos
 			value := p.expression(0)
 			p.space()
-			for _, operator := range assignmentOperators {
-				if p.at(operator) && !(operator == "=" && p.peek(1) == '=') {
-					if !assignable(value) {
-						p.fail(start, "InvalidLeftHandSide", "The assignment expression is not valid. The input to an assignment operator must be an object that is able to accept assignments, such as a variable or a property.")
-					}
-					p.pos += len(operator)
-					p.lines()
-					if p.statementEnds() {
-						p.fail(p.pos, "ExpectedValueExpression", "You must provide a value expression following the '%s' operator.", operator)
-					}
-					right := p.statement()
-					return &assignment{target: value, operator: operator, value: right, extent: extent{start, p.pos}}
+			if operator := p.assignmentOperator(); operator != "" {
+				if !assignable(value) {
+					p.fail(start, "InvalidLeftHandSide", "The assignment expression is not valid. The input to an assignment operator must be an object that is able to accept assignments, such as a variable or a property.")
 				}
+				p.pos += len(operator)
+				p.lines()
+				if p.statementEnds() {
+					p.fail(p.pos, "ExpectedValueExpression", "You must provide a value expression following the '%s' operator.", operator)
+				}
+				right := p.statement()
+				return &assignment{target: value, operator: operator, value: right, extent: extent{start, p.pos}}
 			}
 			element := &commandExpression{expression: value}
 			for {

@@ -165,7 +165,7 @@ func (p *parser) bareWord(numbers bool) node {
 		case r == '$':
 			p.dollar(e)
 		case p.pos > start && isSingleQuote(r):
-			e.text.WriteString(p.singleQuoted().(*literal).value.(string))
+			e.text.WriteString(p.singleQuotedText())
 		case p.pos > start && isDoubleQuote(r):
 			from := p.pos
 			inner := p.doubleQuoted()

@@ -354,9 +354,9 @@ func (p *parser) number() (Value, bool) {
 		}
 	}
 	digits()
-	real := false
+	fraction := false
 	if p.peek(0) == '.' && p.peek(1) != '.' && !(isWord(p.peek(1)) && !unicode.IsDigit(p.peek(1))) {
-		real = true
+		fraction = true
 		p.pos++
 		digits()
 	}
@@ -369,18 +369,17 @@ func (p *parser) number() (Value, bool) {
 		if p.peek(0) == '+' || p.peek(0) == '-' {
 			p.pos++
 		}
-		if from := p.pos; true {
-			digits()
-			if p.pos == from {
-				p.pos = mark
-			} else {
-				real = true
-			}
+		from := p.pos
+		digits()
+		if p.pos == from {
+			p.pos = mark
+		} else {
+			fraction = true
 		}
 	}
 	text := string(p.text[start:p.pos])
 	var value Value
-	if whole, err := strconv.ParseInt(text, 10, 64); err == nil && !real {
+	if whole, err := strconv.ParseInt(text, 10, 64); err == nil && !fraction {
 		value = whole
 	} else {
 		float, err := strconv.ParseFloat(text, 64)

@@ -49,6 +49,11 @@ func (p *parser) variable() *variable {
 
 func (p *parser) singleQuoted() node {
 	start := p.pos
+	return &literal{value: p.singleQuotedText(), extent: extent{start, p.pos}}
+}
+
+func (p *parser) singleQuotedText() string {
+	start := p.pos
 	p.pos++
 	var text strings.Builder
 	for {
@@ -59,7 +64,7 @@ func (p *parser) singleQuoted() node {
 		p.pos++
 		if isSingleQuote(r) {
 			if !isSingleQuote(p.peek(0)) {
-				return &literal{value: text.String(), extent: extent{start, p.pos}}
+				return text.String()
 			}
 			p.pos++
 		}

@@ -611,7 +611,7 @@ func (in *interpreter) fileMethod(name string, arguments []Value, missing func()
 		if (files.Exists(second) || files.IsDirectory(second)) && !replaceIt {
 			return nil, thrownBy(name, arguments, "IOException", "Cannot create a file when that file already exists.\r\n")
 		}
-		err := error(nil)
+		var err error
 		if strings.EqualFold(name, "move") {
 			err = files.Rename(first, second)
 		} else {
@@ -752,7 +752,7 @@ func (in *interpreter) item(name string) *Object {
 	return object
 }
 
-var errDirectoryNotEmpty = errors.New("The directory is not empty.\r\n") //nolint:staticcheck // Windows' words
+var errDirectoryNotEmpty = errors.New("The directory is not empty.\r\n")
 
 func (in *interpreter) remove(name string, recursive bool) error {
 	files := in.machine.Files()

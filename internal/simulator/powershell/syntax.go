@@ -217,7 +217,6 @@ type ScriptBlock struct {
 	begin      *block
 	process    *block
 	end        *block
-	filter     bool
 }
 
 type source struct {

@@ -480,14 +480,18 @@ func toInteger(value Value) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if float, ok := number.(float64); ok {
-		rounded := math.RoundToEven(float)
-		if math.IsNaN(float) || rounded >= math.MaxInt64 || rounded <= math.MinInt64 {
-			return 0, failure("InvalidCastIConvertible", `Cannot convert value "%s" to type "System.Int32". Error: "Value was either too large or too small for an Int32."`, floatText(float))
+	switch number := number.(type) {
+	case int64:
+		return number, nil
+	case float64:
+		rounded := math.RoundToEven(number)
+		if math.IsNaN(number) || rounded >= math.MaxInt64 || rounded <= math.MinInt64 {
+			return 0, failure("InvalidCastIConvertible", `Cannot convert value "%s" to type "System.Int32". Error: "Value was either too large or too small for an Int32."`, floatText(number))
 		}
 		return int64(rounded), nil
+	default:
+		return 0, badCast(value, "System.Int32")
 	}
-	return number.(int64), nil
 }
 
 func toFloat(value Value) (float64, error) {
@@ -495,10 +499,14 @@ func toFloat(value Value) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if whole, ok := number.(int64); ok {
-		return float64(whole), nil
+	switch number := number.(type) {
+	case int64:
+		return float64(number), nil
+	case float64:
+		return number, nil
+	default:
+		return 0, badCast(value, "System.Double")
 	}
-	return number.(float64), nil
 }
 
 func arithmetic(operator string, left, right Value) (Value, error) {
@@ -544,11 +552,12 @@ func arithmetic(operator string, left, right Value) (Value, error) {
 			return x % y, nil
 		}
 	}
-	f, g := 0.0, 0.0
-	if f, err = toFloat(a); err != nil {
+	f, err := toFloat(a)
+	if err != nil {
 		return nil, err
 	}
-	if g, err = toFloat(b); err != nil {
+	g, err := toFloat(b)
+	if err != nil {
 		return nil, err
 	}
 	switch operator {

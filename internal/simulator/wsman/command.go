@@ -117,9 +117,7 @@ func (c *runningCommand) receive(ctx context.Context, timeout time.Duration, lon
 		}
 		changed := c.changed
 		if c.outputBytes > 0 && gathered == nil {
-			timer := time.NewTimer(gatherTime)
-			defer timer.Stop()
-			gathered = timer.C
+			gathered = time.After(gatherTime)
 		}
 		c.mutex.Unlock()
 

@@ -53,12 +53,12 @@ func TestRebootsUnderLoad(t *testing.T) {
 				if err != nil || created.fault() != "" {
 					continue
 				}
-				shell := created.Body.Shell.ShellId
+				shell := created.Body.Shell.ShellID
 				started, err := a.try(commandQuestion(shell, "wait"))
 				if err != nil || started.fault() != "" {
 					continue
 				}
-				_, _ = a.try(receiveQuestion(shell, started.Body.CommandResponse.CommandId))
+				_, _ = a.try(receiveQuestion(shell, started.Body.CommandResponse.CommandID))
 			}
 		})
 	}

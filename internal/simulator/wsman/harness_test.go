@@ -169,8 +169,12 @@ func startEndpoint(t *testing.T, secure bool, options wsman.Options, hosts ...*m
 func (e *endpoint) secure() bool { return e.http.TLS != nil }
 
 // dial reaches the endpoint under whatever name.
-func (e *endpoint) dial(network, _ string) (net.Conn, error) {
-	return net.Dial(network, e.http.Listener.Addr().String())
+func (e *endpoint) dial(network, address string) (net.Conn, error) {
+	return e.dialContext(context.Background(), network, address)
+}
+
+func (e *endpoint) dialContext(ctx context.Context, network, _ string) (net.Conn, error) {
+	return new(net.Dialer).DialContext(ctx, network, e.http.Listener.Addr().String())
 }
 
 func (e *endpoint) authority() []byte {
@@ -271,8 +275,12 @@ type reply struct {
 		RelatesTo string
 	}
 	Body struct {
-		Shell           struct{ ShellId string } //nolint:revive,stylecheck // named as on the wire
-		CommandResponse struct{ CommandId string }
+		Shell struct {
+			ShellID string `xml:"ShellId"`
+		}
+		CommandResponse struct {
+			CommandID string `xml:"CommandId"`
+		}
 		ReceiveResponse struct {
 			Stream []struct {
 				Name    string `xml:",attr"`
@@ -326,7 +334,7 @@ func (r *reply) done() bool {
 // httpClient reaches the endpoint under any name.
 func (e *endpoint) httpClient(t *testing.T) *http.Client {
 	t.Helper()
-	transport := &http.Transport{Dial: e.dial}
+	transport := &http.Transport{DialContext: e.dialContext}
 	if e.secure() {
 		pool := e.http.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
 		transport.TLSClientConfig = &tls.Config{RootCAs: pool, ServerName: "example.com", MinVersion: tls.VersionTLS12}
@@ -429,8 +437,8 @@ func deleteQuestion(shell string) question {
 // begin opens a shell and runs a command in it.
 func (a *asker) begin(line string) (shell, command string) {
 	a.t.Helper()
-	shell = a.succeed(createQuestion).Body.Shell.ShellId
-	return shell, a.succeed(commandQuestion(shell, line)).Body.CommandResponse.CommandId
+	shell = a.succeed(createQuestion).Body.Shell.ShellID
+	return shell, a.succeed(commandQuestion(shell, line)).Body.CommandResponse.CommandID
 }
 
 // within fails the test when something does not happen in time.

@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/md5" //nolint:gosec // NTLM is made of it.
 	"crypto/rc4" //nolint:gosec // NTLM is made of it.
+	"crypto/subtle"
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
@@ -56,7 +57,7 @@ func newRC4(key []byte) *rc4.Cipher {
 
 // ntowfV2 is the key that user name, domain and password give (MS-NLMP 3.3.2).
 func ntowfV2(user, domain, password string) []byte {
-	digest := md4.New()
+	digest := md4.New() //nolint:gosec // NTLM is made of it.
 	digest.Write(utf16LittleEndian(password))
 	return hmacMD5(digest.Sum(nil), utf16LittleEndian(strings.ToUpper(user)+domain))
 }
@@ -125,9 +126,7 @@ func (d *sealingDirection) sign(plain []byte) []byte {
 	}
 	d.crypt(make([]byte, 4)) // The random pad: encrypted, then written as zero.
 	copy(signature[8:], d.crypt(binary.LittleEndian.AppendUint32(nil, crc32.ChecksumIEEE(plain))))
-	for i, b := range d.crypt(make([]byte, 4)) {
-		signature[12+i] = b ^ sequence[i]
-	}
+	subtle.XORBytes(signature[12:], d.crypt(make([]byte, 4)), sequence)
 	return signature
 }
 

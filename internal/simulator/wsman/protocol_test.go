@@ -1,6 +1,7 @@
 package wsman_test
 
 import (
+	"context"
 	"encoding/base64"
 	"io"
 	"net"
@@ -147,10 +148,10 @@ func TestCommandLineLimit(t *testing.T) {
 		"cmd.exe asked for":     {length: 8192, options: `<wm:Option Name="WINRS_SKIP_CMD_SHELL">FALSE</wm:Option>`, refused: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			shell := a.succeed(createQuestion).Body.Shell.ShellId
+			shell := a.succeed(createQuestion).Body.Shell.ShellID
 			q := commandQuestion(shell, "exit 5"+strings.Repeat(" ", test.length-len("exit 5")))
 			q.options = test.options
-			command := a.succeed(q).Body.CommandResponse.CommandId
+			command := a.succeed(q).Body.CommandResponse.CommandID
 			answer := a.succeed(receiveQuestion(shell, command))
 			refused := answer.stream(t, "stderr") == "The command line is too long.\r\n" && answer.Body.ReceiveResponse.CommandState.ExitCode == "1"
 			if refused != test.refused {
@@ -163,7 +164,7 @@ func TestCommandLineLimit(t *testing.T) {
 func TestArgumentsFollowTheCommand(t *testing.T) {
 	host := newMachine("fe01.contoso.com")
 	a := startEndpoint(t, true, everythingAllowed, host).asker(t, "fe01.contoso.com")
-	shell := a.succeed(createQuestion).Body.Shell.ShellId
+	shell := a.succeed(createQuestion).Body.Shell.ShellID
 	q := commandQuestion(shell, "")
 	q.body = `<sh:CommandLine><sh:Command><![CDATA[exit]]></sh:Command><sh:Arguments>6</sh:Arguments><sh:Arguments>a&amp;b</sh:Arguments></sh:CommandLine>`
 	a.succeed(q)
@@ -250,7 +251,7 @@ func TestIdleShellExpires(t *testing.T) {
 	a := startEndpoint(t, true, everythingAllowed, newMachine("fe01.contoso.com")).asker(t, "fe01.contoso.com")
 	q := createQuestion
 	q.body = strings.Replace(q.body, "<sh:Shell>", "<sh:Shell><sh:IdleTimeOut>PT0.050S</sh:IdleTimeOut>", 1)
-	shell := a.succeed(q).Body.Shell.ShellId
+	shell := a.succeed(q).Body.Shell.ShellID
 	for deadline := time.Now().Add(patience); ; {
 		time.Sleep(200 * time.Millisecond)
 		if answer := a.ask(commandQuestion(shell, "hostname")); answer.fault() == "2150858843" {
@@ -269,10 +270,10 @@ func TestClientsMayChooseIdentifiers(t *testing.T) {
 	create.body = strings.Replace(create.body, "<sh:Shell>", `<sh:Shell ShellId="`+shell+`">`, 1)
 	start := commandQuestion(shell, "wait")
 	start.body = strings.Replace(start.body, "<sh:CommandLine>", `<sh:CommandLine CommandId="`+command+`">`, 1)
-	if got := a.succeed(create).Body.Shell.ShellId; got != shell {
+	if got := a.succeed(create).Body.Shell.ShellID; got != shell {
 		t.Errorf("the shell is %s", got)
 	}
-	if got := a.succeed(start).Body.CommandResponse.CommandId; got != command {
+	if got := a.succeed(start).Body.CommandResponse.CommandID; got != command {
 		t.Errorf("the command is %s", got)
 	}
 	if answer := a.ask(create); answer.fault() != "2150859223" {
@@ -289,7 +290,7 @@ func TestQuotas(t *testing.T) {
 		options := everythingAllowed
 		options.MaxShellsPerUser = 2
 		a := startEndpoint(t, true, options, newMachine("fe01.contoso.com")).asker(t, "fe01.contoso.com")
-		shell := a.succeed(createQuestion).Body.Shell.ShellId
+		shell := a.succeed(createQuestion).Body.Shell.ShellID
 		a.succeed(createQuestion)
 		if answer := a.ask(createQuestion); answer.fault() != "2150859173" || answer.status != http.StatusInternalServerError {
 			t.Errorf("HTTP %d, fault %s", answer.status, answer.fault())
@@ -332,7 +333,7 @@ func TestQuotas(t *testing.T) {
 
 func TestShellBelongsToItsUser(t *testing.T) {
 	a := startEndpoint(t, true, everythingAllowed, newMachine("fe01.contoso.com")).asker(t, "fe01.contoso.com")
-	shell := a.succeed(createQuestion).Body.Shell.ShellId
+	shell := a.succeed(createQuestion).Body.Shell.ShellID
 	a.account = "second"
 	if answer := a.ask(deleteQuestion(shell)); answer.fault() != "5" {
 		t.Errorf("HTTP %d, fault %s", answer.status, answer.fault())
@@ -515,7 +516,7 @@ func TestProofIsGoodForOneMachineOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer network.Close()
-	client := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1, Dial: func(string, string) (net.Conn, error) { return network, nil }}}
+	client := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1, DialContext: func(context.Context, string, string) (net.Conn, error) { return network, nil }}}
 	handshake(t, client, e.url("fe01.contoso.com"), "Negotiate")
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, e.url("fe01.contoso.com"), strings.NewReader(identifyQuestion))
 	if err != nil {
