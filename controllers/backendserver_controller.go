@@ -282,7 +282,9 @@ func (r *BackEndServerReconciler) act(ctx context.Context, work *backEndWork, de
 		if err != nil {
 			return false, err
 		}
-		if server.Order.Action == procedure.ActionStopServices && server.Step == v1alpha1.StepStopServices {
+		row := rowOf(work.object.Status.Servers, server.FQDN)
+		repeated := row != nil && row.Step == server.Step && int(row.Attempt) == server.Attempt // an order that got lost is given again
+		if server.Order.Action == procedure.ActionStopServices && server.Step == v1alpha1.StepStopServices && !repeated {
 			work.told = append(work.told, announcement{reason: "ServerTaken", action: "Stop", note: "taking " + server.FQDN + " out of service to install build " + string(work.object.Spec.DesiredBuild)})
 		}
 		job, err := r.Servers.StartJob(ctx, with.at(server.FQDN), request)

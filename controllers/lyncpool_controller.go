@@ -298,9 +298,6 @@ func (w *poolWork) recordGate(domain string, answer procedure.Readiness, gate pr
 		BusyCount: int32(gate.Counters.Busy), DomainNotReadyCount: int32(gate.Counters.DomainNotReady), InsufficientCount: int32(gate.Counters.Insufficient), //nolint:gosec // small counters
 	}
 	w.conditions.set(v1alpha1.ConditionPoolReadiness, gate.Open, gate.Reason, gate.Message)
-	if gate.Unfamiliar {
-		w.told = append(w.told, announcement{warning: true, reason: v1alpha1.ReasonUnknownPoolState, action: "AskReadiness", note: gate.Message})
-	}
 }
 
 // apply turns a decision into status.

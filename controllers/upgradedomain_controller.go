@@ -279,7 +279,10 @@ func (r *UpgradeDomainReconciler) start(ctx context.Context, work *domainWork, s
 			server.Message, server.Begun = "the pool has just taken this upgrade domain's turn back", false
 			return err
 		}
-		work.told = append(work.told, announcement{reason: "ServerTaken", action: "Drain", note: "taking " + server.FQDN + " out of service to install build " + string(work.object.Spec.DesiredBuild)})
+		// An order that got lost is given again, but the server is taken once.
+		if row := rowOf(work.object.Status.Servers, server.FQDN); row == nil || row.Step != server.Step || int(row.Attempt) != server.Attempt {
+			work.told = append(work.told, announcement{reason: "ServerTaken", action: "Drain", note: "taking " + server.FQDN + " out of service to install build " + string(work.object.Spec.DesiredBuild)})
+		}
 	}
 	var pkg v1alpha1.UpdatePackage
 	if work.pool.Spec.Package != nil {
