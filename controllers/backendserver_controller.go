@@ -227,6 +227,9 @@ func (r *BackEndServerReconciler) observe(ctx context.Context, work *backEndWork
 	if object.Spec.SQL != nil {
 		backEnd.SQLServer = string(object.Spec.SQL.FQDN)
 	}
+	if work.pool != nil && work.pool.Status.OpenDomain != nil {
+		backEnd.OpenDomain = work.pool.Status.OpenDomain.Name
+	}
 	for _, row := range object.Status.Servers {
 		backEnd.Permitted = max(backEnd.Permitted, int(row.Attempt))
 	}

@@ -73,25 +73,20 @@ func domainMatters() predicate.Predicate {
 	}}
 }
 
-// domainView is what a pool's status and decisions are made of.
+// domainView is what a pool's status and decisions are made of. The builds of single servers follow with the progress.
 func domainView(domain *v1alpha1.UpgradeDomain) any {
-	type row struct{ fqdn, build string }
 	view := struct {
 		spec                   v1alpha1.UpgradeDomainSpec
 		state                  v1alpha1.DomainState
 		inProgress, staged     bool
 		progress, reason, said string
 		current, deleted       bool
-		rows                   []row
 	}{
 		spec: domain.Spec, state: domain.Status.State, inProgress: domain.Status.InProgress, staged: staged(domain),
 		progress: domain.Status.ServerProgress, current: domain.Status.ObservedGeneration == domain.Generation, deleted: !domain.DeletionTimestamp.IsZero(),
 	}
 	if domain.Status.State != v1alpha1.DomainOpen {
 		view.reason, view.said = readyReason(domain.Status.Conditions)
-	}
-	for _, server := range domain.Status.Servers {
-		view.rows = append(view.rows, row{server.FQDN, server.InstalledBuild})
 	}
 	return fmt.Sprintf("%+v", view)
 }
@@ -186,12 +181,17 @@ func (r *LyncPoolReconciler) pass(ctx context.Context, work *poolWork) (time.Dur
 		return 0, err
 	}
 	work.conditions.set(v1alpha1.ConditionServersReachable, true, v1alpha1.ReasonAllServersAnswer, "every server that had to be asked answered")
-	decision, err := r.decide(ctx, work)
-	if err != nil {
-		return 0, err
+	for {
+		decision, err := r.decide(ctx, work)
+		if err != nil {
+			return 0, err
+		}
+		r.apply(work, decision)
+		if decision.Action != procedure.PoolCloses {
+			return r.nextLook(decision), nil
+		}
+		// What comes after a closed turn is decided in the same pass, so that both stand in the status with one write.
 	}
-	r.apply(work, decision)
-	return r.nextLook(work, decision), nil
 }
 
 // noteRetry lifts the pool's own hold when a person has asked for another try since.
@@ -298,6 +298,10 @@ func (w *poolWork) recordGate(domain string, answer procedure.Readiness, gate pr
 		BusyCount: int32(gate.Counters.Busy), DomainNotReadyCount: int32(gate.Counters.DomainNotReady), InsufficientCount: int32(gate.Counters.Insufficient), //nolint:gosec // small counters
 	}
 	w.conditions.set(v1alpha1.ConditionPoolReadiness, gate.Open, gate.Reason, gate.Message)
+	if gate.Counters.Busy == 2 || gate.Counters.DomainNotReady == 2 {
+		// Once is what a pool answers while it settles after a server has come back.
+		w.told = append(w.told, announcement{warning: true, reason: gate.Reason, action: "AskReadiness", note: gate.Message})
+	}
 }
 
 // apply turns a decision into status.
@@ -398,6 +402,9 @@ func (w *poolWork) sumUp() {
 		if state == v1alpha1.DomainDone {
 			done++
 		}
+		if open := status.OpenDomain; state == v1alpha1.DomainWaiting && isTurnOf(open, domain) {
+			state = v1alpha1.DomainOpen
+		}
 		status.Domains = append(status.Domains, v1alpha1.PoolDomainStatus{Name: domain.Spec.DomainName, Object: domain.Name,
 			DesiredBuild: string(domain.Spec.DesiredBuild), State: state, ServerProgress: domain.Status.ServerProgress})
 		for _, row := range domain.Status.Servers {
@@ -421,9 +428,9 @@ func (w *poolWork) sumUp() {
 	status.InstalledBuild = string(oldest)
 }
 
-func (r *LyncPoolReconciler) nextLook(work *poolWork, decision procedure.PoolDecision) time.Duration {
+func (r *LyncPoolReconciler) nextLook(decision procedure.PoolDecision) time.Duration {
 	switch decision.Action {
-	case procedure.PoolCloses, procedure.PoolAdopts:
+	case procedure.PoolAdopts:
 		return quickestLook
 	case procedure.PoolOpens:
 		return turnLook

@@ -77,7 +77,7 @@ func readinessAnnouncement(before, after []metav1.Condition) *announcement {
 
 // troubling are the reasons that deserve a warning although they may go away by themselves.
 var troubling = map[string]bool{
-	v1alpha1.ReasonPoolBusy: true, v1alpha1.ReasonDomainNotReady: true, v1alpha1.ReasonUnknownPoolState: true, v1alpha1.ReasonQuorumAtRisk: true,
+	v1alpha1.ReasonUnknownPoolState: true, v1alpha1.ReasonQuorumAtRisk: true,
 	v1alpha1.ReasonCredentialsMissing: true, v1alpha1.ReasonCertificateAuthorityMissing: true, v1alpha1.ReasonPoolNotFound: true,
 	v1alpha1.ReasonServerUnreachable: true, v1alpha1.ReasonServerAnswerUnknown: true, v1alpha1.ReasonServicesNotRunning: true,
 }

@@ -199,7 +199,11 @@ func domainFrom(work *domainWork, found []observation) procedure.Domain {
 	for _, one := range found {
 		server := procedure.DomainServer{FQDN: one.fqdn, Server: one.server, Problem: one.problem}
 		if row := rowOf(object.Status.Servers, one.fqdn); row != nil {
-			server.Permitted, server.LastStep, server.LastBuild = int(row.Attempt), row.Step, v1alpha1.Build(row.InstalledBuild)
+			server.LastStep, server.LastBuild = row.Step, v1alpha1.Build(row.InstalledBuild)
+			if object.Status.ObservedGeneration == object.Generation {
+				// What was permitted for an earlier declaration is not permitted for this one.
+				server.Permitted = int(row.Attempt)
+			}
 		}
 		domain.Servers = append(domain.Servers, server)
 	}
@@ -272,7 +276,8 @@ func databaseJobs(server *procedure.Server) []string {
 }
 
 func (r *UpgradeDomainReconciler) start(ctx context.Context, work *domainWork, server *procedure.ServerDecision) error {
-	if server.Order.Action == procedure.ActionStopServices && !server.OutOfService {
+	row := rowOf(work.object.Status.Servers, server.FQDN)
+	if takesOut(server, row) {
 		stands, err := r.turnStands(ctx, work)
 		if err != nil || !stands {
 			server.Verdict, server.Step, server.Reason = procedure.VerdictWait, v1alpha1.StepReady, v1alpha1.ReasonWaitingForTurn
@@ -280,7 +285,7 @@ func (r *UpgradeDomainReconciler) start(ctx context.Context, work *domainWork, s
 			return err
 		}
 		// An order that got lost is given again, but the server is taken once.
-		if row := rowOf(work.object.Status.Servers, server.FQDN); row == nil || row.Step != server.Step || int(row.Attempt) != server.Attempt {
+		if row == nil || row.Step != server.Step || int(row.Attempt) != server.Attempt {
 			work.told = append(work.told, announcement{reason: "ServerTaken", action: "Drain", note: "taking " + server.FQDN + " out of service to install build " + string(work.object.Spec.DesiredBuild)})
 		}
 	}
@@ -302,6 +307,19 @@ func (r *UpgradeDomainReconciler) start(ctx context.Context, work *domainWork, s
 	}
 	logr.FromContextOrDiscard(ctx).Info("job started", "server", server.FQDN, "step", server.Step, "job", job.ID, "state", job.State)
 	return nil
+}
+
+// takesOut says whether an order takes a server that serves out of service, and is not the continuation of work that already has.
+func takesOut(server *procedure.ServerDecision, row *v1alpha1.ServerStatus) bool {
+	switch {
+	case server.OutOfService:
+		return false
+	case server.Order.Action == procedure.ActionStopServices:
+		return true
+	case server.Order.Action == procedure.ActionRestartComputer:
+		return row == nil || row.Step == v1alpha1.StepReady || row.Step == v1alpha1.StepWaiting || row.Step == v1alpha1.StepHeld
+	}
+	return false
 }
 
 // turnStands asks the API server itself whether it is still this domain's turn: a cache may be a moment behind, and a moment
@@ -327,9 +345,12 @@ func (r *UpgradeDomainReconciler) report(work *domainWork, conditions conditions
 
 	reportReachable(conditions, domain.Servers)
 	conditions.paused(domain.Paused)
-	if domain.Turn {
+	switch {
+	case decision.State == v1alpha1.DomainDone:
+		conditions.set(v1alpha1.ConditionTurn, true, v1alpha1.ReasonNotApplicable, "the domain is done and needs no turn")
+	case domain.Turn:
 		conditions.set(v1alpha1.ConditionTurn, true, v1alpha1.ReasonTurnGranted, "the pool has opened this upgrade domain")
-	} else {
+	default:
 		conditions.set(v1alpha1.ConditionTurn, false, v1alpha1.ReasonWaitingForTurn, "the pool has not opened this upgrade domain")
 	}
 	if decision.QuorumMessage != "" {

@@ -399,19 +399,22 @@ func (b BackEnd) frontEndsReady() (bool, string) {
 	if len(b.FrontEnds) == 0 {
 		return false, "the pool's front ends are not known yet"
 	}
-	var waiting []string
+	// The message names only front ends that do not answer: how far the others are stands in the pool's own status.
+	var silent []string
+	waiting := false
 	for _, frontEnd := range b.FrontEnds {
 		switch {
 		case frontEnd.Server == nil:
-			waiting = append(waiting, frontEnd.FQDN+" does not answer")
-		case frontEnd.Server.Build.OlderThan(b.Plan.Build):
-			waiting = append(waiting, fmt.Sprintf("%s has build %s", frontEnd.FQDN, frontEnd.Server.Build))
-		case frontEnd.Server.Begun() || !frontEnd.Server.Serving():
-			waiting = append(waiting, frontEnd.FQDN+" is not back in service")
+			silent = append(silent, frontEnd.FQDN)
+		case frontEnd.Server.Build.OlderThan(b.Plan.Build), frontEnd.Server.Begun(), !frontEnd.Server.Serving():
+			waiting = true
 		}
 	}
-	if len(waiting) > 0 {
-		return false, "databases follow when every front end has the build: " + strings.Join(waiting, ", ")
+	switch {
+	case len(silent) > 0:
+		return false, fmt.Sprintf("databases follow when every front end has build %s and serves; no answer from %s", b.Plan.Build, strings.Join(silent, ", "))
+	case waiting:
+		return false, fmt.Sprintf("databases follow when every front end has build %s and serves", b.Plan.Build)
 	}
 	return true, fmt.Sprintf("all %d front ends have the build and serve", len(b.FrontEnds))
 }

@@ -218,7 +218,8 @@ func (pool Pool) notNow(next string) *PoolDecision {
 	for _, domain := range pool.Domains {
 		if domain.Name == next && !domain.Staged {
 			message := domain.Message
-			if message == "" {
+			if message == "" || domain.Reason == v1alpha1.ReasonUpgrading || domain.Reason == v1alpha1.ReasonWaitingForTurn {
+				// One message for all of it: how far each server is stands in the domain's own status.
 				message = fmt.Sprintf("the update package is being copied to the servers of %s", next)
 			}
 			return &PoolDecision{Action: PoolWaits, Domain: next, Reason: v1alpha1.ReasonStaging, Message: message}

@@ -95,11 +95,13 @@ func isWriteOfOurs(labels string) bool {
 	return false
 }
 
-// stepsOf counts the jobs that were started on servers.
+// stepsOf counts the steps of the procedures that were gone through on servers: the jobs that were started, and the verification
+// at the end of each server, after which its jobs are put away.
 func stepsOf(record []lab.Event) int {
 	steps := 0
 	for _, event := range record {
-		if strings.HasPrefix(event.Effect, "job ") && strings.HasSuffix(event.Effect, " is claimed") {
+		started := strings.HasPrefix(event.Effect, "job ") && strings.HasSuffix(event.Effect, " is claimed")
+		if started || strings.HasPrefix(event.Command, "Clear-LyncOpsJobs") && strings.HasPrefix(event.Effect, "clears ") {
 			steps++
 		}
 	}
