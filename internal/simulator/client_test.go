@@ -164,38 +164,39 @@ func moduleHash() string {
 	return hex.EncodeToString(sum[:])
 }
 
-func firstLines() string {
-	return `$ProgressPreference='SilentlyContinue'
-$module=Join-Path $env:ProgramData 'LyncOps\module\` + moduleHash() + `\LyncOps.psm1'
-if(-not [System.IO.File]::Exists($module)){'LYNCOPS-NOT-STAGED'; exit 3}
-Import-Module -Name $module -DisableNameChecking
-`
+// protocolScript gives a script of docs/server-protocol.md for the module's hash.
+func protocolScript(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile("testdata/" + name + ".ps1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.ReplaceAll(string(text), "<sha256>", moduleHash())
 }
 
-func stageScript() string {
-	return strings.ReplaceAll(`$ErrorActionPreference='Stop'
-$ProgressPreference='SilentlyContinue'
-$root=Join-Path $env:ProgramData 'LyncOps'
-[void][System.IO.Directory]::CreateDirectory($root)
-& icacls.exe $root /setowner '*S-1-5-32-544' /Q | Out-Null
-& icacls.exe $root /inheritance:r /grant:r '*S-1-5-32-544:(OI)(CI)F' /grant:r '*S-1-5-18:(OI)(CI)F' /Q | Out-Null
-$bytes=[System.Convert]::FromBase64String([System.Console]::In.ReadToEnd())
-$sha=New-Object System.Security.Cryptography.SHA256CryptoServiceProvider
-$hash=[System.BitConverter]::ToString($sha.ComputeHash($bytes)).Replace('-','').ToLowerInvariant()
-if($hash -ne '<sha256>'){'LYNCOPS-HASH-MISMATCH '+$hash; exit 4}
-$folder=Join-Path $root 'module\<sha256>'
-[void][System.IO.Directory]::CreateDirectory($folder)
-$target=Join-Path $folder 'LyncOps.psm1'
-$temporary=Join-Path $folder ([System.Guid]::NewGuid().ToString('N')+'.tmp')
-[System.IO.File]::WriteAllBytes($temporary,$bytes)
-if([System.IO.File]::Exists($target)){[System.IO.File]::Delete($temporary)}else{[System.IO.File]::Move($temporary,$target)}
-'LYNCOPS-STAGED'
-`, "<sha256>", moduleHash())
+func TestScriptsAreThoseOfTheProtocol(t *testing.T) {
+	document, err := os.ReadFile("../../docs/server-protocol.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"first-lines", "stage"} {
+		script, err := os.ReadFile("testdata/" + name + ".ps1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var indented strings.Builder
+		for line := range strings.Lines(string(script)) {
+			indented.WriteString("    " + line)
+		}
+		if !strings.Contains(string(document), "\n\n"+indented.String()) {
+			t.Errorf("docs/server-protocol.md does not hold %s.ps1, line for line", name)
+		}
+	}
 }
 
 func (s *site) stage(t *testing.T, host string) {
 	t.Helper()
-	a, err := s.run(t, host, encoded(stageScript()), base64.StdEncoding.EncodeToString(module)+"\n")
+	a, err := s.run(t, host, encoded(protocolScript(t, "stage")), base64.StdEncoding.EncodeToString(module)+"\n")
 	if err != nil || a.exit != 0 || strings.TrimSpace(a.stdout) != "LYNCOPS-STAGED" {
 		t.Fatalf("staging on %s: %+v, %v", host, a, err)
 	}
@@ -210,9 +211,9 @@ func verb[T any](t *testing.T, s *site, host, name string, argument any, order b
 		t.Fatal(err)
 	}
 	data := base64.StdEncoding.EncodeToString(text)
-	script, stdin := firstLines()+name+" -Argument '"+data+"'", ""
+	script, stdin := protocolScript(t, "first-lines")+name+" -Argument '"+data+"'", ""
 	if order {
-		script, stdin = firstLines()+name+" -ArgumentFromInput", data+"\n"
+		script, stdin = protocolScript(t, "first-lines")+name+" -ArgumentFromInput", data+"\n"
 	}
 	a, err := s.run(t, host, encoded(script), stdin)
 	if err != nil {

@@ -103,10 +103,10 @@ func TestThePoolsNameReachesAFrontEndThatServes(t *testing.T) {
 
 func TestAModuleThatIsNotStagedIsReported(t *testing.T) {
 	s := start(t, 600)
-	if got := s.powershell(t, "fe01.contoso.com", firstLines()+"Get-LyncOpsFacts -Argument 'e30='"); got.exit != 3 || !strings.HasPrefix(got.stdout, "LYNCOPS-NOT-STAGED") {
+	if got := s.powershell(t, "fe01.contoso.com", protocolScript(t, "first-lines")+"Get-LyncOpsFacts -Argument 'e30='"); got.exit != 3 || !strings.HasPrefix(got.stdout, "LYNCOPS-NOT-STAGED") {
 		t.Errorf("%+v", got)
 	}
-	if got, err := s.run(t, "fe01.contoso.com", encoded(stageScript()), "AAAA\n"); err != nil || got.exit != 4 || !strings.HasPrefix(got.stdout, "LYNCOPS-HASH-MISMATCH") {
+	if got, err := s.run(t, "fe01.contoso.com", encoded(protocolScript(t, "stage")), "AAAA\n"); err != nil || got.exit != 4 || !strings.HasPrefix(got.stdout, "LYNCOPS-HASH-MISMATCH") {
 		t.Errorf("a damaged module: %+v, %v", got, err)
 	}
 	s.stage(t, "sql01.contoso.com")

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -20,30 +21,15 @@ func moduleHash() string {
 	return hex.EncodeToString(sum[:])
 }
 
-const firstLines = `$ProgressPreference='SilentlyContinue'
-$module=Join-Path $env:ProgramData 'LyncOps\module\<sha256>\LyncOps.psm1'
-if(-not [System.IO.File]::Exists($module)){'LYNCOPS-NOT-STAGED'; exit 3}
-Import-Module -Name $module -DisableNameChecking
-`
-
-const stage = `$ErrorActionPreference='Stop'
-$ProgressPreference='SilentlyContinue'
-$root=Join-Path $env:ProgramData 'LyncOps'
-[void][System.IO.Directory]::CreateDirectory($root)
-& icacls.exe $root /setowner '*S-1-5-32-544' /Q | Out-Null
-& icacls.exe $root /inheritance:r /grant:r '*S-1-5-32-544:(OI)(CI)F' /grant:r '*S-1-5-18:(OI)(CI)F' /Q | Out-Null
-$bytes=[System.Convert]::FromBase64String([System.Console]::In.ReadToEnd())
-$sha=New-Object System.Security.Cryptography.SHA256CryptoServiceProvider
-$hash=[System.BitConverter]::ToString($sha.ComputeHash($bytes)).Replace('-','').ToLowerInvariant()
-if($hash -ne '<sha256>'){'LYNCOPS-HASH-MISMATCH '+$hash; exit 4}
-$folder=Join-Path $root 'module\<sha256>'
-[void][System.IO.Directory]::CreateDirectory($folder)
-$target=Join-Path $folder 'LyncOps.psm1'
-$temporary=Join-Path $folder ([System.Guid]::NewGuid().ToString('N')+'.tmp')
-[System.IO.File]::WriteAllBytes($temporary,$bytes)
-if([System.IO.File]::Exists($target)){[System.IO.File]::Delete($temporary)}else{[System.IO.File]::Move($temporary,$target)}
-'LYNCOPS-STAGED'
-`
+// scriptOf gives a script of docs/server-protocol.md; first-lines begins every question and order.
+func scriptOf(t testing.TB, name string) string {
+	t.Helper()
+	text, err := os.ReadFile("../testdata/" + name + ".ps1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
 
 // protocolScript runs one of the three scripts of docs/server-protocol.md as the operator sends it.
 func protocolScript(t *testing.T, m *frontEnd, script, hash, stdin string) result {
@@ -69,6 +55,7 @@ func TestProtocolScripts(t *testing.T) {
 			t.Fatalf("got %q, exit code %d, standard error %q; want %q, %d and nothing", got.stdout, got.code, got.stderr, stdout, code)
 		}
 	}
+	firstLines, stage := scriptOf(t, "first-lines"), scriptOf(t, "stage")
 	ask := firstLines + "Get-LyncOpsFacts -Argument 'e30='"
 	expect(protocolScript(t, m, ask, moduleHash(), ""), "LYNCOPS-NOT-STAGED\r\n", 3)
 	input := inLines(base64.StdEncoding.EncodeToString([]byte(moduleText)))
@@ -284,7 +271,7 @@ func FuzzMain(f *testing.F) {
 	for _, script := range languageScripts {
 		f.Add(script)
 	}
-	f.Add(stage)
+	f.Add(scriptOf(f, "stage"))
 	f.Add(`$x[`)
 	f.Add(`$a=@(1); $a[0]=$a; [pscustomobject]@{x=$a}; $a.Foo; $a.Foo(); "$a"; $a | ConvertTo-Json -Depth 9; $a -join ','; $a`)
 	f.Fuzz(func(t *testing.T, script string) {
