@@ -62,30 +62,24 @@ func getCsWindowsService(ctx context.Context, m *machine, c call) ([]powershell.
 }
 
 func stopCsWindowsService(ctx context.Context, m *machine, c call) ([]powershell.Value, error) {
-	hosts, err := m.on(c)
-	if err != nil || c.has("whatif") {
-		return nil, err
-	}
-	names := append(c.list("name", 0), inputNames(c)...)
-	if len(names) == 0 {
-		names = []string{""}
-	}
-	for _, h := range hosts {
-		for _, name := range names {
-			request := deployment.StopRequest{Name: name, Graceful: c.has("graceful"), NoWait: c.has("nowait"), LeaveWebServer: c.has("leavewebserverrunning")}
-			c.streams.Verbose("Stopping services on computer " + h.FQDN())
-			if err := h.StopLyncServices(ctx, c.caller(), request); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return nil, nil
+	return nil, m.onServices(c, func(h *deployment.Host, name string) error {
+		request := deployment.StopRequest{Name: name, Graceful: c.has("graceful"), NoWait: c.has("nowait"), LeaveWebServer: c.has("leavewebserverrunning")}
+		c.streams.Verbose("Stopping services on computer " + h.FQDN())
+		return h.StopLyncServices(ctx, c.caller(), request)
+	})
 }
 
 func startCsWindowsService(ctx context.Context, m *machine, c call) ([]powershell.Value, error) {
+	return nil, m.onServices(c, func(h *deployment.Host, name string) error {
+		return h.StartLyncServices(ctx, c.caller(), name, c.has("nowait"))
+	})
+}
+
+// onServices does something to each service that is named, on each computer that is named. An empty name stands for all.
+func (m *machine) onServices(c call, do func(h *deployment.Host, name string) error) error {
 	hosts, err := m.on(c)
 	if err != nil || c.has("whatif") {
-		return nil, err
+		return err
 	}
 	names := append(c.list("name", 0), inputNames(c)...)
 	if len(names) == 0 {
@@ -93,12 +87,12 @@ func startCsWindowsService(ctx context.Context, m *machine, c call) ([]powershel
 	}
 	for _, h := range hosts {
 		for _, name := range names {
-			if err := h.StartLyncServices(ctx, c.caller(), name, c.has("nowait")); err != nil {
-				return nil, err
+			if err := do(h, name); err != nil {
+				return err
 			}
 		}
 	}
-	return nil, nil
+	return nil
 }
 
 // inputNames are the names of the services that came down the pipeline.

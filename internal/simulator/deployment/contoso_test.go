@@ -30,6 +30,12 @@ func inContoso(t *testing.T, f func(w world)) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	inDeployment(t, text, f)
+}
+
+// inDeployment starts a model of a description in virtual time.
+func inDeployment(t *testing.T, text []byte, f func(w world)) {
+	t.Helper()
 	description, err := ParseYAML(text)
 	if err != nil {
 		t.Fatal(err)

@@ -94,15 +94,20 @@ func (h *Host) HasLync() bool {
 	return len(h.components) > 0
 }
 
+// lyncCmdlet is Cmdlet, and an error on a host without Lync.
+func (h *Host) lyncCmdlet(ctx context.Context) error {
+	if !h.HasLync() {
+		return ErrNoLyncTools
+	}
+	return h.Cmdlet(ctx)
+}
+
 var collocatedStores = []string{"LcsLog", "LcsCDR", "QoEMetrics"}
 
 // TestDatabases compares installed with expected versions: of a SQL server as configured for pools, or (local) of everything
 // the host's own services use.
 func (h *Host) TestDatabases(ctx context.Context, sqlServerFQDN string, local bool) (DatabaseAnswer, error) {
-	if !h.HasLync() {
-		return DatabaseAnswer{}, ErrNoLyncTools
-	}
-	if err := h.Cmdlet(ctx); err != nil {
+	if err := h.lyncCmdlet(ctx); err != nil {
 		return DatabaseAnswer{}, err
 	}
 	m := h.model

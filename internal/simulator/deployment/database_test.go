@@ -3,25 +3,13 @@ package deployment
 import (
 	"strings"
 	"testing"
-	"testing/synctest"
 )
 
 // inWorld starts a model of a small pool with more YAML after it.
 func inWorld(t *testing.T, sql string, f func(w world)) {
 	t.Helper()
-	description, err := ParseYAML([]byte("pools:\n- fqdn: pool.example.org\n  frontEnds: [a.example.org, b.example.org, c.example.org]\n  sqlServer: sql.example.org\n" +
-		"accounts:\n- {user: dba, domain: EXAMPLE, password: long-enough-1}\n" + sql))
-	if err != nil {
-		t.Fatal(err)
-	}
-	synctest.Test(t, func(t *testing.T) {
-		m, err := New(description, Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer m.Close()
-		f(world{t, m})
-	})
+	inDeployment(t, []byte("pools:\n- fqdn: pool.example.org\n  frontEnds: [a.example.org, b.example.org, c.example.org]\n  sqlServer: sql.example.org\n"+
+		"accounts:\n- {user: dba, domain: EXAMPLE, password: long-enough-1}\n"+sql), f)
 }
 
 func TestOnlyAdministratorsOfTheSQLServerMayUpdateIt(t *testing.T) {

@@ -42,10 +42,7 @@ var ErrNoUpgradeDomains = errors.New("This computer is not a Front End Server of
 
 // Readiness answers Get-CsPoolUpgradeReadinessState, which knows only the pool of the host it runs on.
 func (h *Host) Readiness(ctx context.Context) (Readiness, error) {
-	if !h.HasLync() {
-		return Readiness{}, ErrNoLyncTools
-	}
-	if err := h.Cmdlet(ctx); err != nil {
+	if err := h.lyncCmdlet(ctx); err != nil {
 		return Readiness{}, err
 	}
 	m := h.model
@@ -131,10 +128,7 @@ func (p *pool) canLoseOne(active []bool) bool {
 
 // FabricState is what Get-CsPoolFabricState prints. It is the same text whenever the same front ends serve.
 func (h *Host) FabricState(ctx context.Context, poolFQDN string) (string, error) {
-	if !h.HasLync() {
-		return "", ErrNoLyncTools
-	}
-	if err := h.Cmdlet(ctx); err != nil {
+	if err := h.lyncCmdlet(ctx); err != nil {
 		return "", err
 	}
 	m := h.model
@@ -186,10 +180,7 @@ type ReplicaRow struct {
 
 // Replication answers Get-CsManagementStoreReplicationStatus.
 func (h *Host) Replication(ctx context.Context) ([]ReplicaRow, error) {
-	if !h.HasLync() {
-		return nil, ErrNoLyncTools
-	}
-	if err := h.Cmdlet(ctx); err != nil {
+	if err := h.lyncCmdlet(ctx); err != nil {
 		return nil, err
 	}
 	m := h.model

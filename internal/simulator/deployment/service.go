@@ -216,17 +216,25 @@ func (h *Host) StopService(ctx context.Context, caller Caller, name string, noWa
 		false, noWait, "at once")
 }
 
+// mayBegin is an error when the host is down or the caller has gone. The lock is held.
+func (h *Host) mayBegin(ctx context.Context) error {
+	if h.power != powerOn {
+		return ErrHostDown
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
 func (h *Host) stopServices(ctx context.Context, caller Caller, selected func(*service) bool, name string, graceful, noWait bool, how string) error {
 	ctx, cancel := h.Bind(ctx)
 	defer cancel()
 	m := h.model
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if h.power != powerOn {
-		return ErrHostDown
-	}
-	if err := ctx.Err(); err != nil {
-		return context.Cause(ctx)
+	if err := h.mayBegin(ctx); err != nil {
+		return err
 	}
 	var chosen []*service
 	for _, s := range h.services {
@@ -304,11 +312,8 @@ func (h *Host) startServices(ctx context.Context, caller Caller, selected func(*
 	m := h.model
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if h.power != powerOn {
-		return ErrHostDown
-	}
-	if err := ctx.Err(); err != nil {
-		return context.Cause(ctx)
+	if err := h.mayBegin(ctx); err != nil {
+		return err
 	}
 	var chosen []*service
 	var starting []string

@@ -7,27 +7,37 @@ import (
 )
 
 func (in *interpreter) member(expression *member) (Value, error) {
-	target, err := in.evaluate(expression.target)
-	if err != nil {
-		return nil, err
-	}
-	name, err := in.evaluate(expression.name)
+	target, name, err := in.targetAndName(expression.target, expression.name)
 	if err != nil {
 		return nil, err
 	}
 	if expression.static {
-		typeName, ok := target.(typeValue)
-		if !ok {
-			known, found := knownType(toText(target))
-			if !found {
-				return nil, nil
-			}
-			typeName = typeValue(known)
+		typeName, found := typeNamed(target)
+		if !found {
+			return nil, nil
 		}
-		return in.staticProperty(string(typeName), toText(name))
+		return in.staticProperty(typeName, name)
 	}
-	value, _ := property(target, toText(name))
+	value, _ := property(target, name)
 	return value, nil
+}
+
+// targetAndName evaluates what stands before and after a dot or two colons.
+func (in *interpreter) targetAndName(before, after node) (Value, string, error) {
+	target, err := in.evaluate(before)
+	if err != nil {
+		return nil, "", err
+	}
+	name, err := in.evaluate(after)
+	return target, toText(name), err
+}
+
+// typeNamed gives the full name of the type that a value is or names.
+func typeNamed(value Value) (string, bool) {
+	if known, ok := value.(typeValue); ok {
+		return string(known), true
+	}
+	return knownType(toText(value))
 }
 
 // property gives a property of any value, and whether there is one of that name.
@@ -222,11 +232,7 @@ func durationProperty(d time.Duration, name string) (Value, bool) {
 }
 
 func (in *interpreter) call(expression *call) (Value, error) {
-	target, err := in.evaluate(expression.target)
-	if err != nil {
-		return nil, err
-	}
-	name, err := in.evaluate(expression.name)
+	target, name, err := in.targetAndName(expression.target, expression.name)
 	if err != nil {
 		return nil, err
 	}
@@ -237,20 +243,16 @@ func (in *interpreter) call(expression *call) (Value, error) {
 		}
 	}
 	if expression.static {
-		typeName, ok := target.(typeValue)
-		if !ok {
-			known, found := knownType(toText(target))
-			if !found {
-				return nil, methodNotFound(target, toText(name))
-			}
-			typeName = typeValue(known)
+		typeName, found := typeNamed(target)
+		if !found {
+			return nil, methodNotFound(target, name)
 		}
-		return in.staticMethod(string(typeName), toText(name), arguments)
+		return in.staticMethod(typeName, name, arguments)
 	}
 	if target == nil {
 		return nil, &Failure{ID: "InvokeMethodOnNull", Category: "InvalidOperation: (:)", Message: "You cannot call a method on a null-valued expression."}
 	}
-	return in.method(target, toText(name), arguments)
+	return in.method(target, name, arguments)
 }
 
 // text arguments of a method

@@ -94,15 +94,11 @@ func (in *interpreter) operate(operator string, left, right Value) (Value, error
 	case "f":
 		return format(toText(left), list(right))
 	case "is", "isnot":
-		name, ok := right.(typeValue)
-		if !ok {
-			known, found := knownType(toText(right))
-			if !found {
-				return nil, unknownType(toText(right))
-			}
-			name = typeValue(known)
+		name, found := typeNamed(right)
+		if !found {
+			return nil, unknownType(toText(right))
 		}
-		return isOfType(left, string(name)) == (operator == "is"), nil
+		return isOfType(left, name) == (operator == "is"), nil
 	case "as":
 		name := toText(right)
 		converted, err := in.convert(name, left)

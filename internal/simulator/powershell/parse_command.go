@@ -90,26 +90,7 @@ func (p *parser) argument() argument {
 }
 
 func (p *parser) argumentList() node {
-	start := p.pos
-	items := []node{p.commandArgument(true)}
-	for {
-		mark := p.pos
-		p.space()
-		if p.peek(0) != ',' {
-			p.pos = mark
-			break
-		}
-		p.pos++
-		p.lines()
-		if p.statementEnds() {
-			p.fail(p.pos, "MissingArgument", "Missing argument in parameter list.")
-		}
-		items = append(items, p.commandArgument(true))
-	}
-	if len(items) == 1 {
-		return items[0]
-	}
-	return &arrayLiteral{items: items, extent: extent{start, p.pos}}
+	return p.commaList(func() node { return p.commandArgument(true) }, "MissingArgument", "Missing argument in parameter list.")
 }
 
 // commandArgument reads one value in the way of command arguments, where bare words are strings.

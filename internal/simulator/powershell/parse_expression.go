@@ -115,12 +115,16 @@ func (p *parser) expression(level int) node {
 }
 
 func (p *parser) arrayLiteral(comma bool) node {
-	start := p.pos
-	first := p.unary()
 	if !comma {
-		return first
+		return p.unary()
 	}
-	items := []node{first}
+	return p.commaList(p.unary, "MissingExpression", "Missing expression after ','.")
+}
+
+// commaList reads one item, or several with commas between. The last two arguments are the failure where an item is missing.
+func (p *parser) commaList(item func() node, failure, message string) node {
+	start := p.pos
+	items := []node{item()}
 	for {
 		mark := p.pos
 		p.space()
@@ -131,12 +135,12 @@ func (p *parser) arrayLiteral(comma bool) node {
 		p.pos++
 		p.lines()
 		if p.statementEnds() {
-			p.fail(p.pos, "MissingExpression", "Missing expression after ','.")
+			p.fail(p.pos, failure, "%s", message)
 		}
-		items = append(items, p.unary())
+		items = append(items, item())
 	}
 	if len(items) == 1 {
-		return first
+		return items[0]
 	}
 	return &arrayLiteral{items: items, extent: extent{start, p.pos}}
 }
