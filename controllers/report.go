@@ -57,11 +57,11 @@ const longestNote = 1024
 // between is told by the servers' own events.
 func readinessAnnouncement(before, after []metav1.Condition) *announcement {
 	old, now := meta.FindStatusCondition(before, v1alpha1.ConditionReady), meta.FindStatusCondition(after, v1alpha1.ConditionReady)
-	if now == nil || old != nil && old.Reason == now.Reason && old.Status == now.Status {
-		return nil
-	}
 	stalled := meta.IsStatusConditionTrue(after, v1alpha1.ConditionStalled)
 	wasStalled := meta.IsStatusConditionTrue(before, v1alpha1.ConditionStalled)
+	if now == nil || old != nil && old.Reason == now.Reason && old.Status == now.Status && stalled == wasStalled {
+		return nil
+	}
 	switch {
 	case stalled:
 		return &announcement{warning: true, reason: now.Reason, action: "Hold", note: now.Message}
