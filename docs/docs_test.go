@@ -14,6 +14,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -234,16 +235,25 @@ func TestPlacesInTheRepositoryExist(t *testing.T) {
 func TestTestsThatPagesNameExist(t *testing.T) {
 	function := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Za-z0-9_]+)\(`)
 	known := map[string]bool{}
+	var sources strings.Builder
 	walk(t, "_test.go", func(_, text string) {
+		sources.WriteString(text)
 		for _, match := range function.FindAllStringSubmatch(text, -1) {
 			known[match[1]] = true
 		}
 	})
+	// A case of a table stands behind its test in quotation marks.
+	ofTest := regexp.MustCompile("`(Test[A-Za-z0-9_]+)` \"([^\"\n]+)\"")
 	named := regexp.MustCompile(`^(?:Test|Fuzz)[A-Z][A-Za-z0-9_]+$`)
 	for path, text := range pages(t) {
 		for _, match := range code.FindAllStringSubmatch(text, -1) {
 			if named.MatchString(match[1]) && !known[match[1]] {
 				t.Errorf("%s names the test %s, which does not exist", path, match[1])
+			}
+		}
+		for _, match := range ofTest.FindAllStringSubmatch(text, -1) {
+			if !strings.Contains(sources.String(), strconv.Quote(match[2])) {
+				t.Errorf("%s names the case %q of %s, which does not exist", path, match[2], match[1])
 			}
 		}
 	}
