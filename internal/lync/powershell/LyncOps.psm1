@@ -1756,10 +1756,14 @@ function Get-DatabaseCommand {
 function Invoke-UpdateDatabases {
     param($Parameters)
     $module = Import-LyncModule
+    $ended = $false
     $shell = [System.Management.Automation.PowerShell]::Create()
     try {
         [void]$shell.AddCommand('Import-Module').AddParameter('Name', $module).AddParameter('DisableNameChecking', $true).AddParameter('ErrorAction', 'Stop')
-        [void]$shell.AddStatement().AddCommand('Install-CsDatabase')
+        [void]$shell.Invoke()
+        # A pipeline of its own for the one command: a batch of statements goes on behind our back after it has been stopped.
+        $shell.Commands.Clear()
+        [void]$shell.AddCommand('Install-CsDatabase')
         $shown = 'Install-CsDatabase'
         $command = Get-DatabaseCommand $Parameters
         foreach ($name in @($command.Keys)) {
@@ -1788,8 +1792,8 @@ function Invoke-UpdateDatabases {
         catch { Stop-WithOutcome 'DatabaseUpdateFailed' (Get-RootFailure $_.Exception).Message }
         if ($shell.Streams.Error.Count -gt 0) { Stop-WithOutcome 'DatabaseUpdateFailed' $shell.Streams.Error[0].ToString() }
     }
-    # Only when it has ended: disposing of a pipeline that cannot be stopped would wait for it.
-    finally { if (@('Completed', 'Failed', 'Stopped') -contains [string]$shell.InvocationStateInfo.State) { $shell.Dispose() } }
+    # Only when it ended by itself: what was stopped may still be busy, and goes with this process.
+    finally { if ($ended) { $shell.Dispose() } }
 }
 
 Export-ModuleMember -Function Get-LyncOpsFacts, Get-LyncOpsTopology, Get-LyncOpsPoolReadiness, Get-LyncOpsPoolFabric, Get-LyncOpsDatabase, Get-LyncOpsPreflight, Start-LyncOpsJob, Clear-LyncOpsJobs, Invoke-LyncOpsJob
