@@ -146,6 +146,14 @@ func (r *UpgradeDomainReconciler) work(ctx context.Context, work *domainWork) (p
 			domain.Members = r.members(ctx, work, found)
 			decision = procedure.UpgradeDomain(domain)
 		}
+		if domain.Turn && takesAnyOut(work, decision) {
+			if domain.Turn, err = r.turnStands(ctx, work); err != nil {
+				return domain, decision, err
+			}
+			if !domain.Turn {
+				decision = procedure.UpgradeDomain(domain)
+			}
+		}
 		putAway, err := r.act(ctx, work, domain, decision)
 		if err != nil || putAway == 0 {
 			return domain, decision, err
@@ -277,17 +285,9 @@ func databaseJobs(server *procedure.Server) []string {
 
 func (r *UpgradeDomainReconciler) start(ctx context.Context, work *domainWork, server *procedure.ServerDecision) error {
 	row := rowOf(work.object.Status.Servers, server.FQDN)
-	if takesOut(server, row) {
-		stands, err := r.turnStands(ctx, work)
-		if err != nil || !stands {
-			server.Verdict, server.Step, server.Reason = procedure.VerdictWait, v1alpha1.StepReady, v1alpha1.ReasonWaitingForTurn
-			server.Message, server.Begun = "the pool has just taken this upgrade domain's turn back", false
-			return err
-		}
-		// An order that got lost is given again, but the server is taken once.
-		if row == nil || row.Step != server.Step || int(row.Attempt) != server.Attempt {
-			work.told = append(work.told, announcement{reason: "ServerTaken", action: "Drain", note: "taking " + server.FQDN + " out of service to install build " + string(work.object.Spec.DesiredBuild)})
-		}
+	// An order that got lost is given again, but the server is taken once.
+	if repeated := row != nil && row.Step == server.Step && int(row.Attempt) == server.Attempt; takesOut(server, row) && !repeated {
+		work.told = append(work.told, announcement{reason: "ServerTaken", action: "Drain", note: "taking " + server.FQDN + " out of service to install build " + string(work.object.Spec.DesiredBuild)})
 	}
 	var pkg v1alpha1.UpdatePackage
 	if work.pool.Spec.Package != nil {
@@ -307,6 +307,17 @@ func (r *UpgradeDomainReconciler) start(ctx context.Context, work *domainWork, s
 	}
 	logr.FromContextOrDiscard(ctx).Info("job started", "server", server.FQDN, "step", server.Step, "job", job.ID, "state", job.State)
 	return nil
+}
+
+// takesAnyOut says whether a decision takes a server out of service.
+func takesAnyOut(work *domainWork, decision procedure.DomainDecision) bool {
+	for i := range decision.Servers {
+		server := &decision.Servers[i]
+		if server.Verdict == procedure.VerdictStart && takesOut(server, rowOf(work.object.Status.Servers, server.FQDN)) {
+			return true
+		}
+	}
+	return false
 }
 
 // takesOut says whether an order takes a server that serves out of service, and is not the continuation of work that already has.
