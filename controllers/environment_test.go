@@ -46,7 +46,7 @@ const (
 	debugLevel = 5
 
 	// patience is how long something may take that has to come; it is never reached where all is well.
-	patience = 60 * time.Second
+	patience = 30 * time.Second
 )
 
 // apiServer is the API server of this package's tests; nil with -short.
@@ -61,6 +61,11 @@ func withAPIServer(m *testing.M) int {
 	ctrl.SetLogger(logr.Discard())
 	if testing.Short() {
 		return m.Run()
+	}
+	// These tests wait more than they work.
+	if err := flag.Set("test.parallel", "16"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
 	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
 		fmt.Fprintln(os.Stderr, "KUBEBUILDER_ASSETS is not set: run make test, set it to the output of hack/envtest-assets.sh, or run with -short")

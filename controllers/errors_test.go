@@ -112,7 +112,7 @@ func TestPoolSaysWhatIsWrongAndGoesOnWhenItIsMended(t *testing.T) {
 				w.servers.breaks(everyCall(lync.KindUnreachable, "no answer within 60s"))
 			},
 			reason:  v1alpha1.ReasonServerUnreachable,
-			message: []string{"pool01.contoso.com", "no answer within 60s", "Unreachable says"},
+			message: []string{"fe01.contoso.com", "no answer within 60s", "Unreachable says"},
 		},
 		{
 			name: "unknown shape of the readiness answer",

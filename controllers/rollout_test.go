@@ -286,10 +286,10 @@ conditions:
   reason: AllServersAnswer
   status: "True"
   type: ServersReachable
-- message: the pool has not opened this upgrade domain
+- message: the domain is done and needs no turn
   observedGeneration: 1
-  reason: WaitingForTurn
-  status: "False"
+  reason: NotApplicable
+  status: "True"
   type: Turn
 installedBuild: 5.0.8308.1149
 observedGeneration: 1

@@ -20,8 +20,8 @@ type fakeServers struct {
 	domains  []lync.UpgradeDomainReadiness
 	hosts    map[string]*fakeHost
 	computer []string
-	// answers to the readiness question, given one after the other; when they are used up the pool is Ready.
-	answers []lync.ReadinessState
+	// state is the answer to the readiness question.
+	state lync.ReadinessState
 	// notReady are the upgrade domains that are not ready for upgrade.
 	notReady     []string
 	packageBuild string
@@ -81,7 +81,7 @@ type fakeFault struct {
 
 // newFakeServers is a pool with the given upgrade domains, each a list of front ends, all of an old build.
 func newFakeServers(domains ...[]string) *fakeServers {
-	f := &fakeServers{pool: testPool, edition: lync.EditionEnterprise, hosts: map[string]*fakeHost{}, packageBuild: string(newBuild),
+	f := &fakeServers{pool: testPool, edition: lync.EditionEnterprise, state: lync.ReadinessReady, hosts: map[string]*fakeHost{}, packageBuild: string(newBuild),
 		outdated: map[string]string{"rtcxds": "15.13.1", "rtcab": "62.42.10"}}
 	for i, names := range domains {
 		f.domains = append(f.domains, lync.UpgradeDomainReadiness{Name: fmt.Sprintf("UpgradeDomain%d", i+1), Frontends: names})
@@ -147,10 +147,7 @@ func (f *fakeServers) PoolReadiness(_ context.Context, access lync.Access, pool 
 	if !host.serves() {
 		return lync.PoolReadiness{}, troubleWith(lync.KindNotInService, access.FQDN, "Get-LyncOpsPoolReadiness", "the services do not run here")
 	}
-	answer := lync.PoolReadiness{PoolFQDN: f.pool, State: lync.ReadinessReady, TotalFrontends: len(f.computer), Raw: "{}"}
-	if len(f.answers) > 0 {
-		answer.State, f.answers = f.answers[0], f.answers[1:]
-	}
+	answer := lync.PoolReadiness{PoolFQDN: f.pool, State: f.state, TotalFrontends: len(f.computer), Raw: "{}"}
 	for _, name := range f.computer {
 		if member := f.hosts[strings.ToLower(name)]; member != nil && member.serves() {
 			answer.TotalActiveFrontends++
@@ -235,6 +232,9 @@ func (f *fakeServers) ClearJobs(_ context.Context, access lync.Access, except []
 func (f *fakeServers) enter(call fakeCall) (*fakeHost, error) {
 	f.calls = append(f.calls, call)
 	host := f.hosts[strings.ToLower(call.server)]
+	if strings.EqualFold(call.server, f.pool) {
+		host = f.hosts[strings.ToLower(f.computer[0])]
+	}
 	if host == nil {
 		return nil, troubleWith(lync.KindUnreachable, call.server, call.method, "no such host")
 	}
@@ -373,7 +373,7 @@ func (f *fakeServers) breaks(fault fakeFault) {
 func (f *fakeServers) mend() {
 	f.lock.Lock()
 	defer f.lock.Unlock()
-	f.faults, f.notReady, f.answers = nil, nil, nil
+	f.faults, f.notReady, f.state = nil, nil, lync.ReadinessReady
 }
 
 // change does something to the deployment behind the operator's back.
