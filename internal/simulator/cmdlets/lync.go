@@ -77,19 +77,29 @@ func startCsWindowsService(ctx context.Context, m *machine, c call) ([]powershel
 
 // onServices does something to each service that is named, on each computer that is named. An empty name stands for all.
 func (m *machine) onServices(c call, do func(h *deployment.Host, name string) error) error {
-	hosts, err := m.on(c)
-	if err != nil || c.has("whatif") {
-		return err
-	}
 	names := append(c.list("name", 0), inputNames(c)...)
 	if len(names) == 0 {
 		names = []string{""}
 	}
-	for _, h := range hosts {
+	return m.onComputers(c, func(h *deployment.Host) error {
 		for _, name := range names {
 			if err := do(h, name); err != nil {
 				return err
 			}
+		}
+		return nil
+	})
+}
+
+// onComputers does something to each computer that is named, unless the cmdlet is only asked what it would do.
+func (m *machine) onComputers(c call, do func(h *deployment.Host) error) error {
+	hosts, err := m.on(c)
+	if err != nil || c.has("whatif") {
+		return err
+	}
+	for _, h := range hosts {
+		if err := do(h); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -143,7 +153,8 @@ func getFabric(ctx context.Context, m *machine, c call) ([]powershell.Value, err
 	return []powershell.Value{text}, nil
 }
 
-func (m *machine) pools(name string) ([]deployment.Pool, error) {
+// pools takes the time of a cmdlet that asks for the named pool, or for all.
+func (m *machine) pools(ctx context.Context, name string) ([]deployment.Pool, error) {
 	var pools []deployment.Pool
 	for _, fqdn := range m.host.Model().Pools() {
 		if name == "" || strings.EqualFold(name, fqdn) {
@@ -154,15 +165,12 @@ func (m *machine) pools(name string) ([]deployment.Pool, error) {
 	if name != "" && len(pools) == 0 {
 		return nil, deployment.NoSuchPoolError{Pool: name}
 	}
-	return pools, nil
+	return pools, m.host.Cmdlet(ctx)
 }
 
 func getCsPool(ctx context.Context, m *machine, c call) ([]powershell.Value, error) {
-	pools, err := m.pools(c.text("identity", 0))
+	pools, err := m.pools(ctx, c.text("identity", 0))
 	if err != nil {
-		return nil, err
-	}
-	if err := m.host.Cmdlet(ctx); err != nil {
 		return nil, err
 	}
 	var rows []powershell.Value
@@ -180,11 +188,8 @@ func getCsPool(ctx context.Context, m *machine, c call) ([]powershell.Value, err
 }
 
 func getCsComputer(ctx context.Context, m *machine, c call) ([]powershell.Value, error) {
-	pools, err := m.pools(c.text("pool", -1))
+	pools, err := m.pools(ctx, c.text("pool", -1))
 	if err != nil {
-		return nil, err
-	}
-	if err := m.host.Cmdlet(ctx); err != nil {
 		return nil, err
 	}
 	wanted := c.text("identity", 0)
@@ -228,11 +233,8 @@ func getCsService(ctx context.Context, m *machine, c call) ([]powershell.Value, 
 	if c.has("userdatabase") {
 		return m.getUserDatabase(c.text("poolfqdn", -1)), m.host.Cmdlet(ctx)
 	}
-	pools, err := m.pools(c.text("poolfqdn", -1))
+	pools, err := m.pools(ctx, c.text("poolfqdn", -1))
 	if err != nil {
-		return nil, err
-	}
-	if err := m.host.Cmdlet(ctx); err != nil {
 		return nil, err
 	}
 	all := !c.has("userserver") && !c.has("registrar") && !c.has("centralmanagement")
@@ -322,11 +324,8 @@ func getMirrors(ctx context.Context, m *machine, c call) ([]powershell.Value, er
 }
 
 func getBackupRelationship(ctx context.Context, m *machine, c call) ([]powershell.Value, error) {
-	pools, err := m.pools(c.text("poolfqdn", 0))
+	pools, err := m.pools(ctx, c.text("poolfqdn", 0))
 	if err != nil {
-		return nil, err
-	}
-	if err := m.host.Cmdlet(ctx); err != nil {
 		return nil, err
 	}
 	var rows []powershell.Value

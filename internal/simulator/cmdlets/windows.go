@@ -88,30 +88,26 @@ func (m *machine) named(c call) ([]string, error) {
 	return names, nil
 }
 
-func stopService(ctx context.Context, m *machine, c call) ([]powershell.Value, error) {
+// onNamed does something to each service that is named, unless the cmdlet is only asked what it would do.
+func (m *machine) onNamed(c call, do func(name string) error) error {
 	names, err := m.named(c)
 	if err != nil || c.has("whatif") {
-		return nil, err
+		return err
 	}
 	for _, name := range names {
-		if err := m.host.StopService(ctx, c.caller(), name, c.has("nowait")); err != nil {
-			return nil, err
+		if err := do(name); err != nil {
+			return err
 		}
 	}
-	return nil, nil
+	return nil
+}
+
+func stopService(ctx context.Context, m *machine, c call) ([]powershell.Value, error) {
+	return nil, m.onNamed(c, func(name string) error { return m.host.StopService(ctx, c.caller(), name, c.has("nowait")) })
 }
 
 func startService(ctx context.Context, m *machine, c call) ([]powershell.Value, error) {
-	names, err := m.named(c)
-	if err != nil || c.has("whatif") {
-		return nil, err
-	}
-	for _, name := range names {
-		if err := m.host.StartService(ctx, c.caller(), name, false); err != nil {
-			return nil, err
-		}
-	}
-	return nil, nil
+	return nil, m.onNamed(c, func(name string) error { return m.host.StartService(ctx, c.caller(), name, false) })
 }
 
 func restartService(ctx context.Context, m *machine, c call) ([]powershell.Value, error) {
@@ -235,29 +231,11 @@ func getItemProperty(_ context.Context, m *machine, c call) ([]powershell.Value,
 }
 
 func restartComputer(_ context.Context, m *machine, c call) ([]powershell.Value, error) {
-	hosts, err := m.on(c)
-	if err != nil {
-		return nil, err
-	}
-	for _, h := range hosts {
-		if err := h.Restart(c.caller(), 0); err != nil {
-			return nil, err
-		}
-	}
-	return nil, nil
+	return nil, m.onComputers(c, func(h *deployment.Host) error { return h.Restart(c.caller(), 0) })
 }
 
 func stopComputer(_ context.Context, m *machine, c call) ([]powershell.Value, error) {
-	hosts, err := m.on(c)
-	if err != nil {
-		return nil, err
-	}
-	for _, h := range hosts {
-		if err := h.Shutdown(c.caller(), 0); err != nil {
-			return nil, err
-		}
-	}
-	return nil, nil
+	return nil, m.onComputers(c, func(h *deployment.Host) error { return h.Shutdown(c.caller(), 0) })
 }
 
 func getProcess(_ context.Context, m *machine, c call) ([]powershell.Value, error) {
