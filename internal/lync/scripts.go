@@ -12,17 +12,13 @@ import (
 // The three scripts of docs/server-protocol.md. What is put into them is checked character by character first, so nothing
 // can end the single-quoted string it stands in; everything else travels as data.
 const (
-	askScript = `$ProgressPreference='SilentlyContinue'
+	firstLines = `$ProgressPreference='SilentlyContinue'
 $module=Join-Path $env:ProgramData 'LyncOps\module\<sha256>\LyncOps.psm1'
 if(-not [System.IO.File]::Exists($module)){'LYNCOPS-NOT-STAGED'; exit 3}
 Import-Module -Name $module -DisableNameChecking
-<verb> -Argument '<argument>'`
-
-	orderScript = `$ProgressPreference='SilentlyContinue'
-$module=Join-Path $env:ProgramData 'LyncOps\module\<sha256>\LyncOps.psm1'
-if(-not [System.IO.File]::Exists($module)){'LYNCOPS-NOT-STAGED'; exit 3}
-Import-Module -Name $module -DisableNameChecking
-<verb> -ArgumentFromInput`
+`
+	askScript   = firstLines + `<verb> -Argument '<argument>'`
+	orderScript = firstLines + `<verb> -ArgumentFromInput`
 
 	stageScript = `$ErrorActionPreference='Stop'
 $ProgressPreference='SilentlyContinue'

@@ -12,7 +12,6 @@ func TestScriptsAreThoseOfTheProtocol(t *testing.T) {
 		t.Fatal(err)
 	}
 	document := strings.NewReplacer("<Verb>", "<verb>", "<Base64 of the UTF-8 JSON argument>", "<argument>").Replace(string(text))
-	firstLines, _, _ := strings.Cut(askScript, "<verb>")
 	for name, script := range map[string]string{
 		"ask":   askScript,
 		"order": strings.Replace(orderScript, firstLines, "... the same first lines ...\n", 1),
