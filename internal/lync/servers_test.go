@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -73,6 +74,25 @@ func TestFactsAreReadAsTheyStand(t *testing.T) {
 	}
 }
 
+// askManyTimes asks from eight callers at once, so many times in all, and gives what each time ended with.
+func askManyTimes(t *testing.T, servers *lync.Servers, access lync.Access, times int) <-chan error {
+	results := make(chan error)
+	var callers sync.WaitGroup
+	for range 8 {
+		callers.Go(func() {
+			for range times / 8 {
+				_, err := servers.Facts(t.Context(), access)
+				results <- err
+			}
+		})
+	}
+	go func() {
+		callers.Wait()
+		close(results)
+	}()
+	return results
+}
+
 func TestModuleIsPutOnAServerOnce(t *testing.T) {
 	for name, options := range map[string]wsman.Options{lync.AuthenticationNTLM: ntlm, lync.AuthenticationBasic: basic} {
 		t.Run(name, func(t *testing.T) {
@@ -80,17 +100,8 @@ func TestModuleIsPutOnAServerOnce(t *testing.T) {
 			h.access.Authentication = name
 			h.verbs["Get-LyncOpsFacts"] = answered("Get-LyncOpsFacts", someFacts)
 			servers := h.servers(lync.Options{})
-			results := make(chan error)
-			for range 8 {
-				go func() {
-					for range 10 {
-						_, err := servers.Facts(t.Context(), h.access)
-						results <- err
-					}
-				}()
-			}
-			for range 80 {
-				if err := <-results; err != nil {
+			for err := range askManyTimes(t, servers, h.access, 80) {
+				if err != nil {
 					t.Error(err)
 				}
 			}
@@ -314,17 +325,8 @@ func TestWrongPasswordIsTriedTwiceAndThenNotUntilItChanges(t *testing.T) {
 			h.verbs["Get-LyncOpsFacts"] = answered("Get-LyncOpsFacts", someFacts)
 			servers := h.servers(lync.Options{})
 
-			results := make(chan error)
-			for range 8 {
-				go func() {
-					for range 5 {
-						_, err := servers.Facts(t.Context(), h.access)
-						results <- err
-					}
-				}()
-			}
-			for range 40 {
-				wantKind(t, <-results, lync.KindLoginRefused)
+			for err := range askManyTimes(t, servers, h.access, 40) {
+				wantKind(t, err, lync.KindLoginRefused)
 			}
 			if h.lookups != 2 {
 				t.Errorf("the password was tried %d times", h.lookups)

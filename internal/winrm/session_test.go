@@ -135,6 +135,29 @@ func TestLostShell(t *testing.T) {
 	})
 }
 
+// leaveWhen runs a command whose caller leaves when asked is closed.
+func leaveWhen(t *testing.T, session *winrm.Session, asked <-chan struct{}) error {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() {
+		<-asked
+		cancel()
+	}()
+	_, err := session.Run(ctx, winrm.Command{Line: "hello"})
+	return err
+}
+
+// silent lets the host leave an action without answer until the test ends. It gives what is closed when it was asked.
+func silent(t *testing.T, host *responder, action string) (asked chan struct{}) {
+	asked, release := make(chan struct{}), make(chan struct{})
+	t.Cleanup(func() { close(release) })
+	host.answers[action] = func(http.ResponseWriter, *http.Request, int) {
+		close(asked)
+		<-release
+	}
+	return asked
+}
+
 func TestCanceledCommandReturnsAtOnceAndIsEndedOnTheHost(t *testing.T) {
 	host := newResponder(t)
 	asked, release := make(chan struct{}), make(chan struct{})
@@ -147,12 +170,7 @@ func TestCanceledCommandReturnsAtOnceAndIsEndedOnTheHost(t *testing.T) {
 		received(w, "hello", true)
 	}
 	session := open(t, host.config())
-	ctx, cancel := context.WithCancel(t.Context())
-	go func() {
-		<-asked
-		cancel()
-	}()
-	_, err := session.Run(ctx, winrm.Command{Line: "hello"})
+	err := leaveWhen(t, session, asked)
 	if failed := wantKind(t, err, winrm.Canceled); !failed.Accepted || !errors.Is(err, context.Canceled) {
 		t.Errorf("got %+v", failed)
 	}
@@ -166,19 +184,9 @@ func TestCanceledCommandReturnsAtOnceAndIsEndedOnTheHost(t *testing.T) {
 
 func TestCommandOfUnknownFateIsEndedWithItsShell(t *testing.T) {
 	host := newResponder(t)
-	asked, release := make(chan struct{}), make(chan struct{})
-	defer close(release)
-	host.answers["Command"] = func(http.ResponseWriter, *http.Request, int) {
-		close(asked)
-		<-release
-	}
+	asked := silent(t, host, "Command")
 	session := open(t, host.config())
-	ctx, cancel := context.WithCancel(t.Context())
-	go func() {
-		<-asked
-		cancel()
-	}()
-	_, err := session.Run(ctx, winrm.Command{Line: "hello"})
+	err := leaveWhen(t, session, asked)
 	wantKind(t, err, winrm.Canceled)
 	eventually(t, "Delete", func() bool { return slices.Contains(host.seen(), "Delete") })
 	wantActions(t, host, "Create", "Command", "Delete")
@@ -193,12 +201,7 @@ func TestShellOfACallerWhoLeftIsKeptForTheNext(t *testing.T) {
 		soap(w, 200, "http://schemas.xmlsoap.org/ws/2004/09/transfer/CreateResponse", `<rsp:Shell><rsp:ShellId>S</rsp:ShellId></rsp:Shell>`)
 	}
 	session := open(t, host.config())
-	ctx, cancel := context.WithCancel(t.Context())
-	go func() {
-		<-asked
-		cancel()
-	}()
-	_, err := session.Run(ctx, winrm.Command{Line: "hello"})
+	err := leaveWhen(t, session, asked)
 	if failed := wantKind(t, err, winrm.Canceled); failed.Accepted {
 		t.Error("the command counts as accepted")
 	}
@@ -211,12 +214,7 @@ func TestShellOfACallerWhoLeftIsKeptForTheNext(t *testing.T) {
 
 func TestCloseEndsWhatRuns(t *testing.T) {
 	host := newResponder(t)
-	asked, release := make(chan struct{}), make(chan struct{})
-	defer close(release)
-	host.answers["Receive"] = func(http.ResponseWriter, *http.Request, int) {
-		close(asked)
-		<-release
-	}
+	asked := silent(t, host, "Receive")
 	session := open(t, host.config())
 	ended := make(chan error)
 	go func() {
