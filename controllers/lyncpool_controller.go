@@ -298,8 +298,8 @@ func (w *poolWork) recordGate(domain string, answer procedure.Readiness, gate pr
 		BusyCount: int32(gate.Counters.Busy), DomainNotReadyCount: int32(gate.Counters.DomainNotReady), InsufficientCount: int32(gate.Counters.Insufficient), //nolint:gosec // small counters
 	}
 	w.conditions.set(v1alpha1.ConditionPoolReadiness, gate.Open, gate.Reason, gate.Message)
-	if gate.Counters.Busy == 2 || gate.Counters.DomainNotReady == 2 {
-		// Once is what a pool answers while it settles after a server has come back.
+	if (gate.Counters.Busy == 2 || gate.Counters.DomainNotReady == 2) && !gate.Unfamiliar {
+		// Once is what a pool answers while it settles after a server has come back. A state that is not known was told at once.
 		w.told = append(w.told, announcement{warning: true, reason: gate.Reason, action: "AskReadiness", note: gate.Message})
 	}
 }
