@@ -23,14 +23,31 @@ type change struct {
 type rollout struct {
 	objects map[string]client.Object
 	told    map[string]change
+	// lastSentence is that of the latest change.
+	lastSentence string
 }
 
 func newRollout() *rollout {
 	return &rollout{objects: map[string]client.Object{}, told: map[string]change{}}
 }
 
-// see takes in a version of an object and returns what it changes for a reader.
+// see takes in a version of an object and returns what it changes for a reader. What one object repeats after another is not
+// said again.
 func (r *rollout) see(object client.Object) []change {
+	changes := r.changes(object)
+	for i, change := range changes {
+		if len(change.sentence) > repeatable && change.sentence == r.lastSentence {
+			changes[i].sentence = "(the same)"
+		}
+		r.lastSentence = change.sentence
+	}
+	return changes
+}
+
+// repeatable is the length of a sentence that may be told twice in a row.
+const repeatable = 90
+
+func (r *rollout) changes(object client.Object) []change {
 	switch object := object.(type) {
 	case *v1alpha1.LyncPool:
 		r.objects["lyncpool/"+object.Name] = object

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -70,6 +71,13 @@ func TestVersionsOfObjectsBecomeOneLineForEachChange(t *testing.T) {
 				event("LyncPool", "pool01", "PoolUnready", "Busy too often"),
 			},
 			want: []change{{"pool01", "PoolUnready", "Busy too often"}},
+		},
+		"a long sentence is said once, whoever repeats it": {
+			versions: []client.Object{
+				domainWith(row("fe01.contoso.com", v1alpha1.StepHeld, strings.Repeat("the installer failed ", 5))),
+				event("UpgradeDomain", "pool01-upgradedomain1", "InstallerFailed", strings.Repeat("the installer failed ", 5)),
+			},
+			want: []change{{"fe01", "Held", strings.Repeat("the installer failed ", 5)}, {"pool01-upgradedomain1", "InstallerFailed", "(the same)"}},
 		},
 		"events that say what the steps of a server say are left out": {
 			versions: []client.Object{

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	eventsv1 "k8s.io/api/events/v1"
@@ -78,7 +79,8 @@ func (d *demo) run(ctx context.Context) error {
 	d.screen.print("", "Everything that was started has ended.", ending)
 	switch {
 	case d.failure != "":
-		d.screen.print("FAILED: " + d.failure)
+		why, _, _ := strings.Cut(d.failure, "\n")
+		d.screen.print(cut("FAILED (more above): "+why, 120))
 	case d.finished && err == nil:
 		d.screen.print("Result: every server has build " + desiredBuild + ", and no rule was broken.")
 	}

@@ -53,23 +53,25 @@ func (v verdict) good() bool { return len(v.violations)+len(v.objections) == 0 }
 // judge compares what the servers recorded and say of themselves with what should have happened.
 func judge(s summary, state lab.State, violations []lab.Violation) verdict {
 	v := verdict{violations: violations}
-	var expected []string
+	servers := map[string]bool{} // those with Lync, and whether they have the build and are in service
+	var late []string
 	updated := 0
 	for _, host := range state.Hosts {
 		if len(host.Components) == 0 {
 			continue
 		}
-		expected = append(expected, host.FQDN)
-		switch {
-		case host.Components[0].Version != desiredBuild:
-			v.objections = append(v.objections, fmt.Sprintf("%s has build %s, not %s", host.FQDN, host.Components[0].Version, desiredBuild))
-		case !host.InService:
-			v.objections = append(v.objections, host.FQDN+" is not in service")
-		default:
+		at := host.Components[0].Version == desiredBuild && host.InService
+		servers[host.FQDN] = at
+		if at {
 			updated++
+		} else {
+			late = append(late, shortName(host.FQDN))
 		}
 	}
-	v.objections = append(v.objections, s.objections(expected)...)
+	if len(late) > 0 {
+		v.objections = append(v.objections, "not updated, or not in service: "+strings.Join(late, ", "))
+	}
+	v.objections = append(v.objections, s.objections(servers)...)
 
 	rows := [][]string{
 		{"", "rules broken", "none: never two upgrade domains out, always a quorum, no server"},
@@ -82,7 +84,7 @@ func judge(s summary, state lab.State, violations []lab.Violation) verdict {
 			rows = append(rows, []string{"", "", fmt.Sprintf("%s on %s: %s", violation.Rule, violation.Host, violation.Text)})
 		}
 	}
-	rows = append(rows, []string{"", "servers", fmt.Sprintf("%d of %d have build %s and are in service", updated, len(expected), desiredBuild)})
+	rows = append(rows, []string{"", "servers", fmt.Sprintf("%d of %d have build %s and are in service", updated, len(servers), desiredBuild)})
 	if len(v.objections) == 0 {
 		rows = append(rows,
 			[]string{"", "installers", "one run on each server"},
