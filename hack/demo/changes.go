@@ -98,11 +98,18 @@ func (r *rollout) poolChanges(pool *v1alpha1.LyncPool) []change {
 	return []change{now}
 }
 
-// eventChanges tells an event, unless a server's steps say the same.
+// eventChanges tells an event, unless a server's steps say the same or it says nothing to worry about.
 func eventChanges(event *eventsv1.Event) []change {
-	ofServer := event.Reason == "ServerTaken" || event.Reason == "ServerUpgraded"
-	if ofServer || event.Reason == v1alpha1.ReasonUpToDate && event.Regarding.Kind == "BackEndServer" {
+	switch event.Reason {
+	case "ServerTaken", "ServerUpgraded":
 		return nil
+	case v1alpha1.ReasonPoolNotFound:
+		// One "kubectl apply" makes the objects one after another, and the first may miss the next for a moment.
+		return nil
+	case v1alpha1.ReasonUpToDate:
+		if event.Regarding.Kind == "BackEndServer" {
+			return nil
+		}
 	}
 	return []change{{who: event.Regarding.Name, what: event.Reason, sentence: event.Note}}
 }

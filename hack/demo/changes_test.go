@@ -79,11 +79,12 @@ func TestVersionsOfObjectsBecomeOneLineForEachChange(t *testing.T) {
 			},
 			want: []change{{"fe01", "Held", strings.Repeat("the installer failed ", 5)}, {"pool01-upgradedomain1", "InstallerFailed", "(the same)"}},
 		},
-		"events that say what the steps of a server say are left out": {
+		"events that tell nothing new, or nothing to worry about, are left out": {
 			versions: []client.Object{
 				event("UpgradeDomain", "pool01-upgradedomain1", "ServerTaken", "taking fe01"),
 				event("UpgradeDomain", "pool01-upgradedomain1", "ServerUpgraded", "fe01 has the build"),
 				event("BackEndServer", "se01", "UpToDate", "has the build"),
+				event("BackEndServer", "sql01", "PoolNotFound", "there is no LyncPool pool01 yet"),
 				event("UpgradeDomain", "pool01-upgradedomain1", "UpToDate", "every front end has the build"),
 			},
 			want: []change{{"pool01-upgradedomain1", "UpToDate", "every front end has the build"}},
