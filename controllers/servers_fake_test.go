@@ -296,7 +296,7 @@ func (h *fakeHost) perform(action lync.Action, deployment *fakeServers) {
 	h.prepareFor(action)
 	switch action {
 	case lync.ActionStopServices:
-		h.setServices(lync.ServiceStopped, func(name string) bool { return strings.HasPrefix(name, "RTC") || name == "REPLICA" })
+		h.setServices(lync.ServiceStopped, func(name string) bool { return !strings.HasPrefix(name, "MSSQL") })
 	case lync.ActionStopWebServer:
 		h.setServices(lync.ServiceStopped, func(name string) bool { return name == "W3SVC" })
 	case lync.ActionStartWebServer:
