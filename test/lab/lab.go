@@ -53,6 +53,7 @@ type Lab struct {
 
 	mu       sync.Mutex
 	operator *process
+	others   []*process
 	closed   bool
 }
 
@@ -106,11 +107,20 @@ func (l *Lab) startControlPlane(ctx context.Context) error {
 }
 
 // ReplaceControlPlane throws the control plane away with all its objects and starts an empty one, with CRDs and certificate
-// authority. The operator, which lives in the cluster, goes with it as in a crash. Client and Kubeconfig are those of the new
+// authority. Every operator, which lives in the cluster, goes with it as in a crash. Client and Kubeconfig are those of the new
 // control plane afterwards.
 func (l *Lab) ReplaceControlPlane(ctx context.Context) error {
 	if l.running() != nil {
 		if err := l.KillOperator(); err != nil {
+			return err
+		}
+	}
+	l.mu.Lock()
+	others := l.others
+	l.others = nil
+	l.mu.Unlock()
+	for _, other := range others {
+		if err := other.kill(); err != nil {
 			return err
 		}
 	}
@@ -173,21 +183,42 @@ func (l *Lab) StartOperator(ctx context.Context) error {
 		return errors.New("the operator runs already")
 	}
 	l.options.Progress("starting the operator")
+	operator, err := l.startManager(ctx, "operator")
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.operator = operator
+	return err
+}
+
+// StartAnotherOperator starts one more manager beside those that run, which lives until the lab is closed.
+func (l *Lab) StartAnotherOperator(ctx context.Context) error {
+	l.options.Progress("starting another operator")
+	l.mu.Lock()
+	number := len(l.others) + 2
+	l.mu.Unlock()
+	operator, err := l.startManager(ctx, fmt.Sprintf("operator-%d", number))
+	if operator != nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.others = append(l.others, operator)
+	}
+	return err
+}
+
+// startManager returns a manager that is ready. One that does not become ready is returned with the error, to be ended.
+func (l *Lab) startManager(ctx context.Context, name string) (*process, error) {
 	probe, err := freeAddress(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	arguments := []string{"--metrics-bind-address=0", "--health-probe-bind-address=" + probe,
 		"--winrm-connect-to=*:5986=" + l.winRM, "--winrm-connect-to=*:5985=" + l.winRM}
-	operator, err := startProcess("operator", filepath.Join(l.options.Directory, "operator.log"), l.options.Binaries.Manager,
+	operator, err := startProcess(name, filepath.Join(l.options.Directory, name+".log"), l.options.Binaries.Manager,
 		[]string{"KUBECONFIG=" + l.plane.operatorKubeconfig}, append(arguments, l.options.ManagerArguments...)...)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	l.mu.Lock()
-	l.operator = operator
-	l.mu.Unlock()
-	return until(ctx, operator, func() bool { return answers(ctx, "http://"+probe+"/readyz") })
+	return operator, until(ctx, operator, func() bool { return answers(ctx, "http://"+probe+"/readyz") })
 }
 
 func answers(ctx context.Context, url string) bool {
@@ -256,6 +287,9 @@ func (l *Lab) Close() error {
 	if l.operator != nil {
 		failures = append(failures, l.operator.stop())
 		l.operator = nil
+	}
+	for _, other := range l.others {
+		failures = append(failures, other.stop())
 	}
 	if l.plane != nil {
 		failures = append(failures, l.plane.stop())
