@@ -10,6 +10,7 @@ import (
 )
 
 func TestKilledOperatorGoesOnWhereTheServersStand(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
@@ -36,6 +37,7 @@ func TestKilledOperatorGoesOnWhereTheServersStand(t *testing.T) {
 }
 
 func TestControlPlaneRebuiltFromTheSameObjects(t *testing.T) {
+	t.Parallel()
 	l := startLab(t, lab.Options{Deployment: contoso, TimeScale: 90})
 	atStart := readState(t, l)
 	startOperator(t, l)
@@ -47,6 +49,21 @@ func TestControlPlaneRebuiltFromTheSameObjects(t *testing.T) {
 		t.Fatal(err)
 	}
 	startOperator(t, l)
+	if err := l.ApplySamples(t.Context(), samples); err != nil {
+		t.Fatal(err)
+	}
+	awaitAllReady(t, l, lab.Namespace, sampleObjects)
+	checkWholeRollout(t, l, atStart)
+}
+
+func TestTwoOperatorsDoTheWorkOfOne(t *testing.T) {
+	t.Parallel()
+	l := startLab(t, lab.Options{Deployment: contoso, TimeScale: 90})
+	atStart := readState(t, l)
+	startOperator(t, l)
+	if err := l.StartAnotherOperator(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	if err := l.ApplySamples(t.Context(), samples); err != nil {
 		t.Fatal(err)
 	}
@@ -83,5 +100,5 @@ func checkWholeRollout(t *testing.T, l *lab.Lab, atStart lab.State) {
 	checkOneDomainAtATime(t, events, atStart)
 	checkNoViolations(t, l)
 	checkAtRest(t, l, atStart)
-	checkUpgraded(t, l)
+	checkBuild(t, l, build)
 }

@@ -21,10 +21,14 @@ import (
 const (
 	packageSource   = "https://packages.contoso.com/lync/LyncServerUpdateInstaller.exe"
 	packageContents = "MZ an update of Lync Server 2013"
-	secretName      = "lync-credentials"
-	authorityName   = "winrm-certificate-authority"
-	authorityKey    = "ca.crt"
-	userName        = `CONTOSO\svc-lyncops`
+	// The next update, for who changes his mind.
+	nextBuild     = "5.0.8308.1209"
+	nextSource    = "https://packages.contoso.com/lync/next/LyncServerUpdateInstaller.exe"
+	nextContents  = "MZ the next update of Lync Server 2013"
+	secretName    = "lync-credentials"
+	authorityName = "winrm-certificate-authority"
+	authorityKey  = "ca.crt"
+	userName      = `CONTOSO\svc-lyncops`
 )
 
 // field is one lab for many scenarios: each has a namespace, a pool of three front ends (one in each upgrade domain) and a
@@ -69,8 +73,12 @@ packages:
   build: %s
   databases: {rtcxds: 15.13.23}
   duration: 180s
+- sources: [%s]
+  contents: %q
+  build: %s
+  duration: 180s
 sqlServers:
-`, oldBuild, password, packageSource, packageContents, build)
+`, oldBuild, password, packageSource, packageContents, build, nextSource, nextContents, nextBuild)
 	for _, name := range names {
 		fmt.Fprintf(&text, "- {fqdn: %s-sql.contoso.com, instances: [{name: rtc}]}\n", name)
 	}
@@ -99,12 +107,11 @@ func newScenario(t *testing.T, f *field, name string) *scenario {
 	for i := range 3 {
 		s.frontEnds = append(s.frontEnds, fmt.Sprintf("%s-fe%d.contoso.com", name, i+1))
 	}
-	sum := sha256.Sum256([]byte(packageContents))
 	s.pool = &v1alpha1.LyncPool{
 		ObjectMeta: metav1.ObjectMeta{Namespace: name, Name: name},
 		Spec: v1alpha1.LyncPoolSpec{
 			PoolFQDN: v1alpha1.FQDN(name + ".contoso.com"), DesiredBuild: build,
-			Package: &v1alpha1.UpdatePackage{Source: packageSource, SHA256: hex.EncodeToString(sum[:])},
+			Package: &v1alpha1.UpdatePackage{Source: packageSource, SHA256: hashOf(packageContents)},
 			Connection: v1alpha1.WinRMConnection{CredentialsSecretRef: v1alpha1.LocalObjectReference{Name: secretName},
 				CertificateAuthority: &v1alpha1.CertificateAuthoritySource{Name: authorityName}},
 			DiscoveryServers: []v1alpha1.FQDN{v1alpha1.FQDN(s.frontEnds[0])},
@@ -115,6 +122,11 @@ func newScenario(t *testing.T, f *field, name string) *scenario {
 	s.pool.Spec.Rollout.Soak = duration(time.Second)
 	s.create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})
 	return s
+}
+
+func hashOf(contents string) string {
+	sum := sha256.Sum256([]byte(contents))
+	return hex.EncodeToString(sum[:])
 }
 
 func duration(d time.Duration) v1alpha1.Duration {
@@ -279,7 +291,7 @@ func (s *scenario) finishes() {
 	awaitAllReady(s.T, s.lab, s.name, 4)
 	checkNoViolations(s.T, s.lab, s.frontEnds...)
 	checkOneDomainAtATime(s.T, s.record(s.frontEnds...), s.atStart)
-	checkUpgraded(s.T, s.lab, s.frontEnds...)
+	checkBuild(s.T, s.lab, string(s.pool.Spec.DesiredBuild), s.frontEnds...)
 	s.inService(s.frontEnds...)
 }
 

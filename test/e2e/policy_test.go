@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"lyncops.dev/operator/api/v1alpha1"
@@ -113,6 +114,35 @@ func policyStories() []story {
 			s.finishes()
 			s.onceEach(s.frontEnds...)
 		}},
+		{"deleted", "deleted in the middle and declared again", func(s *scenario) {
+			s.declare()
+			awaitInstaller(s.T, s.lab, string(s.pool.Spec.PoolFQDN), "")
+			// The garbage collector of a cluster deletes what belongs to the pool; this control plane has none.
+			for _, object := range []client.Object{s.pool, s.domain(1), s.domain(2), s.domain(3)} {
+				if err := s.lab.Client().Delete(s.Context(), object); err != nil {
+					s.Fatal(err)
+				}
+			}
+			s.pool.ObjectMeta = metav1.ObjectMeta{Namespace: s.name, Name: s.name}
+			s.create(s.pool)
+			s.finishes()
+			s.onceEach(s.frontEnds...)
+		}},
+		{"next", "another build is declared in the middle", func(s *scenario) {
+			s.declare()
+			awaitInstaller(s.T, s.lab, string(s.pool.Spec.PoolFQDN), "")
+			s.change(s.pool, func() {
+				s.pool.Spec.DesiredBuild = nextBuild
+				s.pool.Spec.Package.Source, s.pool.Spec.Package.SHA256 = nextSource, hashOf(nextContents)
+			})
+			s.finishes()
+			for _, frontEnd := range s.frontEnds[1:] {
+				checkSteps(s.T, s.record(frontEnd), frontEnd, append([]string{"stage-package"}, frontEndSteps...), true)
+			}
+			if begun := s.record(s.frontEnds[0]).begun(); begun != 2 {
+				s.Errorf("%d installers were begun on the server that was in progress, want one for each build", begun)
+			}
+		}},
 		{"service", "a service does not start any more", func(s *scenario) {
 			fault := s.fault(lab.Fault{Kind: "serviceWontStart", Target: s.frontEnds[0], Detail: "RTCSRV"})
 			s.declare()
@@ -155,7 +185,7 @@ func policyStories() []story {
 			s.retry(server)
 			awaitAllReady(s.T, s.lab, s.name, 1)
 			checkNoViolations(s.T, s.lab, host)
-			checkUpgraded(s.T, s.lab, host)
+			checkBuild(s.T, s.lab, build, host)
 			s.inService(host)
 		}},
 	}

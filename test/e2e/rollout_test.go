@@ -19,6 +19,7 @@ var sampleFrontEnds = func() (names []string) {
 }()
 
 func TestRolloutOfTheSamples(t *testing.T) {
+	t.Parallel()
 	directory := t.TempDir()
 	l := startLab(t, lab.Options{Directory: directory, Deployment: contoso, TimeScale: 60})
 	atStart := readState(t, l)
@@ -40,16 +41,16 @@ func TestRolloutOfTheSamples(t *testing.T) {
 		checkOneDomainAtATime(t, events, atStart)
 		checkNoViolations(t, l)
 		checkAtRest(t, l, atStart)
-		checkUpgraded(t, l)
+		checkBuild(t, l, build)
 	})
 	t.Run("Argo CD and kstatus agreed all along", func(t *testing.T) {
 		watching.checkHealth(t)
-		for _, stage := range []struct{ stage, kind, name, reason string }{
-			{"waiting", "LyncPool", "", "Soaking"}, {"working", "LyncPool", "", "Upgrading"}, {"done", "LyncPool", "", "UpToDate"},
-			{"waiting", "UpgradeDomain", "", "WaitingForTurn"}, {"working", "UpgradeDomain", "", "Upgrading"}, {"done", "UpgradeDomain", "", "UpToDate"},
-			{"waiting", "BackEndServer", "sql01", "WaitingForFrontEnds"}, {"working", "BackEndServer", "se01", "Upgrading"}, {"done", "BackEndServer", "se01", "UpToDate"},
+		for _, stage := range []struct{ stage, kind, name, reason, step string }{
+			{"waiting", "LyncPool", "", "Soaking", ""}, {"working", "LyncPool", "", "Upgrading", ""}, {"done", "LyncPool", "", "UpToDate", ""},
+			{"waiting", "UpgradeDomain", "", "WaitingForTurn", ""}, {"working", "UpgradeDomain", "", "Upgrading", "Install"}, {"done", "UpgradeDomain", "", "UpToDate", ""},
+			{"waiting", "BackEndServer", "sql01", "WaitingForFrontEnds", ""}, {"working", "BackEndServer", "se01", "Upgrading", "Install"}, {"done", "BackEndServer", "se01", "UpToDate", ""},
 		} {
-			checkStage(t, stage.stage, watching.find(t, stage.kind, stage.name, stage.reason))
+			checkStage(t, stage.stage, watching.find(t, stage.kind, stage.name, stage.reason, stage.step))
 		}
 	})
 	t.Run("kubectl shows it", func(t *testing.T) {
@@ -161,15 +162,15 @@ func differences(before, after lab.Host) []string {
 	return found
 }
 
-// checkUpgraded: every Lync component of every host has the build.
-func checkUpgraded(t *testing.T, l *lab.Lab, hosts ...string) {
+// checkBuild: every Lync component has the build. No hosts given means all.
+func checkBuild(t *testing.T, l *lab.Lab, want string, hosts ...string) {
 	t.Helper()
 	for _, host := range readState(t, l).Hosts {
 		if len(hosts) > 0 && !contains(hosts, host.FQDN) {
 			continue
 		}
 		for _, component := range host.Components {
-			if component.Version != build {
+			if component.Version != want {
 				t.Errorf("%s has %s %s", host.FQDN, component.Name, component.Version)
 			}
 		}

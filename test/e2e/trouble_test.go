@@ -29,6 +29,7 @@ type story struct {
 // TestTrouble goes through what people and servers get wrong, all at the same time under one operator: each must be named, nothing may
 // be stopped because of it, and the rollout must go on once it is mended.
 func TestTrouble(t *testing.T) {
+	t.Parallel()
 	stories := append(inputStories(), policyStories()...)
 	var names []string
 	for _, story := range stories {
@@ -51,6 +52,7 @@ func TestTrouble(t *testing.T) {
 
 func inputStories() []story {
 	return []story{
+		{"mistakes", "kubectl refuses what cannot be meant", checkValidation},
 		{"unreach", "a server does not answer", func(s *scenario) {
 			fault := s.fault(lab.Fault{Kind: "hostUnreachable", Target: s.frontEnds[1]})
 			s.declare()

@@ -104,15 +104,16 @@ func (h *history) checkHealth(t *testing.T) {
 	t.Logf("versions seen: %v", seen)
 }
 
-// find is the first version of a kind whose Ready condition has a reason.
-func (h *history) find(t *testing.T, kind, name, reason string) *unstructured.Unstructured {
+// find is the first version of a kind whose Ready condition has a reason, at a step where one is named.
+func (h *history) find(t *testing.T, kind, name, reason, step string) *unstructured.Unstructured {
 	t.Helper()
 	for _, object := range h.versions {
-		if object.GetKind() == kind && (name == "" || object.GetName() == name) && readyReason(object) == reason {
+		current, _, _ := unstructured.NestedString(object.Object, "status", "currentStep")
+		if object.GetKind() == kind && (name == "" || object.GetName() == name) && readyReason(object) == reason && (step == "" || step == current) {
 			return object
 		}
 	}
-	t.Errorf("no version of %s %s had the reason %s", kind, name, reason)
+	t.Errorf("no version of %s %s had the reason %s and the step %s", kind, name, reason, step)
 	return nil
 }
 
