@@ -90,7 +90,7 @@ type BackEndServerSpec struct {
 	// How long the services may be away. After 30 minutes users fall into resiliency mode; the status warns before. A Go duration.
 	// +kubebuilder:default="30m"
 	// +optional
-	OutageBudget Duration `json:"outageBudget,omitempty"`
+	OutageBudget Duration `json:"outageBudget,omitzero"`
 
 	// Upgrade (bring server and databases to the desired build) or Observe (report only).
 	// +kubebuilder:default=Upgrade

@@ -80,7 +80,7 @@ type RolloutPolicy struct {
 	// How long the pool must stay Ready between two upgrade domains. A Go duration such as 20m (Microsoft's guidance).
 	// +kubebuilder:default="20m"
 	// +optional
-	Soak Duration `json:"soak,omitempty"`
+	Soak Duration `json:"soak,omitzero"`
 
 	// How many servers of the open upgrade domain may be out of service at the same time.
 	// +kubebuilder:default=1
@@ -97,12 +97,12 @@ type RolloutPolicy struct {
 	// How long the installer may run on one server before it counts as stuck. A Go duration.
 	// +kubebuilder:default="1h"
 	// +optional
-	InstallTimeout Duration `json:"installTimeout,omitempty"`
+	InstallTimeout Duration `json:"installTimeout,omitzero"`
 
 	// How long a server may take from the order to restart until all its services run again. A Go duration.
 	// +kubebuilder:default="1h"
 	// +optional
-	RestartTimeout Duration `json:"restartTimeout,omitempty"`
+	RestartTimeout Duration `json:"restartTimeout,omitzero"`
 }
 
 // DrainPolicy says how the services of a front end are stopped.
@@ -115,7 +115,7 @@ type DrainPolicy struct {
 	// How long a graceful stop may take. A Go duration.
 	// +kubebuilder:default="30m"
 	// +optional
-	Timeout Duration `json:"timeout,omitempty"`
+	Timeout Duration `json:"timeout,omitzero"`
 
 	// What happens when that time is over: Hold (back into service, wait for a person) or StopAtOnce.
 	// +kubebuilder:default=Hold
@@ -128,7 +128,7 @@ type ReadinessPolicy struct {
 	// Time between two questions. A Go duration; 10m is the published value.
 	// +kubebuilder:default="10m"
 	// +optional
-	Interval Duration `json:"interval,omitempty"`
+	Interval Duration `json:"interval,omitzero"`
 
 	// How many times in a row the pool may answer Busy before it counts as having a problem; 3 is the published value.
 	// +kubebuilder:default=3
