@@ -119,7 +119,10 @@ func watched(namespaces string) map[string]cache.Config {
 	}
 	watched := map[string]cache.Config{}
 	for name := range strings.SplitSeq(namespaces, ",") {
-		watched[strings.TrimSpace(name)] = cache.Config{}
+		// The empty name would be every namespace.
+		if name = strings.TrimSpace(name); name != "" {
+			watched[name] = cache.Config{}
+		}
 	}
 	return watched
 }
@@ -146,7 +149,8 @@ func (c *connectTo) Set(text string) error {
 		return fmt.Errorf("%q is not HOST:PORT=ADDRESS:PORT", text)
 	}
 	for _, end := range []string{from, to} {
-		if _, port, err := net.SplitHostPort(end); err != nil || port == "" {
+		host, name, err := net.SplitHostPort(end)
+		if port, notNumber := strconv.ParseUint(name, 10, 16); err != nil || notNumber != nil || port == 0 || host == "" {
 			return fmt.Errorf("%q in %q is not a host and a port", end, text)
 		}
 	}
