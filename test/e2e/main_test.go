@@ -51,12 +51,27 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(directory)
-	binaries = sync.OnceValues(func() (lab.Binaries, error) { return lab.Build(context.Background(), directory) })
+	var stop context.CancelFunc
+	interrupted, stop = signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	binaries = sync.OnceValues(func() (lab.Binaries, error) { return lab.Build(interrupted, directory) })
+	forget := context.AfterFunc(interrupted, func() {
+		labs.Wait()
+		os.RemoveAll(directory)
+		os.Exit(1)
+	})
+	defer forget()
 	return m.Run()
 }
 
-// binaries are built by the first test that needs them.
-var binaries func() (lab.Binaries, error)
+var (
+	// interrupted ends with Ctrl-C.
+	interrupted context.Context
+	// labs are those that are open.
+	labs sync.WaitGroup
+	// binaries are built by the first test that needs them.
+	binaries func() (lab.Binaries, error)
+)
 
 // startLab starts a lab that ends with the test, or with Ctrl-C, or before go test runs out of time. A program that ended by
 // itself fails the test.
@@ -68,13 +83,12 @@ func startLab(t *testing.T, options lab.Options) *lab.Lab {
 	if os.Getenv(lab.AssetsVariable) == "" {
 		t.Skipf("needs a control plane: set %s, as \"make test\" does", lab.AssetsVariable)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx := interrupted
 	if deadline, ok := t.Deadline(); ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-30*time.Second))
 		t.Cleanup(cancel)
 	}
-	t.Cleanup(stop)
 	if options.Directory == "" {
 		options.Directory = t.TempDir()
 	}
@@ -88,11 +102,17 @@ func startLab(t *testing.T, options lab.Options) *lab.Lab {
 	if err != nil {
 		t.Fatal(err)
 	}
+	labs.Add(1)
+	closing := sync.OnceValue(func() error {
+		defer labs.Done()
+		return started.Close()
+	})
+	context.AfterFunc(interrupted, func() { _ = closing() })
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Log(started.Tail(40))
 		}
-		if err := started.Close(); err != nil {
+		if err := closing(); err != nil {
 			t.Error(err)
 		}
 	})

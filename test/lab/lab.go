@@ -39,8 +39,9 @@ type Options struct {
 	Progress func(string)
 }
 
-// Lab is a control plane, simulated servers and the operator, each a process of its own on loopback. Its methods are not meant
-// to be called from several goroutines, except that Close may come at any time.
+// Lab is a control plane, simulated servers and the operator, each a process of its own on loopback. Close may come at any time; it
+// waits for what is being started, and nothing can be started after it. Client, Kubeconfig and Kubectl must not be used while the
+// control plane is being replaced.
 type Lab struct {
 	options   Options
 	root      string
@@ -51,6 +52,7 @@ type Lab struct {
 	authority []byte
 	detach    func() bool
 
+	// mu is held while anything is started or ended.
 	mu       sync.Mutex
 	operator *process
 	others   []*process
@@ -110,27 +112,41 @@ func (l *Lab) startControlPlane(ctx context.Context) error {
 // authority. Every operator, which lives in the cluster, goes with it as in a crash. Client and Kubeconfig are those of the new
 // control plane afterwards.
 func (l *Lab) ReplaceControlPlane(ctx context.Context) error {
-	if l.running() != nil {
-		if err := l.KillOperator(); err != nil {
+	return l.whileOpen(func() error {
+		operators := l.others
+		if l.operator != nil {
+			operators = append(operators, l.operator)
+		}
+		l.operator, l.others = nil, nil
+		for _, operator := range operators {
+			if err := operator.kill(); err != nil {
+				return err
+			}
+		}
+		l.options.Progress("throwing the control plane away")
+		if err := l.plane.stop(); err != nil {
 			return err
 		}
-	}
-	l.mu.Lock()
-	others := l.others
-	l.others = nil
-	l.mu.Unlock()
-	for _, other := range others {
-		if err := other.kill(); err != nil {
-			return err
-		}
-	}
-	l.options.Progress("throwing the control plane away")
-	if err := l.plane.stop(); err != nil {
-		return err
-	}
-	l.plane = nil
-	return l.startControlPlane(ctx)
+		l.plane = nil
+		return l.startControlPlane(ctx)
+	})
 }
+
+// whileOpen does something that Close has to wait for, unless the lab is closed already.
+func (l *Lab) whileOpen(do func() error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return errClosed
+	}
+	return do()
+}
+
+var (
+	errClosed  = errors.New("the lab is closed")
+	errRuns    = errors.New("the operator runs already")
+	errRunsNot = errors.New("the operator does not run")
+)
 
 var readyLine = regexp.MustCompile(`lyncsim ready: WinRM on (\S+), control on (\S+),`)
 
@@ -179,30 +195,27 @@ func until(ctx context.Context, p *process, ready func() bool) error {
 
 // StartOperator starts the manager with the rights that config/rbac gives it, and returns when it is ready.
 func (l *Lab) StartOperator(ctx context.Context) error {
-	if l.running() != nil {
-		return errors.New("the operator runs already")
-	}
-	l.options.Progress("starting the operator")
-	operator, err := l.startManager(ctx, "operator")
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.operator = operator
-	return err
+	return l.whileOpen(func() (err error) {
+		if l.operator != nil {
+			return errRuns
+		}
+		l.options.Progress("starting the operator")
+		l.operator, err = l.startManager(ctx, "operator")
+		return err
+	})
 }
 
-// StartAnotherOperator starts one more manager beside those that run, which lives until the lab is closed.
+// StartAnotherOperator starts one more manager beside those that run, which lives until the lab is closed or its control plane is
+// replaced.
 func (l *Lab) StartAnotherOperator(ctx context.Context) error {
-	l.options.Progress("starting another operator")
-	l.mu.Lock()
-	number := len(l.others) + 2
-	l.mu.Unlock()
-	operator, err := l.startManager(ctx, fmt.Sprintf("operator-%d", number))
-	if operator != nil {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.others = append(l.others, operator)
-	}
-	return err
+	return l.whileOpen(func() error {
+		l.options.Progress("starting another operator")
+		operator, err := l.startManager(ctx, fmt.Sprintf("operator-%d", len(l.others)+2))
+		if operator != nil {
+			l.others = append(l.others, operator)
+		}
+		return err
+	})
 }
 
 // startManager returns a manager that is ready. One that does not become ready is returned with the error, to be ended.
@@ -241,20 +254,14 @@ func (l *Lab) KillOperator() error { return l.endOperator((*process).kill) }
 func (l *Lab) StopOperator() error { return l.endOperator((*process).stop) }
 
 func (l *Lab) endOperator(end func(*process) error) error {
-	l.mu.Lock()
-	operator := l.operator
-	l.operator = nil
-	l.mu.Unlock()
-	if operator == nil {
-		return errors.New("the operator does not run")
-	}
-	return end(operator)
-}
-
-func (l *Lab) running() *process {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.operator
+	return l.whileOpen(func() error {
+		operator := l.operator
+		l.operator = nil
+		if operator == nil {
+			return errRunsNot
+		}
+		return end(operator)
+	})
 }
 
 // Client reads and writes objects as an administrator, past every cache.

@@ -1,6 +1,7 @@
 package lab_test
 
 import (
+	"context"
 	"os"
 	"strings"
 	"testing"
@@ -8,20 +9,53 @@ import (
 	"lyncops.dev/operator/test/lab"
 )
 
-func TestLabLivesAndIsReplaced(t *testing.T) {
+func start(ctx context.Context, t *testing.T) *lab.Lab {
+	t.Helper()
 	if testing.Short() || os.Getenv(lab.AssetsVariable) == "" {
-		t.Skip("needs " + lab.AssetsVariable)
+		t.Skipf("needs a control plane: set %s, as \"make test\" does", lab.AssetsVariable)
 	}
-	ctx := t.Context()
 	binaries, err := lab.Build(ctx, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := lab.Start(ctx, lab.Options{Directory: t.TempDir(), Deployment: "../../internal/simulator/testdata/contoso.yaml", TimeScale: 60, Binaries: binaries, Progress: func(line string) { t.Log(line) }})
+	l, err := lab.Start(ctx, lab.Options{Directory: t.TempDir(), Deployment: "../../internal/simulator/testdata/contoso.yaml", TimeScale: 60,
+		Binaries: binaries, Progress: func(line string) { t.Log(line) }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return l
+}
+
+func TestEndOfTheContextEndsEverything(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	l := start(ctx, t)
+	if err := l.StartOperator(ctx); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	// This waits for the closing that the context has caused.
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := l.Simulator().State(t.Context()); err == nil {
+		t.Error("the simulated servers still answer")
+	}
+	if out, err := l.Kubectl(t.Context(), "get", "namespaces", "--request-timeout=5s"); err == nil {
+		t.Errorf("the control plane still answers: %s", out)
+	}
+	if err := l.StartOperator(t.Context()); err == nil {
+		t.Error("an operator was started in a closed lab")
+	}
+}
+
+func TestControlPlaneIsReplacedAndServersStay(t *testing.T) {
+	ctx := t.Context()
+	l := start(ctx, t)
 	if err := l.StartOperator(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -45,9 +79,6 @@ func TestLabLivesAndIsReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := l.StopOperator(); err != nil {
-		t.Error(err)
-	}
-	if err := l.Close(); err != nil {
 		t.Error(err)
 	}
 }
