@@ -146,13 +146,14 @@ build: ## Build the manager and the programs of cmd/ into bin/.
 
 .PHONY: demo
 demo: ## Upgrade a simulated pool on this machine, and watch.
-	@echo 'demo: building bin/manager and the simulator bin/lyncsim'
+	@echo 'demo: building bin/manager, the simulator bin/lyncsim and bin/demo; the first time this takes minutes'
 	go build -o bin/manager .
 	go build -o bin/lyncsim ./cmd/lyncsim
+	go build -o bin/demo ./hack/demo
 	@echo 'demo: getting a Kubernetes control plane (built from source where none can be downloaded)'
 	@KUBEBUILDER_ASSETS="$$($(ASSETS))" && export KUBEBUILDER_ASSETS && \
 	echo "demo: the control plane is in $$KUBEBUILDER_ASSETS" && \
-	go run ./hack/demo $(DEMOFLAGS)
+	exec bin/demo $(DEMOFLAGS)
 
 .PHONY: run
 run: ## Run the manager on this machine against the cluster of the current kubeconfig.
