@@ -6,9 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -28,6 +26,7 @@ import (
 	"lyncops.dev/operator/controllers"
 	"lyncops.dev/operator/internal/lync"
 	"lyncops.dev/operator/internal/lync/powershell"
+	"lyncops.dev/operator/internal/winrm/connectto"
 )
 
 type flags struct {
@@ -37,7 +36,7 @@ type flags struct {
 	leaderElect    bool
 	leaderElectIn  string
 	namespaces     string
-	connectTo      connectTo
+	connectTo      connectto.Addresses
 	logging        zap.Options
 }
 
@@ -49,7 +48,7 @@ func main() {
 	flag.BoolVar(&options.leaderElect, "leader-elect", false, "run only while holding the lease, so that several replicas may stand by")
 	flag.StringVar(&options.leaderElectIn, "leader-election-namespace", "", "namespace of the lease; empty: the operator's own")
 	flag.StringVar(&options.namespaces, "namespaces", "", "comma-separated namespaces to watch; empty: all")
-	flag.Var(&options.connectTo, "winrm-connect-to", "HOST:PORT=ADDRESS:PORT: reach the WinRM listener of HOST (or *, any host) at ADDRESS; names and certificates stay those of HOST. For gateways, split DNS and simulated servers. May be given several times")
+	flag.Var(&options.connectTo, "winrm-connect-to", connectto.Usage)
 	options.logging.BindFlags(flag.CommandLine)
 	flag.Parse()
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&options.logging)))
@@ -81,7 +80,7 @@ func run(ctx context.Context, options flags) error {
 	if err != nil {
 		return fmt.Errorf("starting the manager: %w", err)
 	}
-	servers := lync.NewServers(lync.Options{Module: powershell.Module(), ConnectTo: options.connectTo.address, Log: ctrl.Log.WithName("servers")})
+	servers := lync.NewServers(lync.Options{Module: powershell.Module(), ConnectTo: options.connectTo.Address, Log: ctrl.Log.WithName("servers")})
 	if err := addControllers(manager, servers); err != nil {
 		return err
 	}
@@ -125,49 +124,4 @@ func watched(namespaces string) map[string]cache.Config {
 		}
 	}
 	return watched
-}
-
-// connectTo maps the host and port of a WinRM listener to the address where it is reached.
-type connectTo map[string]string
-
-// String implements flag.Value.
-func (c *connectTo) String() string {
-	if c == nil {
-		return ""
-	}
-	var pairs []string
-	for from, to := range *c {
-		pairs = append(pairs, from+"="+to)
-	}
-	return strings.Join(pairs, ",")
-}
-
-// Set implements flag.Value.
-func (c *connectTo) Set(text string) error {
-	from, to, found := strings.Cut(text, "=")
-	if !found {
-		return fmt.Errorf("%q is not HOST:PORT=ADDRESS:PORT", text)
-	}
-	for _, end := range []string{from, to} {
-		host, name, err := net.SplitHostPort(end)
-		if port, notNumber := strconv.ParseUint(name, 10, 16); err != nil || notNumber != nil || port == 0 || host == "" {
-			return fmt.Errorf("%q in %q is not a host and a port", end, text)
-		}
-	}
-	if *c == nil {
-		*c = connectTo{}
-	}
-	(*c)[strings.ToLower(from)] = to
-	return nil
-}
-
-// address is where to dial for a host and port.
-func (c *connectTo) address(host string, port int) string {
-	name := strconv.Itoa(port)
-	for _, key := range []string{net.JoinHostPort(strings.ToLower(host), name), net.JoinHostPort("*", name)} {
-		if to, ok := (*c)[key]; ok {
-			return to
-		}
-	}
-	return net.JoinHostPort(host, name)
 }
