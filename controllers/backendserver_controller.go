@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"lyncops.dev/operator/api/v1alpha1"
+	"lyncops.dev/operator/internal/credentials"
 	"lyncops.dev/operator/internal/lync"
 	"lyncops.dev/operator/internal/procedure"
 )
@@ -72,8 +73,8 @@ type backEndWork struct {
 	pkg        v1alpha1.UpdatePackage
 	conditions conditions
 	// with reaches the Windows server, frontEnds the servers of the pool.
-	with      credentials
-	frontEnds credentials
+	with      credentials.Credentials
+	frontEnds credentials.Credentials
 	now       time.Time
 	told      []announcement
 }
@@ -179,13 +180,13 @@ func (r *BackEndServerReconciler) prepare(ctx context.Context, work *backEndWork
 	if account == nil {
 		account = &v1alpha1.JobAccount{}
 	}
-	with, problem, err := resolve(ctx, r.Live, work.object.Namespace, *connection, *account)
+	with, problem, err := credentials.Resolve(ctx, r.Live, work.object.Namespace, *connection, *account)
 	if problem != nil || err != nil {
 		return problem, err
 	}
 	work.with, work.frontEnds = with, with
 	if work.pool != nil && spec.Connection != nil {
-		work.frontEnds, problem, err = resolve(ctx, r.Live, work.object.Namespace, work.pool.Spec.Connection, work.pool.Spec.Jobs)
+		work.frontEnds, problem, err = credentials.Resolve(ctx, r.Live, work.object.Namespace, work.pool.Spec.Connection, work.pool.Spec.Jobs)
 	}
 	return problem, err
 }
@@ -264,7 +265,7 @@ func (r *BackEndServerReconciler) compareDatabases(ctx context.Context, work *ba
 	if decision.Local {
 		with = work.with
 	}
-	report, err := r.Servers.Database(ctx, with.at(decision.NeedReport), backEnd.SQLServer, decision.Local)
+	report, err := r.Servers.Database(ctx, with.At(decision.NeedReport), backEnd.SQLServer, decision.Local)
 	if err != nil {
 		backEnd.ReportProblem = err.Error()
 		return
@@ -281,7 +282,7 @@ func (r *BackEndServerReconciler) act(ctx context.Context, work *backEndWork, de
 	}
 	switch server.Verdict {
 	case procedure.VerdictStart:
-		request, err := requestFor(*server.Order, work.pkg, with.principal)
+		request, err := requestFor(*server.Order, work.pkg, with.Principal)
 		if err != nil {
 			return false, err
 		}
@@ -290,7 +291,7 @@ func (r *BackEndServerReconciler) act(ctx context.Context, work *backEndWork, de
 		if server.Order.Action == procedure.ActionStopServices && server.Step == v1alpha1.StepStopServices && !repeated {
 			work.told = append(work.told, announcement{reason: "ServerTaken", action: "Stop", note: "taking " + server.FQDN + " out of service to install build " + string(work.object.Spec.DesiredBuild)})
 		}
-		job, err := r.Servers.StartJob(ctx, with.at(server.FQDN), request)
+		job, err := r.Servers.StartJob(ctx, with.At(server.FQDN), request)
 		if err != nil {
 			problem := problemFrom(err)
 			server.Reason, server.Message = problem.Reason, problem.Message
@@ -298,7 +299,7 @@ func (r *BackEndServerReconciler) act(ctx context.Context, work *backEndWork, de
 		}
 		logr.FromContextOrDiscard(ctx).Info("job started", "server", server.FQDN, "step", server.Step, "job", job.ID, "state", job.State)
 	case procedure.VerdictPutAway:
-		if _, err := r.Servers.ClearJobs(ctx, with.at(server.FQDN), nil); err != nil {
+		if _, err := r.Servers.ClearJobs(ctx, with.At(server.FQDN), nil); err != nil {
 			problem := problemFrom(err)
 			server.Reason, server.Message = problem.Reason, problem.Message
 			return false, nil

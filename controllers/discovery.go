@@ -35,7 +35,7 @@ func (w *poolWork) candidates() []string {
 func (r *LyncPoolReconciler) ask(ctx context.Context, work *poolWork) (procedure.Readiness, *procedure.Problem) {
 	var problem *procedure.Problem
 	for _, name := range work.candidates() {
-		answer, err := r.Servers.PoolReadiness(ctx, work.with.at(name), string(work.object.Spec.PoolFQDN))
+		answer, err := r.Servers.PoolReadiness(ctx, work.with.At(name), string(work.object.Spec.PoolFQDN))
 		if err != nil {
 			problem = problemFrom(err)
 			if tryAnother(err) {
@@ -75,7 +75,7 @@ func (r *LyncPoolReconciler) discover(ctx context.Context, work *poolWork) *proc
 	var topology lync.Topology
 	var problem *procedure.Problem
 	for _, name := range work.candidates() {
-		found, err := r.Servers.Topology(ctx, work.with.at(name), string(work.object.Spec.PoolFQDN))
+		found, err := r.Servers.Topology(ctx, work.with.At(name), string(work.object.Spec.PoolFQDN))
 		if err == nil {
 			topology, problem = found, nil
 			break

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"lyncops.dev/operator/api/v1alpha1"
+	"lyncops.dev/operator/internal/credentials"
 	"lyncops.dev/operator/internal/procedure"
 )
 
@@ -112,7 +113,7 @@ func turnChanged() predicate.Predicate {
 type poolWork struct {
 	object     *v1alpha1.LyncPool
 	conditions conditions
-	with       credentials
+	with       credentials.Credentials
 	now        time.Time
 	told       []announcement
 	// domains are the UpgradeDomain objects in the order in which they are taken.
@@ -158,7 +159,7 @@ func (r *LyncPoolReconciler) pass(ctx context.Context, work *poolWork) (time.Dur
 		work.conditions.problem(procedure.Problem{Reason: v1alpha1.ReasonInvalidSpec, Message: "spec.desiredBuild: " + err.Error(), Lasting: true})
 		return 0, nil
 	}
-	with, problem, err := resolve(ctx, r.Live, object.Namespace, object.Spec.Connection, object.Spec.Jobs)
+	with, problem, err := credentials.Resolve(ctx, r.Live, object.Namespace, object.Spec.Connection, object.Spec.Jobs)
 	if err != nil {
 		return 0, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"lyncops.dev/operator/internal/credentials"
 	"lyncops.dev/operator/internal/procedure"
 )
 
@@ -18,7 +19,7 @@ type observation struct {
 const observeLimit = 8
 
 // observe asks servers for their facts, several at a time, and returns what was found in the order of the names.
-func observe(ctx context.Context, servers Servers, with credentials, names []string) []observation {
+func observe(ctx context.Context, servers Servers, with credentials.Credentials, names []string) []observation {
 	found := make([]observation, len(names))
 	places := make(chan struct{}, observeLimit)
 	var asking sync.WaitGroup
@@ -35,8 +36,8 @@ func observe(ctx context.Context, servers Servers, with credentials, names []str
 	return found
 }
 
-func observeOne(ctx context.Context, servers Servers, with credentials, name string) observation {
-	facts, err := servers.Facts(ctx, with.at(name))
+func observeOne(ctx context.Context, servers Servers, with credentials.Credentials, name string) observation {
+	facts, err := servers.Facts(ctx, with.At(name))
 	if err != nil {
 		return observation{fqdn: name, problem: problemFrom(err)}
 	}

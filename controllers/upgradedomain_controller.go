@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"lyncops.dev/operator/api/v1alpha1"
+	"lyncops.dev/operator/internal/credentials"
 	"lyncops.dev/operator/internal/procedure"
 )
 
@@ -63,7 +64,7 @@ func (r *UpgradeDomainReconciler) domainsOf(ctx context.Context, pool client.Obj
 type domainWork struct {
 	object *v1alpha1.UpgradeDomain
 	pool   *v1alpha1.LyncPool
-	with   credentials
+	with   credentials.Credentials
 	now    time.Time
 	told   []announcement
 }
@@ -109,7 +110,7 @@ func (r *UpgradeDomainReconciler) pass(ctx context.Context, work *domainWork) (t
 		return 0, err
 	}
 	work.pool = &pool
-	with, problem, err := resolve(ctx, r.Live, work.object.Namespace, pool.Spec.Connection, pool.Spec.Jobs)
+	with, problem, err := credentials.Resolve(ctx, r.Live, work.object.Namespace, pool.Spec.Connection, pool.Spec.Jobs)
 	if err != nil {
 		return 0, err
 	}
@@ -260,7 +261,7 @@ func (r *UpgradeDomainReconciler) act(ctx context.Context, work *domainWork, dom
 				return putAway, err
 			}
 		case procedure.VerdictPutAway:
-			if _, err := r.Servers.ClearJobs(ctx, work.with.at(server.FQDN), databaseJobs(domain.Servers[i].Server)); err != nil {
+			if _, err := r.Servers.ClearJobs(ctx, work.with.At(server.FQDN), databaseJobs(domain.Servers[i].Server)); err != nil {
 				problem := problemFrom(err)
 				server.Reason, server.Message = problem.Reason, problem.Message
 				continue
@@ -293,11 +294,11 @@ func (r *UpgradeDomainReconciler) start(ctx context.Context, work *domainWork, s
 	if work.pool.Spec.Package != nil {
 		pkg = *work.pool.Spec.Package
 	}
-	request, err := requestFor(*server.Order, pkg, work.with.principal)
+	request, err := requestFor(*server.Order, pkg, work.with.Principal)
 	if err != nil {
 		return err
 	}
-	job, err := r.Servers.StartJob(ctx, work.with.at(server.FQDN), request)
+	job, err := r.Servers.StartJob(ctx, work.with.At(server.FQDN), request)
 	if err != nil {
 		// Whether the job was started is seen at the next look; until then the step stands as it was meant.
 		problem := problemFrom(err)

@@ -1,4 +1,6 @@
-package controllers
+// Package credentials reads what a pool's objects say about reaching its servers, Secrets and certificate authorities included, into
+// what internal/lync logs in with; what is then asked of a server belongs elsewhere.
+package credentials
 
 import (
 	"context"
@@ -14,25 +16,26 @@ import (
 	"lyncops.dev/operator/internal/procedure"
 )
 
-// credentials is what a pool's objects say about reaching its servers: everything but the server's name.
-type credentials struct {
-	access    lync.Access
-	principal lync.Principal
+// Credentials is what a pool's objects say about reaching its servers: everything but the server's name.
+type Credentials struct {
+	access lync.Access
+	// Principal is the account that jobs run under.
+	Principal lync.Principal
 }
 
-// at is the way to one server.
-func (c credentials) at(fqdn string) lync.Access {
+// At is the way to one server.
+func (c Credentials) At(fqdn string) lync.Access {
 	access := c.access
 	access.FQDN = fqdn
 	return access
 }
 
-// resolve reads the Secrets and ConfigMaps that a connection and a job account name. What is wrong with them comes back as a
+// Resolve reads the Secrets and ConfigMaps that a connection and a job account name. What is wrong with them comes back as a
 // problem, lasting when only a person can mend it; an object that does not exist may still arrive. An error is the API server's.
-func resolve(ctx context.Context, reader client.Reader, namespace string, connection v1alpha1.WinRMConnection, account v1alpha1.JobAccount) (credentials, *procedure.Problem, error) {
-	result := credentials{
+func Resolve(ctx context.Context, reader client.Reader, namespace string, connection v1alpha1.WinRMConnection, account v1alpha1.JobAccount) (Credentials, *procedure.Problem, error) {
+	result := Credentials{
 		access:    lync.Access{Port: int(connection.Port), Authentication: string(connection.Authentication)},
-		principal: lync.Principal{Kind: lync.PrincipalLocalSystem},
+		Principal: lync.Principal{Kind: lync.PrincipalLocalSystem},
 	}
 	userName, password, problem, err := readCredentials(ctx, reader, namespace, connection.CredentialsSecretRef.Name, "connection.credentialsSecretRef")
 	if problem != nil || err != nil {
@@ -56,9 +59,9 @@ func resolve(ctx context.Context, reader client.Reader, namespace string, connec
 		if problem != nil || err != nil {
 			return result, problem, err
 		}
-		result.principal = lync.Principal{Kind: lync.PrincipalStoredAccount, UserName: userName, Password: password}
+		result.Principal = lync.Principal{Kind: lync.PrincipalStoredAccount, UserName: userName, Password: password}
 	case v1alpha1.RunAsGroupManagedServiceAccount:
-		result.principal = lync.Principal{Kind: lync.PrincipalGroupManagedServiceAccount, UserName: account.AccountName}
+		result.Principal = lync.Principal{Kind: lync.PrincipalGroupManagedServiceAccount, UserName: account.AccountName}
 	case v1alpha1.RunAsLocalSystem:
 	}
 	return result, nil, nil
