@@ -323,6 +323,11 @@ func (r *LyncPoolReconciler) apply(work *poolWork, decision procedure.PoolDecisi
 			Adopted: decision.Action == procedure.PoolAdopts}
 		work.told = append(work.told, announcement{reason: "DomainOpened", action: string(decision.Action), note: decision.Domain + " is opened: " + decision.Message})
 		status.Now = "upgrading " + decision.Domain
+		if decision.Action == procedure.PoolAdopts {
+			// What the pool answered while the adopted server was on its way out says nothing about the pool's own health. It is
+			// asked afresh before any other server is stopped.
+			status.Hold, status.Readiness = nil, nil
+		}
 	case procedure.PoolCloses:
 		status.OpenDomain, status.Readiness = nil, nil
 		status.Now = decision.Message
