@@ -88,7 +88,7 @@ func (d *demo) run(ctx context.Context) error {
 }
 
 func (d *demo) inDirectory(ctx context.Context, directory string) (err error) {
-	d.step("building bin/manager and bin/lyncsim where that is still to do")
+	d.step("building bin/manager and bin/lyncsim, where they are not up to date")
 	binaries, err := lab.Build(ctx, "bin")
 	if err != nil {
 		return err
@@ -115,7 +115,7 @@ func (d *demo) inDirectory(ctx context.Context, directory string) (err error) {
 		return err
 	}
 	if d.keep {
-		d.screen.print(access(d.lab.Kubeconfig(), binaries.Kubectl)...)
+		d.screen.print(append(access(d.lab.Kubeconfig(), binaries.Kubectl), pausing()...)...)
 	}
 	err = d.upgrade(ctx)
 	if d.keep && ctx.Err() == nil {

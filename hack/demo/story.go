@@ -130,7 +130,7 @@ func (o options) byHand() []string {
 	return []string{
 		"", "The same by hand, in four terminals:",
 		"",
-		"  # 1: a control plane (or a cluster of your own)",
+		"  # 1: a control plane; a test cluster of your own will do as well",
 		"  make cluster",
 		"",
 		"  # 2: the simulated servers",
@@ -171,6 +171,14 @@ func access(kubeconfig, kubectl string) []string {
 		"  export PATH=" + filepath.Dir(kubectl) + ":$PATH",
 		"  kubectl get lync",
 		"  kubectl describe lyncpool pool01",
-		`  kubectl patch lyncpool pool01 --type merge -p '{"spec":{"paused":true}}'    # finishes the server in progress, takes no other`,
+		"  kubectl get events --sort-by=.metadata.creationTimestamp",
+	}
+}
+
+// pausing is what can be tried while the pool is being upgraded.
+func pausing() []string {
+	return []string{
+		"  # finish the server in progress and take no other, until it says false:",
+		`  kubectl patch lyncpool pool01 --type merge -p '{"spec":{"paused":true}}'`,
 	}
 }
