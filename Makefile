@@ -37,6 +37,7 @@ CONTROLLER_GEN := $(FETCH) controller-gen
 CRD_REF_DOCS := $(FETCH) crd-ref-docs
 GOLANGCI_LINT := $(FETCH) golangci-lint
 
+POWERSHELL_CHECK := hack/tools/powershell-check
 CRD_REF_DOCS_FLAGS := --log-level=ERROR --renderer=markdown --source-path=api --config=hack/tools/crd-ref-docs/config.yaml
 # A loaded machine starts an API server in more than the 20 seconds envtest allows.
 export KUBEBUILDER_CONTROLPLANE_START_TIMEOUT ?= 90s
@@ -105,9 +106,20 @@ vet: ## Run go vet.
 	go vet ./...
 
 .PHONY: lint
-lint: ## Run golangci-lint with .golangci.yml.
+lint: ## Run golangci-lint with .golangci.yml, then lint-powershell.
 	golangci_lint="$$($(GOLANGCI_LINT))" && \
 	"$$golangci_lint" run --allow-parallel-runners $(LINTFLAGS)
+	@$(MAKE) --no-print-directory lint-powershell
+
+.PHONY: lint-powershell
+lint-powershell: ## Check that the scripts for the servers are Windows PowerShell 3.0 (needs a C compiler).
+	@cc="$$(go env CC)"; \
+	if ! command -v "$${cc%% *}" >/dev/null; then \
+		echo "lint-powershell: skipped: the grammar is written in C, and there is no $$cc" >&2; exit 0; \
+	fi; \
+	CGO_ENABLED=1 GOWORK=off go -C $(POWERSHELL_CHECK) test ./... && \
+	powershell_check="$$($(FETCH) powershell-check)" && \
+	"$$powershell_check" -commands $(POWERSHELL_CHECK)/commands-3.0.txt internal/lync/powershell/LyncOps.psm1 docs/server-protocol.md
 
 ##@ Test
 

@@ -21,6 +21,7 @@ type program struct {
 	links     []string // further names for the executable
 	expect    string   // what a first build costs, for a person who waits
 	dependsOn []string // what the result depends on beside the module's files
+	compiler  bool     // whether the build needs a C compiler
 	ldflags   func(ctx context.Context) (string, error)
 }
 
@@ -59,6 +60,7 @@ func toolProgram(hack, name string) program {
 		module:    filepath.Join(hack, "tools", name),
 		expect:    "under 3 minutes on two cores",
 		dependsOn: []string{runtime.GOOS, runtime.GOARCH, runtime.Version()},
+		compiler:  name == "powershell-check", // its grammar is C
 		ldflags:   func(context.Context) (string, error) { return "-s -w", nil },
 	}
 }
@@ -110,6 +112,9 @@ func (p program) build(ctx context.Context, folder string, out io.Writer) error 
 	// No -trimpath: compiled packages are shared with the operator's own build
 	// only where the flags are equal.
 	build := goCommand(ctx, p.module, "build", "-v", "-buildvcs=false", "-ldflags", ldflags, "-o", filepath.Join(folder, p.name), pkg)
+	if p.compiler {
+		build.Env = append(build.Env, "CGO_ENABLED=1")
+	}
 	build.Stdout, build.Stderr = reports, reports
 	err = build.Run()
 	reports.stop()

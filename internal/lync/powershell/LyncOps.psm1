@@ -317,7 +317,10 @@ function Get-UtcNow { return [datetime]::UtcNow }
 # Seconds since the system started; unlike the clock nobody can set it.
 function Get-UptimeSeconds { return [long][System.Math]::Floor([System.Diagnostics.Stopwatch]::GetTimestamp() / [System.Diagnostics.Stopwatch]::Frequency) }
 
-function Wait-Seconds { param([int]$Seconds) Start-Sleep -Seconds $Seconds }
+function Wait-Seconds {
+    param([int]$Seconds)
+    Start-Sleep -Seconds $Seconds
+}
 
 # ---------------------------------------------------------------------------------------------------------------------
 # What only Windows has: registry, WMI, service manager, task scheduler, mutex. Each behind one small function.
@@ -404,14 +407,26 @@ function Stop-ProcessTree {
     Stop-OneProcess $ProcessId
 }
 
-function Stop-OneProcess { param([long]$ProcessId) Stop-Process -Id $ProcessId -Force -Confirm:$false -ErrorAction SilentlyContinue }
+function Stop-OneProcess {
+    param([long]$ProcessId)
+    Stop-Process -Id $ProcessId -Force -Confirm:$false -ErrorAction SilentlyContinue
+}
 
-function Start-WindowsService { param([string]$Name) Start-Service -Name $Name -Confirm:$false -WarningAction SilentlyContinue -ErrorAction Stop }
+function Start-WindowsService {
+    param([string]$Name)
+    Start-Service -Name $Name -Confirm:$false -WarningAction SilentlyContinue -ErrorAction Stop
+}
 
 # Asks and does not wait; services that depend on it are stopped by the service manager's own rule.
-function Stop-WindowsService { param([string]$Name) (Get-Service -Name $Name -ErrorAction Stop).Stop() }
+function Stop-WindowsService {
+    param([string]$Name)
+    (Get-Service -Name $Name -ErrorAction Stop).Stop()
+}
 
-function Set-WindowsServiceStartType { param([string]$Name, [string]$StartType) Set-Service -Name $Name -StartupType $StartType -Confirm:$false -ErrorAction Stop }
+function Set-WindowsServiceStartType {
+    param([string]$Name, [string]$StartType)
+    Set-Service -Name $Name -StartupType $StartType -Confirm:$false -ErrorAction Stop
+}
 
 # Output of shutdown.exe is discarded; its exit code says all.
 function Invoke-Shutdown {
@@ -458,7 +473,13 @@ function Get-JobTaskState {
     if ($null -eq $folder) { return 'Missing' }
     $task = $null
     try { $task = $folder.GetTask($Id) } catch { return 'Missing' }
-    switch ([int]$task.State) { 1 { return 'Disabled' } 2 { return 'Queued' } 3 { return 'Ready' } 4 { return 'Running' } default { return 'Unknown' } }
+    switch ([int]$task.State) {
+        1 { return 'Disabled' }
+        2 { return 'Queued' }
+        3 { return 'Ready' }
+        4 { return 'Running' }
+        default { return 'Unknown' }
+    }
 }
 
 function Remove-JobTask {
@@ -600,7 +621,10 @@ $script:PatternFqdn = '^(?=.{1,255}\z)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])
 $script:PatternSha256 = '^[0-9a-f]{64}\z'
 $script:PatternFileName = '^[A-Za-z0-9_]([A-Za-z0-9._ ()+-]{0,125}[A-Za-z0-9_)])?\z'
 
-function Stop-BadArgument { param([string]$Field, [string]$Rule) Stop-WithCode 'BadArgument' ($Field + ': ' + $Rule) }
+function Stop-BadArgument {
+    param([string]$Field, [string]$Rule)
+    Stop-WithCode 'BadArgument' ($Field + ': ' + $Rule)
+}
 
 function Assert-KnownFields {
     param($Object, [string]$Where, [string[]]$Names)
@@ -715,7 +739,10 @@ function Read-JobRequest {
 # The envelope around every verb
 
 # [Console]::Out and not the pipeline: the host would wrap a long line at the width of a console nobody sees.
-function Write-Answer { param([string]$Line) [System.Console]::Out.WriteLine($Line); [System.Console]::Out.Flush() }
+function Write-Answer {
+    param([string]$Line)
+    [System.Console]::Out.WriteLine($Line); [System.Console]::Out.Flush()
+}
 
 # Reads the argument, keeps a password out of it, runs the block with it and writes one answer, whatever happens.
 function Invoke-Verb {
@@ -836,7 +863,10 @@ function Write-Baseline {
 # ---------------------------------------------------------------------------------------------------------------------
 # Jobs: their state
 
-function Get-JobStatePath { param([string]$Id) return Get-LyncOpsPath 'jobs' $Id 'state.json' }
+function Get-JobStatePath {
+    param([string]$Id)
+    return Get-LyncOpsPath 'jobs' $Id 'state.json'
+}
 
 # $null when there is no such job; a record with 'broken' set when its state cannot be read.
 function Read-JobRecord {
@@ -958,7 +988,10 @@ function Find-LiveJob {
 # ---------------------------------------------------------------------------------------------------------------------
 # Jobs: starting and clearing
 
-function ConvertTo-XmlText { param([string]$Text) return [System.Security.SecurityElement]::Escape($Text) }
+function ConvertTo-XmlText {
+    param([string]$Text)
+    return [System.Security.SecurityElement]::Escape($Text)
+}
 
 # The id and the path are the only things in the command line; the id cannot hold a quote and a quote in the path is doubled.
 function New-TaskXml {
@@ -1160,7 +1193,10 @@ function Get-HostName {
 }
 
 # 'Registrar:pool01.contoso.com' -> 'pool01.contoso.com'
-function Get-ServiceHost { param([string]$Identity) return [regex]::Replace($Identity, '^[A-Za-z]+:', '') }
+function Get-ServiceHost {
+    param([string]$Identity)
+    return [regex]::Replace($Identity, '^[A-Za-z]+:', '')
+}
 
 # Every element of what may be nothing, one thing that PowerShell unrolled, or a collection.
 function Get-Elements {
@@ -1508,10 +1544,17 @@ function Invoke-LyncOpsJob {
     Exit-Job $record
 }
 
-function Get-PackagePath { param($Parameters) return Get-LyncOpsPath 'packages' $Parameters['sha256'] $Parameters['fileName'] }
+function Get-PackagePath {
+    param($Parameters)
+    return Get-LyncOpsPath 'packages' $Parameters['sha256'] $Parameters['fileName']
+}
 
 # An address without what may be secret in it.
-function Hide-SourceSecret { param([string]$Source) if ($Source -match '^https://') { return [regex]::Replace([regex]::Replace($Source, '[?#].*\z', ''), '(?i)^(https://)[^/@]*@', '$1') } return $Source }
+function Hide-SourceSecret {
+    param([string]$Source)
+    if ($Source -match '^https://') { return [regex]::Replace([regex]::Replace($Source, '[?#].*\z', ''), '(?i)^(https://)[^/@]*@', '$1') }
+    return $Source
+}
 
 function Open-PackageSource {
     param([string]$Source)
