@@ -72,7 +72,7 @@ func (d *demo) run(ctx context.Context) error {
 	}
 	saveErr := saveLogs(directory, logsFolder)
 	removeErr := os.RemoveAll(directory)
-	ending := "The logs are in " + logsFolder + ": operator.log, lyncsim.log (the servers), controlplane.log"
+	ending := "The logs are in " + logsFolder + ": operator, lyncsim (the servers), controlplane"
 	if failure := errors.Join(saveErr, removeErr); failure != nil {
 		ending = "Cleaning up failed: " + failure.Error()
 	}

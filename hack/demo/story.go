@@ -74,9 +74,9 @@ func judge(s summary, state lab.State, violations []lab.Violation) verdict {
 	v.objections = append(v.objections, s.objections(servers)...)
 
 	rows := [][]string{
-		{"", "rules broken", "none: never two upgrade domains out, always a quorum, no server"},
-		{"", "", "taken without Ready from the pool, no database too early, no"},
-		{"", "", "secret in a command, no service left stopped"},
+		{"", "rules broken", "none: never two upgrade domains out, always a quorum,"},
+		{"", "", "no server taken without Ready from the pool, no database"},
+		{"", "", "too early, no secret in a command, no service left stopped"},
 	}
 	if len(violations) > 0 {
 		rows = [][]string{{"", "rules broken", fmt.Sprintf("%d:", len(violations))}}
@@ -103,9 +103,9 @@ func (o options) succeeded(took time.Duration, s summary, since time.Time, v ver
 	return slices.Concat(
 		[]string{"", fmt.Sprintf("DONE in %s. What happened, in order, as the servers recorded it:", clockTime(took)), ""},
 		s.lines(since),
-		[]string{"", fmt.Sprintf("A second here is %g seconds of a real server: all took %s, and no server was", o.timeScale, minutes(o.simulatedTime(took))),
-			fmt.Sprintf("out of service for more than %s. se01, a Standard Edition server, is no part", minutes(o.simulatedTime(s.longestAway()))),
-			"of the pool and was upgraded beside it."},
+		[]string{"", fmt.Sprintf("A second here is %g seconds of a real server: all took %s,", o.timeScale, minutes(o.simulatedTime(took))),
+			fmt.Sprintf("and no server was out of service for more than %s.", minutes(o.simulatedTime(s.longestAway()))),
+			"se01, a Standard Edition server, is no part of the pool: it went beside it."},
 		[]string{"", "What the simulated servers say about it:"},
 		v.lines,
 	)
@@ -134,18 +134,20 @@ func (o options) byHand() []string {
 		"  make cluster",
 		"",
 		"  # 2: the simulated servers",
-		"  go run ./cmd/lyncsim serve --deployment " + deploymentFile + " \\",
-		fmt.Sprintf("    --time-scale %g --state-dir .cache/lyncsim", o.timeScale),
+		fmt.Sprintf("  go run ./cmd/lyncsim serve --time-scale %g --state-dir .cache/lyncsim \\", o.timeScale),
+		"    --deployment " + deploymentFile,
 		"",
-		"  # 3: what you want, and the operator that does it; kubectl comes with the control plane",
-		"  export KUBECONFIG=$PWD/.cache/cluster/kubeconfig PATH=$(go run ./hack/fetch assets):$PATH",
+		"  # 3: what you want, and the operator that does it",
+		"  export KUBECONFIG=$PWD/.cache/cluster/kubeconfig",
+		"  export PATH=$(go run ./hack/fetch assets):$PATH    # there is kubectl",
 		"  make install",
 		"  kubectl apply -k " + samplesFolder,
-		"  kubectl create configmap winrm-certificate-authority --from-file=.cache/lyncsim/ca.crt \\",
-		"    --dry-run=client -o yaml | kubectl apply -f -",
+		"  kubectl create configmap winrm-certificate-authority \\",
+		"    --from-file=.cache/lyncsim/ca.crt --dry-run=client -o yaml |",
+		"    kubectl apply -f -",
 		"  make run RUNFLAGS='--winrm-connect-to=*:5986=127.0.0.1:5986'",
 		"",
-		"  # 4: watching; export the same two variables first",
+		"  # 4: watching; export the same two variables before",
 		"  kubectl get lync           # everything, once",
 		"  kubectl get lyncpool -w    # the pool, whenever it changes",
 	}
@@ -157,9 +159,10 @@ func tryNext() []string {
 		"", "Try next:",
 		"",
 		"  make demo DEMOFLAGS='--keep --time-scale 10'",
-		"      slower, and it stays: pause the pool from another terminal while it is being upgraded",
+		"      slower, and it stays: pause the pool meanwhile, from another terminal",
 		"  less config/samples/contoso/lyncpool.yaml",
-		"      what is declared, with comments; on real servers begin with \"management: Observe\", which changes nothing",
+		"      what is declared, with comments; on real servers begin with",
+		"      \"management: Observe\", which reports and changes nothing",
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -162,6 +163,11 @@ func TestLastScreens(t *testing.T) {
 	succeeded := strings.Join(o.succeeded(96*time.Second, s, start, v), "\n")
 	if !strings.Contains(succeeded, "DONE in 1:36.") || !strings.Contains(succeeded, "all took 48 minutes") || !strings.Contains(succeeded, "more than 6 minutes") {
 		t.Error(succeeded)
+	}
+	for _, line := range slices.Concat(o.succeeded(96*time.Second, s, start, v), o.byHand(), tryNext(), pausing()) {
+		if len(line) > 80 {
+			t.Errorf("too wide for most terminals: %s", line)
+		}
 	}
 	failed := strings.Join(failed(70*time.Second, "nothing has changed for 1m20s", []table{tableFrom("lyncpool", answer())}, verdict{}), "\n")
 	for _, part := range []string{"FAILED after 1:10: nothing has changed for 1m20s", "lyncpool/pool01"} {
