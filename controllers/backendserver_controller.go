@@ -95,15 +95,8 @@ func (r *BackEndServerReconciler) Reconcile(ctx context.Context, request reconci
 		return reconcile.Result{}, fmt.Errorf("back end %s: %w", request, err)
 	}
 	object.Status.ObservedGeneration = object.Generation
-	report := reporter{client: r.Client, recorder: r.Recorder}
-	err = report.write(ctx, before, &object, changed(before.Status, object.Status), before.Status.Conditions, object.Status.Conditions, work.told)
-	switch {
-	case apierrors.IsConflict(err):
-		return reconcile.Result{RequeueAfter: quickestLook}, nil
-	case err != nil:
-		return reconcile.Result{}, err
-	}
-	return reconcile.Result{RequeueAfter: next}, nil
+	return r.finish(ctx, outcome{before: before, after: &object, changed: changed(before.Status, object.Status),
+		conditionsBefore: before.Status.Conditions, conditionsAfter: object.Status.Conditions, told: work.told, next: next})
 }
 
 func (r *BackEndServerReconciler) pass(ctx context.Context, work *backEndWork) (time.Duration, error) {
@@ -160,8 +153,8 @@ func (w *backEndWork) paused() bool {
 // prepare puts together what the object says and what it takes from its pool.
 func (r *BackEndServerReconciler) prepare(ctx context.Context, work *backEndWork) (*procedure.Problem, error) {
 	spec := work.object.Spec
-	if err := spec.DesiredBuild.Validate(); err != nil {
-		return &procedure.Problem{Reason: v1alpha1.ReasonInvalidSpec, Lasting: true, Message: "spec.desiredBuild: " + err.Error()}, nil
+	if invalid := spec.DesiredBuild.Validate(); invalid != nil {
+		return &procedure.Problem{Reason: v1alpha1.ReasonInvalidSpec, Lasting: true, Message: "spec.desiredBuild: " + invalid.Error()}, nil
 	}
 	if spec.PoolRef != nil && work.pool == nil {
 		return &procedure.Problem{Reason: v1alpha1.ReasonPoolNotFound,
@@ -306,6 +299,7 @@ func (r *BackEndServerReconciler) act(ctx context.Context, work *backEndWork, de
 		}
 		work.told = append(work.told, announcement{reason: "ServerUpgraded", action: "Verify", note: server.Message})
 		return true, nil
+	default:
 	}
 	return false, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -57,6 +58,7 @@ func TestFakeKeepsTheContract(t *testing.T) {
 		{"facts of a stopped server", facts},
 		{"readiness asked of a stopped server", readiness},
 		{"the same order again", repeats(stop)},
+		{"another order while one runs", conflicts(stop)},
 		{"installing", ends(install)},
 		{"facts after the installer", facts},
 		{"restarting", ends(restart)},
@@ -80,6 +82,9 @@ func TestFakeKeepsTheContract(t *testing.T) {
 		}
 	}
 }
+
+// neverDrains is a server of the deployment.
+const neverDrains = "fe06.contoso.com"
 
 const packageSource = "https://packages.contoso.com/lync/LyncServerUpdateInstaller.exe"
 
@@ -130,17 +135,14 @@ func databases(ctx context.Context, servers Servers, access lync.Access) string 
 		slices.ContainsFunc(found.Databases, func(database lync.Database) bool { return database.ExpectedVersion == "" }), lync.KindOf(err))
 }
 
-// ends orders a job, tries to order another one while it runs, and waits for its end.
+// ends orders a job and waits for its end.
 func ends(request lync.JobRequest) func(context.Context, Servers, lync.Access) string {
 	return func(ctx context.Context, servers Servers, access lync.Access) string {
 		job, err := servers.StartJob(ctx, access, request)
 		if err != nil {
 			return string(lync.KindOf(err))
 		}
-		other := request
-		other.ID = "other-1"
-		_, conflict := servers.StartJob(ctx, access, other)
-		said := fmt.Sprintf("%s %s, another at the same time: %s", job.ID, job.Action, lync.KindOf(conflict))
+		said := fmt.Sprintf("%s %s", job.ID, job.Action)
 		for ctx.Err() == nil {
 			found, err := servers.Facts(ctx, access)
 			if err != nil {
@@ -157,6 +159,22 @@ func ends(request lync.JobRequest) func(context.Context, Servers, lync.Access) s
 			time.Sleep(20 * time.Millisecond)
 		}
 		return "never ended"
+	}
+}
+
+// conflicts orders a job, and another one, on a server whose services never drain.
+func conflicts(request lync.JobRequest) func(context.Context, Servers, lync.Access) string {
+	return func(ctx context.Context, servers Servers, access lync.Access) string {
+		access.FQDN = neverDrains
+		_, err := servers.StartJob(ctx, access, request)
+		if err != nil {
+			return string(lync.KindOf(err))
+		}
+		other := request
+		other.ID = "other-1"
+		_, err = servers.StartJob(ctx, access, other)
+		refused, _ := errors.AsType[*lync.Error](err)
+		return fmt.Sprintf("%s %s", lync.KindOf(err), refused.Detail)
 	}
 }
 
@@ -192,6 +210,7 @@ func simulatedDescription(t *testing.T) deployment.Deployment {
 func simulated(t *testing.T) (Servers, lync.Access) {
 	t.Helper()
 	description := simulatedDescription(t)
+	description.Faults = append(description.Faults, deployment.Fault{Kind: deployment.FaultSlowDrain, Target: neverDrains})
 	running, err := simulator.Start(t.Context(), simulator.Config{Deployment: description, TimeScale: 300})
 	if err != nil {
 		t.Fatal(err)

@@ -38,6 +38,10 @@ func (r *LyncPoolReconciler) ask(ctx context.Context, work *poolWork) (procedure
 		answer, err := r.Servers.PoolReadiness(ctx, work.with.At(name), string(work.object.Spec.PoolFQDN))
 		if err != nil {
 			problem = problemFrom(err)
+			if lync.KindOf(err) == lync.KindTimeout && len(work.domains) > 0 {
+				// The cmdlet blocks while replicas are built, on every front end alike: a pool that does not answer in time is busy.
+				return procedure.Readiness{State: stateNoAnswer, TotalFrontEnds: len(work.object.Status.Servers)}, nil
+			}
 			if tryAnother(err) {
 				continue
 			}
@@ -54,6 +58,9 @@ func (r *LyncPoolReconciler) ask(ctx context.Context, work *poolWork) (procedure
 	}
 	return procedure.Readiness{}, problem
 }
+
+// stateNoAnswer stands for a pool whose readiness cmdlet did not come back in time.
+const stateNoAnswer = "no answer in time"
 
 func invalidTopology(server string, err error) *procedure.Problem {
 	return &procedure.Problem{Reason: v1alpha1.ReasonInvalidTopology, Lasting: true,

@@ -358,6 +358,19 @@ func (l *ledger) told(object client.Object) []string {
 	return reasons
 }
 
+// toldUntil waits until this is the latest event about an object, which follows its status a moment later, and returns all.
+func (w *world) toldUntil(object client.Object, last string) []string {
+	w.t.Helper()
+	var told []string
+	w.eventually(last+" is told of "+object.GetName(), func() error {
+		if told = w.ledger.told(object); len(told) == 0 || told[len(told)-1] != last {
+			return fmt.Errorf("told were %v", told)
+		}
+		return nil
+	})
+	return told
+}
+
 func nameOf(object client.Object) string {
 	return strings.TrimPrefix(fmt.Sprintf("%T ", object), "*v1alpha1.") + object.GetName()
 }

@@ -277,7 +277,7 @@ func TestLostOrders(t *testing.T) {
 	pool := w.pool()
 	w.ready(pool, "True", v1alpha1.ReasonUpToDate)
 	domain := w.domain("pool01-upgradedomain1")
-	if told := strings.Join(w.ledger.told(domain), " "); strings.Count(told, "ServerTaken") != 1 || strings.Count(told, "ServerUpgraded") != 1 {
+	if told := strings.Join(w.toldUntil(domain, v1alpha1.ReasonUpToDate), " "); strings.Count(told, "ServerTaken") != 1 || strings.Count(told, "ServerUpgraded") != 1 {
 		t.Errorf("told: %s", told)
 	}
 	if orders := servers.orders(lync.ActionInstall, "fe01.contoso.com"); orders != 1 {
@@ -313,20 +313,22 @@ func TestEventsFollowTheirStatus(t *testing.T) {
 	refused := errors.New("the API server is away")
 	var before, after v1alpha1.LyncPool
 	book := &ledger{}
-	report := reporter{client: failingClient{err: refused}, recorder: book.recorder(nil)}
-	told := []announcement{{reason: "ServerTaken", action: "Drain", note: "taking fe01.contoso.com"}}
-	if err := report.write(t.Context(), &before, &after, true, nil, nil, told); !errors.Is(err, refused) {
+	shared := Shared{Client: failingClient{err: refused}, Recorder: book.recorder(nil)}
+	pass := outcome{before: &before, after: &after, changed: true}
+	pass.told = []announcement{{reason: "ServerTaken", action: "Drain", note: "taking fe01.contoso.com"}}
+	if _, err := shared.finish(t.Context(), pass); !errors.Is(err, refused) {
 		t.Errorf("the error is %v", err)
 	}
 	if len(book.all()) != 0 {
 		t.Errorf("told %v of a status that was not stored", book.all())
 	}
-	report.client = failingClient{}
-	if err := report.write(t.Context(), &before, &after, false, nil, nil, told); err != nil || len(book.all()) != 0 {
+	shared.Client = failingClient{}
+	pass.changed = false
+	if _, err := shared.finish(t.Context(), pass); err != nil || len(book.all()) != 0 {
 		t.Errorf("told %v of a status that has not changed (%v)", book.all(), err)
 	}
-	told[0].note = strings.Repeat("é", 1500)
-	if err := report.write(t.Context(), &before, &after, true, nil, nil, told); err != nil || len(book.all()) != 1 {
+	pass.changed, pass.told[0].note = true, strings.Repeat("é", 1500)
+	if _, err := shared.finish(t.Context(), pass); err != nil || len(book.all()) != 1 {
 		t.Fatalf("told %v (%v)", book.all(), err)
 	}
 	if note := book.all()[0].note; len(note) > 1024 || !strings.HasPrefix(note, "éé") || strings.ContainsRune(note, '\uFFFD') {

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -89,8 +88,15 @@ func domainView(domain *v1alpha1.UpgradeDomain) any {
 	if domain.Status.State != v1alpha1.DomainOpen {
 		view.reason, view.said = readyReason(domain.Status.Conditions)
 	}
+	if beginning[domain.Status.State] && !view.staged && !troubling[view.reason] && domain.Status.Hold == nil {
+		// Every domain looks at its servers and stages the package at its own pace; the pool waits for the result.
+		view.state, view.reason, view.said, view.current = "", "", "", false
+	}
 	return fmt.Sprintf("%+v", view)
 }
+
+// beginning are the states of a domain in which nothing has been done to a server yet.
+var beginning = map[v1alpha1.DomainState]bool{"": true, v1alpha1.DomainUnknown: true, v1alpha1.DomainWaiting: true}
 
 func backEndMatters() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(update event.UpdateEvent) bool {
@@ -140,15 +146,8 @@ func (r *LyncPoolReconciler) Reconcile(ctx context.Context, request reconcile.Re
 		return reconcile.Result{}, fmt.Errorf("pool %s: %w", request, err)
 	}
 	object.Status.ObservedGeneration = object.Generation
-	report := reporter{client: r.Client, recorder: r.Recorder}
-	err = report.write(ctx, before, &object, changed(before.Status, object.Status), before.Status.Conditions, object.Status.Conditions, work.told)
-	switch {
-	case apierrors.IsConflict(err):
-		return reconcile.Result{RequeueAfter: quickestLook}, nil
-	case err != nil:
-		return reconcile.Result{}, err
-	}
-	return reconcile.Result{RequeueAfter: next}, nil
+	return r.finish(ctx, outcome{before: before, after: &object, changed: changed(before.Status, object.Status),
+		conditionsBefore: before.Status.Conditions, conditionsAfter: object.Status.Conditions, told: work.told, next: next})
 }
 
 func (r *LyncPoolReconciler) pass(ctx context.Context, work *poolWork) (time.Duration, error) {
@@ -341,7 +340,7 @@ func (r *LyncPoolReconciler) apply(work *poolWork, decision procedure.PoolDecisi
 		stands = standingReady
 		status.OpenDomain, status.Readiness, status.Soak, status.Hold = nil, nil, nil, nil
 		status.Now = "up to date"
-	case procedure.PoolWaits:
+	case procedure.PoolWaits, procedure.PoolAsks:
 		status.Now = nowWaiting(decision)
 		if decision.Reason == v1alpha1.ReasonObserving || decision.Reason == v1alpha1.ReasonPaused {
 			stands = standingIdle
@@ -444,8 +443,12 @@ func (r *LyncPoolReconciler) nextLook(decision procedure.PoolDecision) time.Dura
 		return holdLook
 	case procedure.PoolIsDone:
 		return unhurried(driftLook)
+	default:
 	}
-	if decision.Until.IsZero() {
+	switch {
+	case decision.Until.IsZero() && (decision.Reason == v1alpha1.ReasonDiscovering || decision.Reason == v1alpha1.ReasonStaging):
+		return beginningLook
+	case decision.Until.IsZero():
 		return unhurried(turnLook)
 	}
 	return max(decision.Until.Sub(r.Clock.Now()), quickestLook)

@@ -15,6 +15,8 @@ const (
 	holdLook = time.Minute
 	// troubleLook is how often a server is tried that does not answer.
 	troubleLook = 15 * time.Second
+	// beginningLook is how often a pool looks at domains that are still staging, for people who watch it.
+	beginningLook = 5 * time.Second
 	// turnLook is how often a server that waits for its turn is looked at; its turn itself arrives as an event.
 	turnLook = 5 * time.Minute
 	// driftLook is how often servers are looked at that have nothing to do.

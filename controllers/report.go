@@ -3,13 +3,15 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"lyncops.dev/operator/api/v1alpha1"
 )
@@ -22,22 +24,31 @@ type announcement struct {
 	note    string
 }
 
-// reporter writes a status once when it changed, never when it did not, and tells its events afterwards.
-type reporter struct {
-	client   client.Client
-	recorder events.EventRecorder
+// outcome is what one pass over an object came to.
+type outcome struct {
+	before, after                     client.Object
+	changed                           bool
+	conditionsBefore, conditionsAfter []metav1.Condition
+	told                              []announcement
+	// next is when to look again; zero: when something happens.
+	next time.Duration
 }
 
-// write compares two versions of an object and, where their status differs, patches it on condition that nobody else has
-// changed the object in between. Decisions that rest on a stale object are lost with the conflict and taken again.
-func (r reporter) write(ctx context.Context, before, after client.Object, statusChanged bool, conditionsBefore, conditionsAfter []metav1.Condition, told []announcement) error {
-	if !statusChanged {
-		return nil
+// finish writes the status once when it changed, never when it did not, on condition that nobody else has changed the object in
+// between, and tells the events afterwards. Decisions that rest on a stale object are lost with the conflict and taken again.
+func (s Shared) finish(ctx context.Context, pass outcome) (reconcile.Result, error) {
+	if !pass.changed {
+		return reconcile.Result{RequeueAfter: pass.next}, nil
 	}
-	if err := r.client.Status().Patch(ctx, after, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
-		return fmt.Errorf("writing the status of %s %s: %w", after.GetObjectKind().GroupVersionKind().Kind, client.ObjectKeyFromObject(after), err)
+	err := s.Client.Status().Patch(ctx, pass.after, client.MergeFromWithOptions(pass.before, client.MergeFromWithOptimisticLock{}))
+	if apierrors.IsConflict(err) {
+		return reconcile.Result{RequeueAfter: quickestLook}, nil
 	}
-	if change := readinessAnnouncement(conditionsBefore, conditionsAfter); change != nil {
+	if err != nil {
+		return reconcile.Result{}, fmt.Errorf("writing the status of %s: %w", client.ObjectKeyFromObject(pass.after), err)
+	}
+	told := pass.told
+	if change := readinessAnnouncement(pass.conditionsBefore, pass.conditionsAfter); change != nil {
 		told = append(told, *change)
 	}
 	for _, one := range told {
@@ -45,9 +56,9 @@ func (r reporter) write(ctx context.Context, before, after client.Object, status
 		if one.warning {
 			kind = corev1.EventTypeWarning
 		}
-		r.recorder.Eventf(after, nil, kind, one.reason, one.action, "%s", cut(one.note, longestNote))
+		s.Recorder.Eventf(pass.after, nil, kind, one.reason, one.action, "%s", cut(one.note, longestNote))
 	}
-	return nil
+	return reconcile.Result{RequeueAfter: pass.next}, nil
 }
 
 // longestNote is how many bytes of a note the API server takes; it refuses an event with more.

@@ -73,7 +73,7 @@ func TestFailedInstallerIsTriedAgainOncePerRequest(t *testing.T) {
 	// A request on the pool reaches its domains.
 	edit(w, pool, func(pool *v1alpha1.LyncPool) { annotate(pool, v1alpha1.AnnotationRetry, "second") })
 	w.ready(pool, "True", v1alpha1.ReasonUpToDate)
-	if told := strings.Join(w.ledger.told(domain), " "); strings.Count(told, v1alpha1.ReasonInstallerFailed) != 2 {
+	if told := strings.Join(w.toldUntil(domain, v1alpha1.ReasonUpToDate), " "); strings.Count(told, v1alpha1.ReasonInstallerFailed) != 2 {
 		t.Errorf("two holds were told as: %s", told)
 	}
 }
@@ -147,7 +147,7 @@ func TestBusyPoolIsHeldUntilSomebodyAsksForAnotherTry(t *testing.T) {
 			if pool.Status.Hold != nil || pool.Status.LastHandledRetry != "now" {
 				t.Errorf("the hold is %+v, the request handled %q", pool.Status.Hold, pool.Status.LastHandledRetry)
 			}
-			told := strings.Join(w.ledger.told(pool), " ")
+			told := strings.Join(w.toldUntil(pool, v1alpha1.ReasonUpToDate), " ")
 			for _, reason := range []string{test.reason, test.waits} {
 				if reason != "" && strings.Count(told, reason) != 1 {
 					t.Errorf("%s is not told once: %s", reason, told)
@@ -168,7 +168,7 @@ func TestDomainThatStaysUnreadyIsHeldWithoutFailover(t *testing.T) {
 	if message := w.ready(pool, "False", v1alpha1.ReasonDomainUnready); !strings.Contains(message, "UpgradeDomain1") || !strings.Contains(message, "a failover is not the remedy") {
 		t.Error(message)
 	}
-	if told := strings.Join(w.ledger.told(pool), " "); told != "DomainNotReady DomainUnready" {
+	if told := strings.Join(w.toldUntil(pool, v1alpha1.ReasonDomainUnready), " "); told != "DomainNotReady DomainUnready" {
 		t.Errorf("told: %s", told)
 	}
 }

@@ -54,15 +54,16 @@ func TestWholeRollout(t *testing.T) {
 	})
 	t.Run("events", func(t *testing.T) {
 		w := w.in(t)
-		if told, want := w.ledger.told(pool), []string{"DomainOpened", "DomainOpened", "DomainOpened", "UpToDate"}; !slices.Equal(told, want) {
+		if told, want := w.toldUntil(pool, v1alpha1.ReasonUpToDate), []string{"DomainOpened", "DomainOpened", "DomainOpened", "UpToDate"}; !slices.Equal(told, want) {
 			t.Errorf("of the pool %v were told, want %v", told, want)
 		}
 		for i := 1; i <= 3; i++ {
-			told, want := w.ledger.told(w.domain(fmt.Sprintf("pool01-upgradedomain%d", i))), []string{"ServerTaken", "ServerUpgraded", "ServerTaken", "ServerUpgraded", "UpToDate"}
+			told, want := w.toldUntil(w.domain(fmt.Sprintf("pool01-upgradedomain%d", i)), v1alpha1.ReasonUpToDate), []string{"ServerTaken", "ServerUpgraded", "ServerTaken", "ServerUpgraded", "UpToDate"}
 			if !slices.Equal(told, want) {
 				t.Errorf("of domain %d %v were told, want %v", i, told, want)
 			}
 		}
+		w.toldUntil(backEnd, v1alpha1.ReasonUpToDate)
 		mustTellAfterWriting(t, w.ledger.all())
 		told := w.events()
 		w.eventually("the API server has every event", func() error {

@@ -85,15 +85,8 @@ func (r *UpgradeDomainReconciler) Reconcile(ctx context.Context, request reconci
 		return reconcile.Result{}, fmt.Errorf("upgrade domain %s: %w", request, err)
 	}
 	object.Status.ObservedGeneration = object.Generation
-	report := reporter{client: r.Client, recorder: r.Recorder}
-	err = report.write(ctx, before, &object, changed(before.Status, object.Status), before.Status.Conditions, object.Status.Conditions, work.told)
-	switch {
-	case apierrors.IsConflict(err):
-		return reconcile.Result{RequeueAfter: quickestLook}, nil
-	case err != nil:
-		return reconcile.Result{}, err
-	}
-	return reconcile.Result{RequeueAfter: next}, nil
+	return r.finish(ctx, outcome{before: before, after: &object, changed: changed(before.Status, object.Status),
+		conditionsBefore: before.Status.Conditions, conditionsAfter: object.Status.Conditions, told: work.told, next: next})
 }
 
 func (r *UpgradeDomainReconciler) pass(ctx context.Context, work *domainWork) (time.Duration, error) {
@@ -268,6 +261,7 @@ func (r *UpgradeDomainReconciler) act(ctx context.Context, work *domainWork, dom
 			}
 			putAway++
 			work.told = append(work.told, announcement{reason: "ServerUpgraded", action: "Verify", note: server.Message})
+		default:
 		}
 	}
 	return putAway, nil

@@ -142,16 +142,8 @@ func (b BackEnd) unanswered(result BackEndDecision) BackEndDecision {
 // finish sums up what is the same for every path: gates that keep a server from being started, and how long it has been away.
 func (b BackEnd) finish(result BackEndDecision) BackEndDecision {
 	d := &result.Server
-	underway := b.Server != nil && (b.Server.halfWay() || d.Verdict == VerdictTurn && d.worksOn(*b.Server))
-	first := d.Verdict == VerdictTurn || d.Verdict == VerdictStart &&
-		(!d.Begun || d.Step == v1alpha1.StepStagePackage || d.Step == v1alpha1.StepStopServices)
-	if first && !underway {
-		switch {
-		case b.Observe:
-			*d = d.wait(v1alpha1.StepWaiting, v1alpha1.ReasonObserving, "management is Observe: nothing is changed on the server")
-		case b.Paused:
-			*d = d.wait(v1alpha1.StepWaiting, v1alpha1.ReasonPaused, "paused: nothing is started")
-		}
+	if reason, message := b.resting(*d); reason != "" {
+		*d = d.wait(v1alpha1.StepWaiting, reason, "%s", message)
 	}
 	if d.Verdict == VerdictTurn {
 		d.grant()
@@ -170,6 +162,22 @@ func (b BackEnd) finish(result BackEndDecision) BackEndDecision {
 		result.InProgress = true
 	}
 	return result
+}
+
+// resting says why nothing is started on a server that is not being worked on yet.
+func (b BackEnd) resting(d ServerDecision) (reason, message string) {
+	underway := b.Server != nil && (b.Server.halfWay() || d.Verdict == VerdictTurn && d.worksOn(*b.Server))
+	first := d.Verdict == VerdictTurn || d.Verdict == VerdictStart &&
+		(!d.Begun || d.Step == v1alpha1.StepStagePackage || d.Step == v1alpha1.StepStopServices)
+	switch {
+	case !first || underway:
+		return "", ""
+	case b.Observe:
+		return v1alpha1.ReasonObserving, "management is Observe: nothing is changed on the server"
+	case b.Paused:
+		return v1alpha1.ReasonPaused, "paused: nothing is started"
+	}
+	return "", ""
 }
 
 // awayFor is the time since the first stop after which the services have not been put back, on the server's clock.
@@ -326,6 +334,7 @@ func backEndOrder(id string, published publishedStep, plan Plan) Order {
 		order.Timeout = plan.InstallTimeout
 	case ActionUpdateDatabases:
 		order.Variant, order.Timeout = v1alpha1.DatabaseVariantStandard, databaseTimeout
+	default:
 	}
 	return order
 }

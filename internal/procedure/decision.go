@@ -65,8 +65,9 @@ func (d ServerDecision) worksOn(server Server) bool {
 	case VerdictTurn:
 		// Some updates start all services at their end; the restart that is still due belongs to the same work.
 		return server.halfWay() || d.Order.Action == ActionRestartComputer && !server.putBack()
+	default:
+		return server.halfWay()
 	}
-	return server.halfWay()
 }
 
 func (d ServerDecision) hold(reason, message string, args ...any) ServerDecision {

@@ -129,8 +129,9 @@ func inProgress(step v1alpha1.ServerStep) bool {
 	case v1alpha1.StepStopServices, v1alpha1.StepInstall, v1alpha1.StepRestartComputer, v1alpha1.StepStartServices, v1alpha1.StepVerify,
 		v1alpha1.StepRecover, v1alpha1.StepStopWebServer, v1alpha1.StepStopServicesAgain, v1alpha1.StepStartWebServer, v1alpha1.StepUpdateDatabases:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 func (domain Domain) grantTurns(result *DomainDecision) {

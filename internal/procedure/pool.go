@@ -167,7 +167,9 @@ func (pool Pool) whileOpen() *PoolDecision {
 			return &PoolDecision{Action: PoolCloses, Domain: domain.Name, Reason: domain.Reason,
 				Message: fmt.Sprintf("the turn of %s has run out before its next server could be stopped; the pool is asked again first. %s", domain.Name, domain.Message)}
 		default:
-			return &PoolDecision{Action: PoolWaits, Domain: domain.Name, Reason: v1alpha1.ReasonUpgrading, Message: domain.Message}
+			// The step of the moment stands in the domain's own status; repeated here it would be old before it is read.
+			return &PoolDecision{Action: PoolWaits, Domain: domain.Name, Reason: v1alpha1.ReasonUpgrading,
+				Message: fmt.Sprintf("%s is being upgraded; which server and which step stands in its UpgradeDomain object", domain.Name)}
 		}
 	}
 	// The open domain is not one of the pool's any more: its turn is over.
