@@ -1288,6 +1288,24 @@ function Get-ComputerFqdn {
 
 function Get-FreeDiskBytes { return (New-Object -TypeName System.IO.DriveInfo -ArgumentList ([System.IO.Path]::GetPathRoot((Get-LyncOpsPath)))).AvailableFreeSpace }
 
+# What WinRM allows one account, in the names of WSMan:\localhost. 0 means without limit. A setting that this Windows lacks is left out.
+function Get-WinRMQuota {
+    $quotas = New-Object -TypeName System.Collections.Specialized.OrderedDictionary
+    foreach ($path in 'MaxEnvelopeSizekb', 'Service\MaxConcurrentOperationsPerUser', 'Shell\MaxConcurrentUsers', 'Shell\MaxShellsPerUser', 'Shell\MaxProcessesPerShell', 'Shell\MaxMemoryPerShellMB') {
+        $setting = Get-Item -Path ('WSMan:\localhost\' + $path) -ErrorAction SilentlyContinue
+        if ($null -ne $setting) { $quotas[[string]$setting.Name] = [long]$setting.Value }
+    }
+    return $quotas
+}
+
+# The scope and the execution policy that decide in this process.
+function Get-PolicyInForce {
+    foreach ($entry in @(Get-ExecutionPolicy -List)) {
+        if ([string]$entry.ExecutionPolicy -ne 'Undefined') { return [string]$entry.ExecutionPolicy + ', set by ' + [string]$entry.Scope }
+    }
+    return 'Restricted, set by nobody'
+}
+
 function Get-LyncOpsFacts {
     [CmdletBinding()]
     param([string]$Argument, [switch]$ArgumentFromInput)
@@ -1445,6 +1463,17 @@ function Get-LyncOpsPreflight {
         [void]$checks.Add((New-Check 'Administrator' 'Make the account a member of the local Administrators group; for a local account set LocalAccountTokenFilterPolicy.' {
                     if (-not (Test-Administrator)) { throw 'the account has no administrator rights here' }; 'yes' }))
         [void]$checks.Add((New-Check 'TaskScheduler' 'Start the service Schedule and let administrators register tasks.' { [void](Get-JobTaskState 'preflight'); 'answers' }))
+        [void]$checks.Add((New-Check 'WinRMQuotas' 'Raise what is too small, for example Set-Item WSMan:\localhost\Shell\MaxMemoryPerShellMB 1024, or the group policy that sets it, and restart the service WinRM.' {
+                    $quotas = Get-WinRMQuota
+                    if ($quotas.Count -eq 0) { throw 'the WSMan: drive shows no quota' }
+                    # One session of the operator, one of a person beside it, and PowerShell with the Lync module in each.
+                    $needed = @{ MaxEnvelopeSizekb = 150; MaxConcurrentOperationsPerUser = 5; MaxConcurrentUsers = 2; MaxShellsPerUser = 2; MaxProcessesPerShell = 5; MaxMemoryPerShellMB = 512 }
+                    $small = @(foreach ($name in $quotas.Keys) { if ($quotas[$name] -ne 0 -and $quotas[$name] -lt $needed[$name]) { [string]$name + ' ' + [string]$quotas[$name] + ', needed ' + [string]$needed[$name] } })
+                    if ($small.Count -gt 0) { throw ('too small: ' + [string]::Join('; ', $small)) }
+                    [string]::Join(', ', @(foreach ($name in $quotas.Keys) { [string]$name + ' ' + [string]$quotas[$name] })) }))
+        [void]$checks.Add((New-Check 'ExecutionPolicy' 'Set the execution policy to RemoteSigned, or to AllSigned with a signed module.' {
+                    $policy = Get-PolicyInForce
+                    if ($policy -notmatch '^(RemoteSigned|AllSigned|Unrestricted|Bypass),') { throw $policy }; $policy }))
         [void]$checks.Add((New-Check 'FreeDiskSpace' 'Free at least 20 GB on the drive of %ProgramData%.' {
                     $free = Get-FreeDiskBytes
                     $text = [string][System.Math]::Floor($free / 1GB) + ' GB free'

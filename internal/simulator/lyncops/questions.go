@@ -268,8 +268,11 @@ func preflight(ctx context.Context, host *deployment.Host, argument []byte) (any
 		return nil, err
 	}
 	checks := []check{
-		{"Administrator", true, "yes", "Make the account a member of the local Administrators group."},
+		{"Administrator", true, "yes", "Make the account a member of the local Administrators group; for a local account set LocalAccountTokenFilterPolicy."},
 		{"TaskScheduler", true, "answers", "Start the service Schedule and let administrators register tasks."},
+		{"WinRMQuotas", true, "MaxEnvelopeSizekb 500, MaxConcurrentOperationsPerUser 1500, MaxConcurrentUsers 10, MaxShellsPerUser 30, MaxProcessesPerShell 25, MaxMemoryPerShellMB 1024",
+			`Raise what is too small, for example Set-Item WSMan:\localhost\Shell\MaxMemoryPerShellMB 1024, or the group policy that sets it, and restart the service WinRM.`},
+		{"ExecutionPolicy", true, "RemoteSigned, set by Process", "Set the execution policy to RemoteSigned, or to AllSigned with a signed module."},
 	}
 	add := func(name, remedy, found string, problem error) {
 		c := check{name, problem == nil, found, remedy}

@@ -30,7 +30,8 @@ function global:Reset-Machine {
             @{ Name = 'MSSQL$RTCLOCAL'; DisplayName = 'SQL Server (RTCLOCAL)'; State = 'Running'; StartMode = 'Auto' }
             @{ Name = 'Spooler'; DisplayName = 'Print Spooler'; State = 'Running'; StartMode = 'Auto' }
             @{ Name = 'MSSQL$RTCX'; DisplayName = 'SQL Server (RTCX)'; State = 'Running'; StartMode = 'Auto' })
-        processes = @{}; tasks = @{}; registered = @(); ran = @(); events = @(); registry = @{}; registerFails = $null; lastId = 0; diskFull = 0; shutdown = 0; real = $false; tick = 0
+        processes = @{}; tasks = @{}; registered = @(); ran = @(); events = @(); registry = @{}; registerFails = $null; lastId = 0; diskFull = 0; shutdown = 0; real = $false; tick = 0; policy = 'RemoteSigned, set by Process'
+        quotas = [ordered]@{ MaxEnvelopeSizekb = [long]500; MaxConcurrentOperationsPerUser = [long]1500; MaxConcurrentUsers = [long]10; MaxShellsPerUser = [long]30; MaxProcessesPerShell = [long]25; MaxMemoryPerShellMB = [long]1024 }
     }
     $global:Machine.processes[[long]$PID] = @{ name = 'powershell.exe'; created = '20130219102959.123456+060' }
 }
@@ -82,6 +83,8 @@ function global:Get-WmiObject {
     function script:Remove-JobTask { param($Id) $global:Machine.tasks.Remove($Id) }
     function script:Test-Administrator { return $true }
     function script:Get-FreeDiskBytes { return [long]53687091200 }
+    function script:Get-WinRMQuota { return $global:Machine.quotas }
+    function script:Get-PolicyInForce { return $global:Machine.policy }
     function script:Get-ComputerFqdn { return 'fe01.contoso.com' }
     function script:Start-WindowsService { param($Name) $global:Calls += "start $Name"; Set-ServiceState "^$Name$" 'Running' }
     function script:Stop-WindowsService { param($Name) $global:Calls += "stop $Name"; Set-ServiceState "^$Name$" 'Stopped' }

@@ -99,6 +99,14 @@ $global:Line
 Test-That 'only what is wrong is not ok' @($checks | Where-Object { -not $_.ok } | ForEach-Object { $_.name + ': ' + $_.found }) @('ReplicationUpToDate: not up to date: fe02.contoso.com')
 $global:Answers['Get-CsPool'] = { throw 'Cannot open database.' }
 Test-That 'a failing cmdlet is a failed check' (@((Invoke-Ask Get-LyncOpsPreflight $pool).result.checks | Where-Object { $_.name -eq 'PoolKnown' })[0].found) 'Cannot open database.'
+$global:Machine.quotas['MaxMemoryPerShellMB'] = [long]150
+$global:Machine.quotas['MaxShellsPerUser'] = [long]0
+$global:Machine.policy = 'Restricted, set by nobody'
+function Get-Found { param([string]$Name) $check = @((Invoke-Ask Get-LyncOpsPreflight $pool).result.checks | Where-Object { $_.name -eq $Name })[0]; "$($check.ok) $($check.found)" }
+Test-That 'a quota of Windows Server 2008 R2 is too small, none is enough' (Get-Found 'WinRMQuotas') 'False too small: MaxMemoryPerShellMB 150, needed 512'
+Test-That 'a policy that runs no script' (Get-Found 'ExecutionPolicy') 'False Restricted, set by nobody'
+$global:Machine.quotas = @{}
+Test-That 'quotas that cannot be read are not taken for enough' (Get-Found 'WinRMQuotas') 'False the WSMan: drive shows no quota'
 
 # --- while an installer of ours runs, nothing loads the Lync module
 [void][System.IO.Directory]::CreateDirectory([System.IO.Path]::Combine($global:Root, 'jobs', 'install-1'))

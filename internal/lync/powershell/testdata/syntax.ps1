@@ -15,7 +15,7 @@ $ast.FindAll({ param($a)
 $tokens | Where-Object { 'QuestionQuestion', 'QuestionQuestionEquals', 'AndAnd', 'OrOr', 'QuestionDot', 'QuestionLBracket', 'QuestionMark' -contains $_.Kind } |
     ForEach-Object { "FAIL line $($_.Extent.StartLineNumber): $($_.Text)" }
 # Commands by name: those of the module, those of Lync, and those that Windows PowerShell 3.0 has on Windows Server 2008 R2.
-$known = 'Get-WmiObject', 'Get-Service', 'Start-Service', 'Set-Service', 'Stop-Process', 'Start-Sleep', 'New-Object', 'Where-Object', 'ForEach-Object', 'Out-Null', 'Out-String',
+$known = 'Get-WmiObject', 'Get-Item', 'Get-ExecutionPolicy', 'Get-Service', 'Start-Service', 'Set-Service', 'Stop-Process', 'Start-Sleep', 'New-Object', 'Where-Object', 'ForEach-Object', 'Out-Null', 'Out-String',
 'Import-Module', 'Get-Module', 'Export-ModuleMember', 'Set-StrictMode', 'Get-CsPool', 'Get-CsComputer', 'Get-CsService', 'Get-CsPoolUpgradeReadinessState', 'Get-CsPoolFabricState',
 'Get-CsManagementStoreReplicationStatus', 'Test-CsDatabase', 'Stop-CsWindowsService', 'Start-CsWindowsService'
 $own = @($ast.FindAll({ param($a) $a -is [System.Management.Automation.Language.FunctionDefinitionAst] }, $true) | ForEach-Object { $_.Name })

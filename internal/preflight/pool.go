@@ -1,0 +1,204 @@
+package preflight
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"lyncops.dev/operator/internal/lync"
+)
+
+// The checks of a pool, in their order after those of its servers.
+const (
+	checkTopology       = "Topology"
+	checkReadinessShape = "ReadinessShape"
+	checkUpgradeDomains = "UpgradeDomains"
+	checkPoolReady      = "PoolReady"
+	checkDatabases      = "Databases"
+)
+
+const readinessCmdlet = "Get-CsPoolUpgradeReadinessState"
+
+func (e *estate) add(row Row) { e.report.Rows = append(e.report.Rows, row) }
+
+// topology asks one server; nil when it cannot say.
+func (e *estate) topology(ctx context.Context, server string) *lync.Topology {
+	row := Row{Check: checkTopology, Server: server, Result: Fail}
+	topology, err := e.servers.Topology(ctx, e.target.FrontEnds(server), e.target.PoolFQDN)
+	if err != nil {
+		row.Found, row.Remedy = message(err), remedy(err)
+		e.noteUnknown("Get-CsPool", server, err)
+		e.add(row)
+		return nil
+	}
+	row.Found = fmt.Sprintf("%s Edition, %d computers: %s", topology.Edition, len(topology.Computers), strings.Join(topology.Computers, ", "))
+	if twice := firstDouble(topology.Computers); twice != "" {
+		row.Found, row.Remedy = row.Found+"; "+twice+" is listed twice", "compare Get-CsComputer -Pool with the Topology Builder; nothing is upgraded while names are double"
+	} else {
+		row.Result = Pass
+	}
+	e.add(row)
+	return &topology
+}
+
+// readiness asks the front ends until one answers: only those whose services run can.
+func (e *estate) readiness(ctx context.Context, topology lync.Topology) {
+	if topology.Edition == lync.EditionStandard {
+		e.add(Row{Check: checkReadinessShape, Server: topology.PoolFQDN, Result: Skip, Found: "a Standard Edition server has no upgrade domains"})
+		return
+	}
+	last := Row{Check: checkReadinessShape, Server: topology.PoolFQDN, Result: Fail, Found: "no front end of the pool could be asked", Remedy: "mend the front ends first"}
+	for _, name := range e.askable(topology) {
+		answer, err := e.servers.PoolReadiness(ctx, e.target.FrontEnds(name), e.target.PoolFQDN)
+		if err == nil {
+			e.judgeReadiness(name, topology, answer)
+			return
+		}
+		last.Server, last.Found, last.Remedy = name, message(err), remedy(err)
+		if lync.KindOf(err) == lync.KindUnknownShape {
+			last.Remedy = "do not upgrade this pool with the operator yet: send the answer below as docs/preflight.md says"
+			e.noteUnknown(readinessCmdlet, name, err)
+			break
+		}
+	}
+	e.add(last)
+}
+
+// askable are the front ends that run the module, in topology order. Where only one server was looked at, it is that one.
+func (e *estate) askable(topology lync.Topology) []string {
+	var names []string
+	for _, name := range topology.Computers {
+		if found := e.sheetOf(name); found != nil && found.usable {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func (e *estate) judgeReadiness(server string, topology lync.Topology, answer lync.PoolReadiness) {
+	state := string(answer.State)
+	known := []lync.ReadinessState{lync.ReadinessReady, lync.ReadinessBusy, lync.ReadinessInsufficientActiveFrontEnds}
+	if !slices.Contains(known, answer.State) {
+		e.add(Row{Check: checkReadinessShape, Server: server, Result: Fail, Found: fmt.Sprintf("the state %q is none of Ready, Busy and InsufficientActiveFrontEnds", state),
+			Remedy: "the operator waits while it does not know the state: send the answer below as docs/preflight.md says"})
+		e.report.UnknownAnswers = append(e.report.UnknownAnswers, Answer{readinessCmdlet, server, answer.Raw})
+	} else {
+		e.add(Row{Check: checkReadinessShape, Server: server, Result: Pass, Found: "as it is known"})
+	}
+	domains := Row{Check: checkUpgradeDomains, Server: server, Result: Pass, Found: describeDomains(answer.UpgradeDomains)}
+	if wrong := compareDomains(topology.Computers, answer.UpgradeDomains); wrong != "" {
+		domains.Result, domains.Found = Fail, wrong
+		domains.Remedy = "compare " + readinessCmdlet + " and Get-CsComputer -Pool; a topology that was just published may need time"
+	}
+	e.add(domains)
+	ready := Row{Check: checkPoolReady, Server: server, Result: Pass, Found: fmt.Sprintf("%s, %d of %d front ends active", state, answer.TotalActiveFrontends, answer.TotalFrontends)}
+	if answer.State != lync.ReadinessReady {
+		ready.Result, ready.Remedy = Fail, "run "+readinessCmdlet+" and Get-CsPoolFabricState, and start the front ends that are down; the operator begins when the pool is Ready"
+	}
+	e.add(ready)
+}
+
+func describeDomains(domains []lync.UpgradeDomainReadiness) string {
+	parts := make([]string, 0, len(domains))
+	for _, domain := range domains {
+		parts = append(parts, fmt.Sprintf("%s (%s)", domain.Name, strings.Join(domain.Frontends, ", ")))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// compareDomains says in which way the upgrade domains are not a division of the computers; "" when they are.
+func compareDomains(computers []string, domains []lync.UpgradeDomainReadiness) string {
+	var names, members []string
+	for _, domain := range domains {
+		names = append(names, domain.Name)
+		members = append(members, domain.Frontends...)
+	}
+	if twice := firstDouble(names); twice != "" {
+		return "the upgrade domain " + twice + " is listed twice"
+	}
+	if twice := firstDouble(members); twice != "" {
+		return "the front end " + twice + " is listed twice"
+	}
+	for _, name := range computers {
+		if !containsFold(members, name) {
+			return "the front end " + name + " of the topology is in no upgrade domain"
+		}
+	}
+	for _, name := range members {
+		if !containsFold(computers, name) {
+			return "the front end " + name + " of an upgrade domain is not in the topology"
+		}
+	}
+	return ""
+}
+
+// databases asks the server that let us in whether it reaches SQL Server, which takes a second hop from there.
+func (e *estate) databases(ctx context.Context, server string, topology lync.Topology) {
+	local := topology.Edition == lync.EditionStandard
+	sql := e.target.SQLServerFQDN
+	if sql == "" {
+		sql = topology.UserDatabaseSQLServerFQDN
+	}
+	row := Row{Check: checkDatabases, Server: server, Result: Fail}
+	if sql == "" && !local {
+		row.Found, row.Remedy = "the topology names no user database", "compare Get-CsService -UserServer -PoolFqdn "+topology.PoolFQDN
+		e.add(row)
+		return
+	}
+	where := sql
+	if local {
+		where, sql = "the local databases", ""
+	}
+	report, err := e.servers.Database(ctx, e.target.FrontEnds(server), sql, local)
+	if err != nil {
+		row.Found, row.Remedy = where+": "+message(err), remedy(err)
+		e.noteUnknown("Test-CsDatabase", server, err)
+		e.add(row)
+		return
+	}
+	var bad []string
+	for _, database := range report.Databases {
+		if !database.Succeed || database.ExpectedVersion == "" || database.InstalledVersion == "" {
+			bad = append(bad, database.DatabaseName)
+		}
+	}
+	switch {
+	case len(report.Databases) == 0:
+		row.Found = where + ": Test-CsDatabase listed no database"
+	case len(bad) > 0:
+		row.Found = where + ": could not be tested, or without a version: " + strings.Join(bad, ", ")
+	default:
+		row.Result, row.Found = Pass, fmt.Sprintf("%s: %d databases answer", where, len(report.Databases))
+	}
+	if row.Result == Fail {
+		row.Remedy = "run Test-CsDatabase on " + server + " as this account: it needs to reach SQL Server from there (a second hop) and to read the databases"
+		if len(report.Warnings) > 0 {
+			row.Found += "; " + strings.Join(report.Warnings, "; ")
+		}
+	}
+	e.add(row)
+}
+
+// noteUnknown keeps an answer in a shape that nobody knows.
+func (e *estate) noteUnknown(cmdlet, server string, err error) {
+	if failed, ok := asFailed(err); ok && failed.Kind == lync.KindUnknownShape {
+		e.report.UnknownAnswers = append(e.report.UnknownAnswers, Answer{cmdlet, server, failed.Detail})
+	}
+}
+
+func containsFold(names []string, wanted string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, wanted) })
+}
+
+// firstDouble is the first name that comes twice, whatever its case; "" when none does.
+func firstDouble(names []string) string {
+	seen := map[string]bool{}
+	for _, name := range names {
+		if seen[strings.ToLower(name)] {
+			return name
+		}
+		seen[strings.ToLower(name)] = true
+	}
+	return ""
+}
