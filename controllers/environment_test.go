@@ -46,7 +46,7 @@ const (
 	debugLevel = 5
 
 	// patience is how long something may take that has to come; it is never reached where all is well.
-	patience = 30 * time.Second
+	patience = 60 * time.Second
 )
 
 // apiServer is the API server of this package's tests; nil with -short.
