@@ -26,8 +26,12 @@ func TestFakeKeepsTheContract(t *testing.T) {
 		t.Skip("plays an upgrade over the wire")
 	}
 	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
 	onTheWire, access := simulated(t)
 	fake := newFakeServers([]string{"fe01.contoso.com", "fe02.contoso.com"}, []string{"fe03.contoso.com", "fe04.contoso.com"}, []string{"fe05.contoso.com", "fe06.contoso.com"})
+
+	fake.addHost(neverDrains)
 
 	sum := sha256.Sum256([]byte(simulatedDescription(t).Packages[0].Contents))
 	packageHash := hex.EncodeToString(sum[:])
@@ -76,15 +80,15 @@ func TestFakeKeepsTheContract(t *testing.T) {
 		}},
 		{"facts after that", facts},
 	} {
-		real, faked := step.call(t.Context(), onTheWire, access), step.call(t.Context(), fake, access)
+		real, faked := step.call(ctx, onTheWire, access), step.call(ctx, fake, access)
 		if real != faked {
 			t.Errorf("%s:\nthe wire says %s\nthe fake says %s", step.name, real, faked)
 		}
 	}
 }
 
-// neverDrains is a server of the deployment.
-const neverDrains = "fe06.contoso.com"
+// neverDrains is a server of no pool with several front ends, which would otherwise stay Busy.
+const neverDrains = "se01.contoso.com"
 
 const packageSource = "https://packages.contoso.com/lync/LyncServerUpdateInstaller.exe"
 
