@@ -55,7 +55,9 @@ type Error struct {
 	Detail string
 	// Remedy is what an administrator can do; it may be empty.
 	Remedy string
-	Err    error
+	// Ran says that the server had let us in and had run the command line; what it printed was the trouble.
+	Ran bool
+	Err error
 }
 
 // Error is one sentence with server, step, message and remedy.

@@ -19,7 +19,7 @@ func ask[T any](ctx context.Context, s *Servers, access Access, verb string, arg
 	}
 	if check != nil {
 		if err := check(result); err != nil {
-			return nothing, c.badAnswer(err.Error())
+			return nothing, ran(c.badAnswer(err.Error()))
 		}
 	}
 	return result, nil

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -160,7 +161,15 @@ func (s *Servers) perform(ctx context.Context, c call, result any) error {
 			return c.failure(KindInternal, "the module was put on the server and is not there", nil)
 		}
 	}
-	return c.read(ended, result)
+	return ran(c.read(ended, result))
+}
+
+// ran marks an error that was found in what a command line printed.
+func ran(err error) error {
+	if failed, ok := errors.AsType[*Error](err); ok {
+		failed.Ran = true
+	}
+	return err
 }
 
 // run sends a command line, and once more when the first was lost on the way. Every verb may be repeated: questions change
@@ -208,7 +217,7 @@ func (s *Servers) stage(ctx context.Context, c call, before int64) error {
 		return failed
 	}
 	if failed := c.readStaged(ended); failed != nil {
-		return failed
+		return ran(failed)
 	}
 	place.done.Add(1)
 	s.options.Log.Info("put the module on the server", "server", c.access.FQDN, "sha256", s.hash)

@@ -139,12 +139,8 @@ func atLeast(text string, least int) bool {
 
 // letIn reports whether a question failed only after the login.
 func letIn(err error) bool {
-	switch lync.KindOf(err) {
-	case lync.KindBadAnswer, lync.KindCmdletFailed, lync.KindCmdletMissing, lync.KindUnknownShape, lync.KindNotInService, lync.KindJobConflict, lync.KindInternal:
-		return true
-	default:
-		return false
-	}
+	failed, ok := asFailed(err)
+	return ok && failed.Ran
 }
 
 // message is what was seen, and at which step unless the step is a question of ours.

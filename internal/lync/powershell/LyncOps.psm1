@@ -1483,7 +1483,10 @@ function Get-LyncOpsPreflight {
                     if ($pending.Count -gt 0) { throw [string]::Join(', ', $pending) }; 'none' }))
         [void]$checks.Add((New-Check 'NoInstallerRunning' 'Wait until the other installation has ended.' {
                     if (Test-RegistryKey 'SOFTWARE\Microsoft\Windows\CurrentVersion\Installer\InProgress') { throw 'Windows Installer is in the middle of an installation' }; 'none' }))
-        [void]$checks.Add((New-Check 'LyncModule' 'Install the Lync Server core components and administrative tools.' { Import-LyncModule -Question }))
+        $module = New-Check 'LyncModule' 'Install the Lync Server core components and administrative tools.' { Import-LyncModule -Question }
+        [void]$checks.Add($module)
+        # Where it must not be loaded, no Lync cmdlet may be called: PowerShell would load it for the cmdlet.
+        if (-not $module['ok']) { return [ordered]@{ checks = $checks.ToArray() } }
         [void]$checks.Add((New-Check 'PoolKnown' 'Check the name, and that the account may read the central management store.' {
                     $found = @(Invoke-Cmdlet { Get-CsPool -Identity $pool -ErrorAction Stop })
                     if ($found.Count -ne 1) { throw "the topology gave $($found.Count) pools" }; $pool }))

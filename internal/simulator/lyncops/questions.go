@@ -293,6 +293,12 @@ func preflight(ctx context.Context, host *deployment.Host, argument []byte) (any
 	add("NoPendingReboot", "Restart the server before the upgrade.", "none", refuse(len(pending) > 0, strings.Join(pending, ", ")))
 	add("NoInstallerRunning", "Wait until the other installation has ended.", "none", refuse(host.Installing(), "an installer runs"))
 	add("LyncModule", "Install the Lync Server core components and administrative tools.", "Lync", mayLoadLync(host))
+	type answer struct {
+		Checks []check `json:"checks"`
+	}
+	if !checks[len(checks)-1].OK {
+		return answer{checks}, nil
+	}
 	_, known := host.Model().PoolDescription(name)
 	add("PoolKnown", "Check the name, and that the account may read the central management store.", name, refuse(!known, "the topology has no such pool"))
 	replicas, err := host.Replication(ctx)
@@ -309,9 +315,7 @@ func preflight(ctx context.Context, host *deployment.Host, argument []byte) (any
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	return struct {
-		Checks []check `json:"checks"`
-	}{checks}, nil
+	return answer{checks}, nil
 }
 
 // mayLoadLync refuses what needs the Lync module where there is none, and while a job installs: the module would lock files.

@@ -48,8 +48,8 @@ func (a *Addresses) Set(text string) error {
 	return nil
 }
 
-// Type names the form of the value in a help text.
-func (*Addresses) Type() string { return "HOST:PORT=ADDRESS:PORT" }
+// Type names the value in a help text.
+func (*Addresses) Type() string { return "addresses" }
 
 // Address is where to dial for a host and port.
 func (a *Addresses) Address(host string, port int) string {

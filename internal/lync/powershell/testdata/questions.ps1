@@ -115,6 +115,9 @@ foreach ($verb in 'Get-LyncOpsTopology', 'Get-LyncOpsPoolReadiness', 'Get-LyncOp
     $refused = Invoke-Ask $verb $pool
     Test-That "$verb beside an installer" "$($refused.error.code) $($refused.error.detail)" 'JobConflict install-1'
 }
+$global:Calls = @()
+$checks = @((Invoke-Ask Get-LyncOpsPreflight $pool).result.checks)
+Test-That 'preflight beside an installer calls no Lync cmdlet' "$($checks[-1].name) $($checks[-1].ok) $($global:Calls.Count)" 'LyncModule False 0'
 Test-That 'facts beside an installer' @((Invoke-Ask Get-LyncOpsFacts).result.jobs)[0].state 'Running'
 [System.IO.Directory]::Delete([System.IO.Path]::Combine($global:Root, 'jobs'), $true)
 
