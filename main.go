@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"go.uber.org/zap/zapcore"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -51,12 +52,19 @@ func main() {
 	flag.Var(&options.connectTo, "winrm-connect-to", connectto.Usage)
 	options.logging.BindFlags(flag.CommandLine)
 	flag.Parse()
+	if level := options.logging.Level; level != nil && level.Enabled(mostVerbose-1) {
+		options.logging.Level = mostVerbose
+	}
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&options.logging)))
 	if err := run(ctrl.SetupSignalHandler(), options); err != nil {
 		ctrl.Log.Error(err, "the operator has to stop")
 		os.Exit(1)
 	}
 }
+
+// mostVerbose is the highest level of detail that can be asked for. Above it client-go writes the bodies of its requests to the log,
+// and with them the Secrets it reads.
+const mostVerbose = zapcore.Level(-5)
 
 func run(ctx context.Context, options flags) error {
 	scheme := runtime.NewScheme()

@@ -282,7 +282,7 @@ func (r *BackEndServerReconciler) act(ctx context.Context, work *backEndWork, de
 		row := rowOf(work.object.Status.Servers, server.FQDN)
 		repeated := row != nil && row.Step == server.Step && int(row.Attempt) == server.Attempt // an order that got lost is given again
 		if server.Order.Action == procedure.ActionStopServices && server.Step == v1alpha1.StepStopServices && !repeated {
-			work.told = append(work.told, announcement{reason: "ServerTaken", action: "Stop", note: "taking " + server.FQDN + " out of service to install build " + string(work.object.Spec.DesiredBuild)})
+			work.told = append(work.told, announcement{reason: v1alpha1.EventServerTaken, action: "Stop", note: "taking " + server.FQDN + " out of service to install build " + string(work.object.Spec.DesiredBuild)})
 		}
 		job, err := r.Servers.StartJob(ctx, with.At(server.FQDN), request)
 		if err != nil {
@@ -297,7 +297,7 @@ func (r *BackEndServerReconciler) act(ctx context.Context, work *backEndWork, de
 			server.Reason, server.Message = problem.Reason, problem.Message
 			return false, nil
 		}
-		work.told = append(work.told, announcement{reason: "ServerUpgraded", action: "Verify", note: server.Message})
+		work.told = append(work.told, announcement{reason: v1alpha1.EventServerUpgraded, action: "Verify", note: server.Message})
 		return true, nil
 	default:
 	}
@@ -310,7 +310,7 @@ func (r *BackEndServerReconciler) report(work *backEndWork, backEnd procedure.Ba
 	status.CurrentServer, status.CurrentStep = server.FQDN, server.Step
 	status.InProgress = decision.InProgress
 	status.DatabaseVariant = decision.Variant
-	status.Hold = holdFrom(status.Hold, server.Verdict == procedure.VerdictHold, server.Reason, server.FQDN, work.now)
+	status.Hold = holdFrom(status.Hold, server.Verdict == procedure.VerdictHold, server.Reason, server.FQDN, server.Message, work.now)
 	switch {
 	case backEnd.Server != nil && backEnd.Server.Build != "":
 		status.InstalledBuild = string(backEnd.Server.Build)

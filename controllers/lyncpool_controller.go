@@ -227,8 +227,7 @@ func (r *LyncPoolReconciler) decide(ctx context.Context, work *poolWork) (proced
 		}
 	}
 	if hold := object.Status.Hold; hold != nil {
-		pool.HoldReason = hold.Reason
-		_, pool.HoldMessage = readyReason(object.Status.Conditions)
+		pool.HoldReason, pool.HoldMessage = hold.Reason, hold.Message
 	}
 	if last := object.Status.Readiness; last != nil {
 		pool.Last = &procedure.Reading{At: last.ReadAt.Time, Domain: last.Domain, Gate: procedure.Gate{Counters: procedure.Counters{
@@ -320,7 +319,7 @@ func (r *LyncPoolReconciler) apply(work *poolWork, decision procedure.PoolDecisi
 	case procedure.PoolOpens, procedure.PoolAdopts:
 		status.OpenDomain = &v1alpha1.OpenDomain{Name: decision.Domain, Build: work.buildOf(decision.Domain), Since: metav1.NewMicroTime(work.now),
 			Adopted: decision.Action == procedure.PoolAdopts}
-		work.told = append(work.told, announcement{reason: "DomainOpened", action: string(decision.Action), note: decision.Domain + " is opened: " + decision.Message})
+		work.told = append(work.told, announcement{reason: v1alpha1.EventDomainOpened, action: string(decision.Action), note: decision.Domain + " is opened: " + decision.Message})
 		status.Now = "upgrading " + decision.Domain
 		if decision.Action == procedure.PoolAdopts {
 			// What the pool answered while the adopted server was on its way out says nothing about the pool's own health. It is
@@ -334,7 +333,7 @@ func (r *LyncPoolReconciler) apply(work *poolWork, decision procedure.PoolDecisi
 		stands = standingStalled
 		status.Now = "held: " + decision.Reason
 		if lastsUntilRetry[decision.Reason] {
-			status.Hold = holdFrom(status.Hold, true, decision.Reason, "", work.now)
+			status.Hold = holdFrom(status.Hold, true, decision.Reason, "", decision.Message, work.now)
 		}
 	case procedure.PoolIsDone:
 		stands = standingReady

@@ -260,7 +260,7 @@ func (r *UpgradeDomainReconciler) act(ctx context.Context, work *domainWork, dom
 				continue
 			}
 			putAway++
-			work.told = append(work.told, announcement{reason: "ServerUpgraded", action: "Verify", note: server.Message})
+			work.told = append(work.told, announcement{reason: v1alpha1.EventServerUpgraded, action: "Verify", note: server.Message})
 		default:
 		}
 	}
@@ -282,7 +282,7 @@ func (r *UpgradeDomainReconciler) start(ctx context.Context, work *domainWork, s
 	row := rowOf(work.object.Status.Servers, server.FQDN)
 	// An order that got lost is given again, but the server is taken once.
 	if repeated := row != nil && row.Step == server.Step && int(row.Attempt) == server.Attempt; takesOut(server, row) && !repeated {
-		work.told = append(work.told, announcement{reason: "ServerTaken", action: "Drain", note: "taking " + server.FQDN + " out of service to install build " + string(work.object.Spec.DesiredBuild)})
+		work.told = append(work.told, announcement{reason: v1alpha1.EventServerTaken, action: "Drain", note: "taking " + server.FQDN + " out of service to install build " + string(work.object.Spec.DesiredBuild)})
 	}
 	var pkg v1alpha1.UpdatePackage
 	if work.pool.Spec.Package != nil {
@@ -347,7 +347,7 @@ func (r *UpgradeDomainReconciler) report(work *domainWork, conditions conditions
 	status.InstalledBuild = oldestBuild(decision.Servers)
 	status.ServerProgress = fmt.Sprintf("%d/%d", decision.Done(), len(decision.Servers))
 	status.CurrentServer, status.CurrentStep = decision.Current()
-	status.Hold = holdFrom(status.Hold, decision.State == v1alpha1.DomainHeld, decision.Reason, status.CurrentServer, work.now)
+	status.Hold = holdFrom(status.Hold, decision.State == v1alpha1.DomainHeld, decision.Reason, status.CurrentServer, decision.Message, work.now)
 
 	reportReachable(conditions, domain.Servers)
 	conditions.paused(domain.Paused)
@@ -444,12 +444,13 @@ func namesOf(names []v1alpha1.FQDN) []string {
 	return result
 }
 
-func holdFrom(earlier *v1alpha1.Hold, held bool, reason, server string, now time.Time) *v1alpha1.Hold {
+func holdFrom(earlier *v1alpha1.Hold, held bool, reason, server, message string, now time.Time) *v1alpha1.Hold {
 	if !held {
 		return nil
 	}
+	hold := &v1alpha1.Hold{Reason: reason, Server: server, Since: metav1.NewTime(now.Truncate(time.Second)), Message: bounded(message)}
 	if earlier != nil && earlier.Reason == reason && earlier.Server == server {
-		return earlier
+		hold.Since = earlier.Since
 	}
-	return &v1alpha1.Hold{Reason: reason, Server: server, Since: metav1.NewTime(now.Truncate(time.Second))}
+	return hold
 }

@@ -77,6 +77,10 @@ type Hold struct {
 
 	// Since when.
 	Since metav1.Time `json:"since"`
+
+	// What was found, in one sentence.
+	// +optional
+	Message string `json:"message,omitempty"`
 }
 
 // AnnotationRetry on an object asks the operator to try once more after a hold. Any new value counts as one request, for

@@ -163,6 +163,8 @@ func (pool Pool) whileOpen() *PoolDecision {
 			return &PoolDecision{Action: PoolCloses, Domain: domain.Name, Reason: domain.Reason, Message: domain.Message}
 		case domain.State == v1alpha1.DomainHeld:
 			return &PoolDecision{Action: PoolHolds, Domain: domain.Name, Reason: domain.Reason, Message: domain.Message}
+		case (pool.Paused || pool.Observe) && !domain.InProgress:
+			return &PoolDecision{Action: PoolCloses, Domain: domain.Name, Reason: v1alpha1.ReasonPaused, Message: domain.Name + " is closed: no further server is started"}
 		case pool.runOut(domain):
 			return &PoolDecision{Action: PoolCloses, Domain: domain.Name, Reason: domain.Reason,
 				Message: fmt.Sprintf("the turn of %s has run out before its next server could be stopped; the pool is asked again first. %s", domain.Name, domain.Message)}
