@@ -12,6 +12,7 @@ import (
 	"time"
 	"unicode/utf16"
 
+	"lyncops.dev/operator/internal/simulator/ansible"
 	"lyncops.dev/operator/internal/simulator/deployment"
 	"lyncops.dev/operator/internal/simulator/lyncops"
 	"lyncops.dev/operator/internal/simulator/powershell"
@@ -21,8 +22,13 @@ import (
 func Execute(ctx context.Context, host *deployment.Host, user, line string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, release := host.Bind(ctx)
 	defer release()
-	host.JudgeCommand(user, Texts(line)...)
-	return powershell.ExecuteLine(ctx, &machine{host: host, user: user, stdin: stdin}, line, stdin, stdout, stderr)
+	texts := Texts(line)
+	host.JudgeCommand(user, texts...)
+	session := &machine{host: host, user: user, stdin: stdin}
+	if ansible.IsBootstrap(texts[len(texts)-1]) {
+		return ansible.Run(ctx, ansibleMachine{session}, stdin, stdout, stderr)
+	}
+	return powershell.ExecuteLine(ctx, session, line, stdin, stdout, stderr)
 }
 
 var encodedCommand = regexp.MustCompile(`(?i)\s[-/](?:ec?|en[a-z]*)\s+"?([A-Za-z0-9+/]+={0,2})`)
