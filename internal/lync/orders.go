@@ -26,8 +26,8 @@ func (s *Servers) StartJob(ctx context.Context, access Access, request JobReques
 		return Job{}, err
 	}
 	if job.ID != request.ID || job.Action != request.Action {
-		return Job{}, c.badAnswer(fmt.Sprintf("asked for job %s (%s), the answer is about job %s (%s)",
-			request.ID, request.Action, job.ID, job.Action))
+		return Job{}, ran(c.badAnswer(fmt.Sprintf("asked for job %s (%s), the answer is about job %s (%s)",
+			request.ID, request.Action, job.ID, job.Action)))
 	}
 	return job, nil
 }
