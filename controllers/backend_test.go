@@ -36,7 +36,7 @@ func TestStandardEditionServerTakesThePublishedSteps(t *testing.T) {
 	if backEnd.Status.InProgress || backEnd.Status.OutageSince != nil || backEnd.Status.InstalledBuild != string(newBuild) || backEnd.Status.DatabaseVariant != v1alpha1.DatabaseVariantStandard {
 		t.Errorf("the status at the end: %+v", backEnd.Status)
 	}
-	if told, want := w.toldUntil(backEnd, v1alpha1.ReasonUpToDate), []string{"ServerTaken", "ServerUpgraded", "UpToDate"}; !slices.Equal(told, want) {
+	if told, want := w.toldUntil(backEnd, v1alpha1.EventServerUpgraded), []string{"ServerTaken", "ServerUpgraded"}; !slices.Equal(told, want) {
 		t.Errorf("told %v, want %v", told, want)
 	}
 	mustTellAfterWriting(t, w.ledger.all())
@@ -65,7 +65,7 @@ func TestBackEndHoldsWithItsServicesBack(t *testing.T) {
 	})
 	edit(w, backEnd, func(backEnd *v1alpha1.BackEndServer) { annotate(backEnd, v1alpha1.AnnotationRetry, "now") })
 	w.ready(backEnd, "True", v1alpha1.ReasonUpToDate)
-	if told := strings.Join(w.toldUntil(backEnd, v1alpha1.ReasonUpToDate), " "); strings.Count(told, "DatabaseUpdateFailed") != 1 || strings.Count(told, "ServerUpgraded") != 1 {
+	if told := strings.Join(w.toldUntil(backEnd, v1alpha1.EventServerUpgraded), " "); strings.Count(told, "DatabaseUpdateFailed") != 1 || strings.Count(told, "ServerUpgraded") != 1 {
 		t.Errorf("told: %s", told)
 	}
 	if installers := servers.orders(lync.ActionInstall, standardServer); installers != 1 {

@@ -277,7 +277,7 @@ func TestLostOrders(t *testing.T) {
 	pool := w.pool()
 	w.ready(pool, "True", v1alpha1.ReasonUpToDate)
 	domain := w.domain("pool01-upgradedomain1")
-	if told := strings.Join(w.toldUntil(domain, v1alpha1.ReasonUpToDate), " "); strings.Count(told, "ServerTaken") != 1 || strings.Count(told, "ServerUpgraded") != 1 {
+	if told := strings.Join(w.toldUntil(domain, v1alpha1.EventServerUpgraded), " "); strings.Count(told, "ServerTaken") != 1 || strings.Count(told, "ServerUpgraded") != 1 {
 		t.Errorf("told: %s", told)
 	}
 	if orders := servers.orders(lync.ActionInstall, "fe01.contoso.com"); orders != 1 {

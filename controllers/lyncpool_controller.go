@@ -63,7 +63,9 @@ func poolOfBackEnd(_ context.Context, object client.Object) []reconcile.Request 
 
 // domainMatters lets through what a pool decides upon; the steps of single servers are not its business.
 func domainMatters() predicate.Predicate {
-	return predicate.Funcs{UpdateFunc: func(update event.UpdateEvent) bool {
+	// The pool makes its own domains; only those that people make are news.
+	byHand := func(create event.CreateEvent) bool { return metav1.GetControllerOf(create.Object) == nil }
+	return predicate.Funcs{CreateFunc: byHand, UpdateFunc: func(update event.UpdateEvent) bool {
 		before, okBefore := update.ObjectOld.(*v1alpha1.UpgradeDomain)
 		after, okAfter := update.ObjectNew.(*v1alpha1.UpgradeDomain)
 		if !okBefore || !okAfter {
@@ -252,7 +254,7 @@ func (r *LyncPoolReconciler) decide(ctx context.Context, work *poolWork) (proced
 		before = pool.Last.Gate.Counters
 	}
 	gate := procedure.JudgeReadiness(pool.Policy, before, answer, decision.Domain)
-	work.recordGate(decision.Domain, answer, gate)
+	work.recordGate(decision.Domain, pool.Policy.Attempts, answer, gate)
 	pool.Answer, pool.Soak = &gate, decision.Soak
 	return procedure.NextDomain(pool), nil
 }
@@ -291,14 +293,14 @@ func (w *poolWork) gateSaid() (reason, message string) {
 	return "", ""
 }
 
-func (w *poolWork) recordGate(domain string, answer procedure.Readiness, gate procedure.Gate) {
+func (w *poolWork) recordGate(domain string, attempts int, answer procedure.Readiness, gate procedure.Gate) {
 	w.object.Status.Readiness = &v1alpha1.ReadinessStatus{
 		State: answer.State, ReadAt: metav1.NewMicroTime(w.now), Domain: domain,
 		BusyCount: int32(gate.Counters.Busy), DomainNotReadyCount: int32(gate.Counters.DomainNotReady), InsufficientCount: int32(gate.Counters.Insufficient), //nolint:gosec // small counters
 	}
 	w.conditions.set(v1alpha1.ConditionPoolReadiness, gate.Open, gate.Reason, gate.Message)
-	if (gate.Counters.Busy == 2 || gate.Counters.DomainNotReady == 2) && !gate.Unfamiliar {
-		// Once is what a pool answers while it settles after a server has come back. A state that is not known was told at once.
+	if last := attempts - 1; last > 0 && (gate.Counters.Busy == last || gate.Counters.DomainNotReady == last) && !gate.Unfamiliar {
+		// A pool answers like this while it settles after a server has come back: it is news when one more ends the patience.
 		w.told = append(w.told, announcement{warning: true, reason: gate.Reason, action: "AskReadiness", note: gate.Message})
 	}
 }
@@ -320,6 +322,7 @@ func (r *LyncPoolReconciler) apply(work *poolWork, decision procedure.PoolDecisi
 		status.OpenDomain = &v1alpha1.OpenDomain{Name: decision.Domain, Build: work.buildOf(decision.Domain), Since: metav1.NewMicroTime(work.now),
 			Adopted: decision.Action == procedure.PoolAdopts}
 		work.told = append(work.told, announcement{reason: v1alpha1.EventDomainOpened, action: string(decision.Action), note: decision.Domain + " is opened: " + decision.Message})
+		decision.Message = procedure.BeingUpgraded(decision.Domain)
 		status.Now = "upgrading " + decision.Domain
 		if decision.Action == procedure.PoolAdopts {
 			// What the pool answered while the adopted server was on its way out says nothing about the pool's own health. It is

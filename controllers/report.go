@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -23,6 +24,14 @@ type announcement struct {
 	action  string
 	note    string
 }
+
+// saidBy says whether the end of the work is told already, by the last server that was finished.
+func (a announcement) saidBy(told []announcement) bool {
+	return a.action == finish && slices.ContainsFunc(told, func(other announcement) bool { return other.reason == v1alpha1.EventServerUpgraded })
+}
+
+// finish is the action of becoming ready.
+const finish = "Finish"
 
 // outcome is what one pass over an object came to.
 type outcome struct {
@@ -48,7 +57,7 @@ func (s Shared) finish(ctx context.Context, pass outcome) (reconcile.Result, err
 		return reconcile.Result{}, fmt.Errorf("writing the status of %s: %w", client.ObjectKeyFromObject(pass.after), err)
 	}
 	told := pass.told
-	if change := readinessAnnouncement(pass.conditionsBefore, pass.conditionsAfter); change != nil {
+	if change := readinessAnnouncement(pass.conditionsBefore, pass.conditionsAfter); change != nil && !change.saidBy(told) {
 		told = append(told, *change)
 	}
 	for _, one := range told {
@@ -79,7 +88,7 @@ func readinessAnnouncement(before, after []metav1.Condition) *announcement {
 	case troubling[now.Reason]:
 		return &announcement{warning: true, reason: now.Reason, action: "Wait", note: now.Message}
 	case now.Status == metav1.ConditionTrue:
-		return &announcement{reason: now.Reason, action: "Finish", note: now.Message}
+		return &announcement{reason: now.Reason, action: finish, note: now.Message}
 	case wasStalled:
 		return &announcement{reason: now.Reason, action: "Resume", note: now.Message}
 	}

@@ -73,7 +73,7 @@ func TestFailedInstallerIsTriedAgainOncePerRequest(t *testing.T) {
 	// A request on the pool reaches its domains.
 	edit(w, pool, func(pool *v1alpha1.LyncPool) { annotate(pool, v1alpha1.AnnotationRetry, "second") })
 	w.ready(pool, "True", v1alpha1.ReasonUpToDate)
-	if told := strings.Join(w.toldUntil(domain, v1alpha1.ReasonUpToDate), " "); strings.Count(told, v1alpha1.ReasonInstallerFailed) != 2 {
+	if told := strings.Join(w.toldUntil(domain, v1alpha1.EventServerUpgraded), " "); strings.Count(told, v1alpha1.ReasonInstallerFailed) != 2 {
 		t.Errorf("two holds were told as: %s", told)
 	}
 }

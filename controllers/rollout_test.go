@@ -58,7 +58,7 @@ func TestWholeRollout(t *testing.T) {
 			t.Errorf("of the pool %v were told, want %v", told, want)
 		}
 		for i := 1; i <= 3; i++ {
-			told, want := w.toldUntil(w.domain(fmt.Sprintf("pool01-upgradedomain%d", i)), v1alpha1.ReasonUpToDate), []string{"ServerTaken", "ServerUpgraded", "ServerTaken", "ServerUpgraded", "UpToDate"}
+			told, want := w.toldUntil(w.domain(fmt.Sprintf("pool01-upgradedomain%d", i)), v1alpha1.EventServerUpgraded), []string{"ServerTaken", "ServerUpgraded", "ServerTaken", "ServerUpgraded"}
 			if !slices.Equal(told, want) {
 				t.Errorf("of domain %d %v were told, want %v", i, told, want)
 			}

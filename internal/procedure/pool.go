@@ -171,11 +171,16 @@ func (pool Pool) whileOpen() *PoolDecision {
 		default:
 			// The step of the moment stands in the domain's own status; repeated here it would be old before it is read.
 			return &PoolDecision{Action: PoolWaits, Domain: domain.Name, Reason: v1alpha1.ReasonUpgrading,
-				Message: fmt.Sprintf("%s is being upgraded; which server and which step stands in its UpgradeDomain object", domain.Name)}
+				Message: BeingUpgraded(domain.Name)}
 		}
 	}
 	// The open domain is not one of the pool's any more: its turn is over.
 	return &PoolDecision{Action: PoolCloses, Domain: pool.Open, Reason: v1alpha1.ReasonDiscovering, Message: pool.Open + " is no longer a domain of the pool"}
+}
+
+// BeingUpgraded is what a pool says while a domain is open. It points to the domain's own status for the step of the moment.
+func BeingUpgraded(domain string) string {
+	return domain + " is being upgraded; which server and which step stands in its UpgradeDomain object"
 }
 
 // runOut says whether a turn may not be used any more. A domain in progress keeps its turn from server to server; one that could not
@@ -197,18 +202,8 @@ func (pool Pool) notNow(next string) *PoolDecision {
 	if pool.HoldReason != "" {
 		return &PoolDecision{Action: PoolHolds, Domain: next, Reason: pool.HoldReason, Message: pool.HoldMessage}
 	}
-	for _, domain := range pool.Domains {
-		if domain.State == v1alpha1.DomainUnknown || domain.State == "" {
-			message := domain.Message
-			if message == "" {
-				message = fmt.Sprintf("the servers of %s have not been looked at yet", domain.Name)
-			}
-			reason := domain.Reason
-			if reason == "" || reason == v1alpha1.ReasonUpgrading {
-				reason = v1alpha1.ReasonDiscovering
-			}
-			return &PoolDecision{Action: PoolWaits, Domain: next, Reason: reason, Message: message}
-		}
+	if unknown := pool.unknown(next); unknown != nil {
+		return unknown
 	}
 	switch {
 	case pool.Observe:
@@ -228,6 +223,24 @@ func (pool Pool) notNow(next string) *PoolDecision {
 			}
 			return &PoolDecision{Action: PoolWaits, Domain: next, Reason: v1alpha1.ReasonStaging, Message: message}
 		}
+	}
+	return nil
+}
+
+// unknown waits for domains whose servers have not all been looked at.
+func (pool Pool) unknown(next string) *PoolDecision {
+	for _, domain := range pool.Domains {
+		if domain.State != v1alpha1.DomainUnknown && domain.State != "" {
+			continue
+		}
+		decision := &PoolDecision{Action: PoolWaits, Domain: next, Reason: domain.Reason, Message: domain.Message}
+		if decision.Message == "" {
+			decision.Message = "the servers of the pool have not all been looked at yet"
+		}
+		if decision.Reason == "" || decision.Reason == v1alpha1.ReasonUpgrading {
+			decision.Reason = v1alpha1.ReasonDiscovering
+		}
+		return decision
 	}
 	return nil
 }
