@@ -133,8 +133,13 @@ func compareDomains(computers []string, domains []lync.UpgradeDomainReadiness) s
 	return ""
 }
 
-// databases asks the server that let us in whether it reaches SQL Server, which takes a second hop from there.
-func (e *estate) databases(ctx context.Context, server string, topology lync.Topology) {
+// databases asks a front end whether it reaches SQL Server, which takes a second hop from there; entry is asked where no front end
+// can be.
+func (e *estate) databases(ctx context.Context, entry string, topology lync.Topology) {
+	server := entry
+	if able := e.askable(topology); len(able) > 0 {
+		server = able[0]
+	}
 	local := topology.Edition == lync.EditionStandard
 	sql := e.target.SQLServerFQDN
 	if sql == "" {
