@@ -141,6 +141,10 @@ test-race: ## Run the tests of the concurrent packages with the race detector (n
 	KUBEBUILDER_ASSETS="$$($(ASSETS))" && export KUBEBUILDER_ASSETS && \
 	CGO_ENABLED=1 go test -race -timeout $(TEST_TIMEOUT) $(GOTESTFLAGS) $(RACE_PACKAGES)
 
+.PHONY: conformance
+conformance: ## Drive the simulator with WinRM clients that others wrote (needs Python 3).
+	@TEST_TIMEOUT='$(TEST_TIMEOUT)' test/conformance/run.sh $(GOTESTFLAGS)
+
 .PHONY: bench
 bench: ## Print what a rollout costs (requests, writes, time over the steps) and run the Go benchmarks.
 	KUBEBUILDER_ASSETS="$$($(ASSETS))" && export KUBEBUILDER_ASSETS && \

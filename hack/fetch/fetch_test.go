@@ -1,6 +1,7 @@
 package main
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"errors"
@@ -147,5 +148,44 @@ func TestAssetsRefusesFolderWithoutPrograms(t *testing.T) {
 	}, out: io.Discard}.folder(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "kube-apiserver") {
 		t.Errorf("got error %v, want one that names the missing kube-apiserver", err)
+	}
+}
+
+func TestUnpackTakesOneFolderOfAnArchive(t *testing.T) {
+	archive := filepath.Join(t.TempDir(), "a.whl")
+	file, err := os.Create(archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writer := zip.NewWriter(file)
+	for _, name := range []string{"collections/windows/a.py", "collections/windows/sub/b.py", "collections/linux/c.py", "collections/evil/../../d.py"} {
+		entry, err := writer.Create(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := entry.Write([]byte(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(writer.Close(), file.Close()); err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	if err := unpack(archive, "collections/windows/", folder); err != nil {
+		t.Fatal(err)
+	}
+	for name, wanted := range map[string]bool{"collections/windows/a.py": true, "collections/windows/sub/b.py": true, "collections/linux": false, "d.py": false} {
+		if exists(filepath.Join(folder, name)) != wanted {
+			t.Errorf("%s: unpacked is not %v", name, wanted)
+		}
+	}
+	if err := unpack(archive, "collections/evil/", folder); err == nil {
+		t.Error("a name that leads out of the folder was taken")
+	}
+}
+
+func TestClientsAreInstalledByTheirList(t *testing.T) {
+	if _, err := clientsSet(t.TempDir(), "clients-nosuch", io.Discard).ensure(t.Context(), t.TempDir()); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got error %v for a set without a list", err)
 	}
 }

@@ -6,6 +6,7 @@
 //	go run ./hack/fetch assets       prints the folder for KUBEBUILDER_ASSETS
 //	go run ./hack/fetch localplane   prints the path of the built localplane
 //	go run ./hack/fetch TOOL         prints the path of the built hack/tools/TOOL
+//	go run ./hack/fetch clients-SET  prints the folder with the clients of test/conformance/clients/SET.txt
 //
 // Standard output holds that one line; progress and errors go to standard error.
 package main
@@ -18,6 +19,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -52,6 +54,9 @@ func run(ctx context.Context, arguments []string, getenv func(string) string) (s
 		localplane := localplaneProgram(hack)
 		return localplane.ensure(ctx, cache, os.Stderr)
 	default:
+		if strings.HasPrefix(name, clientsPrefix) {
+			return clientsSet(hack, name, os.Stderr).ensure(ctx, cache)
+		}
 		tool := toolProgram(hack, name)
 		if _, err := os.Stat(filepath.Join(tool.module, "go.mod")); err != nil {
 			return "", fmt.Errorf("there is no tool %q: %w", name, err)
