@@ -154,7 +154,7 @@ func (w *backEndWork) paused() bool {
 func (r *BackEndServerReconciler) prepare(ctx context.Context, work *backEndWork) (*procedure.Problem, error) {
 	spec := work.object.Spec
 	if invalid := spec.DesiredBuild.Validate(); invalid != nil {
-		return &procedure.Problem{Reason: v1alpha1.ReasonInvalidSpec, Lasting: true, Message: "spec.desiredBuild: " + invalid.Error()}, nil
+		return &procedure.Problem{Reason: v1alpha1.ReasonInvalidSpec, Lasting: true, Message: "spec.desiredBuild: " + invalid.Error()}, nil //nolint:nilerr // what a person declared wrongly is a problem to show, not an error to repeat
 	}
 	if spec.PoolRef != nil && work.pool == nil {
 		return &procedure.Problem{Reason: v1alpha1.ReasonPoolNotFound,

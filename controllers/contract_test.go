@@ -80,9 +80,9 @@ func TestFakeKeepsTheContract(t *testing.T) {
 		}},
 		{"facts after that", facts},
 	} {
-		real, faked := step.call(ctx, onTheWire, access), step.call(ctx, fake, access)
-		if real != faked {
-			t.Errorf("%s:\nthe wire says %s\nthe fake says %s", step.name, real, faked)
+		wired, faked := step.call(ctx, onTheWire, access), step.call(ctx, fake, access)
+		if wired != faked {
+			t.Errorf("%s:\nthe wire says %s\nthe fake says %s", step.name, wired, faked)
 		}
 	}
 }

@@ -53,13 +53,13 @@ type demo struct {
 func (d *demo) run(ctx context.Context) error {
 	d.screen, d.since = newScreen(d.out, d.plain), d.clock.Now()
 	if _, err := os.Stat(deploymentFile); err != nil {
-		d.screen.print("demo: run this from the top folder of the repository: " + err.Error())
+		d.screen.leave("demo: run this from the top folder of the repository: " + err.Error())
 		return err
 	}
-	d.screen.print(append(d.opening(), "")...)
+	d.screen.leave(append(d.opening(), "")...)
 	directory, err := os.MkdirTemp("", "lyncops-demo-")
 	if err != nil {
-		d.screen.print("demo: " + err.Error())
+		d.screen.leave("demo: " + err.Error())
 		return err
 	}
 	// Ending takes seconds, in which silence looks like being stuck.
@@ -68,7 +68,7 @@ func (d *demo) run(ctx context.Context) error {
 	silent()
 	if err != nil && ctx.Err() == nil && d.failure == "" {
 		d.failure = err.Error()
-		d.screen.print(failed(d.clock.Since(d.since), d.failure, nil, verdict{})...)
+		d.screen.leave(failed(d.clock.Since(d.since), d.failure, nil, verdict{})...)
 	}
 	saveErr := saveLogs(directory, logsFolder)
 	removeErr := os.RemoveAll(directory)
@@ -76,13 +76,13 @@ func (d *demo) run(ctx context.Context) error {
 	if failure := errors.Join(saveErr, removeErr); failure != nil {
 		ending = "Cleaning up failed: " + failure.Error()
 	}
-	d.screen.print("", "Everything that was started has ended.", ending)
+	d.screen.leave("", "Everything that was started has ended.", ending)
 	switch {
 	case d.failure != "":
 		why, _, _ := strings.Cut(d.failure, "\n")
-		d.screen.print(cut("FAILED (more above): "+why, 120))
+		d.screen.leave(cut("FAILED (more above): "+why, 120))
 	case d.finished && err == nil:
-		d.screen.print("Result: every server has build " + desiredBuild + ", and no rule was broken.")
+		d.screen.leave("Result: every server has build " + desiredBuild + ", and no rule was broken.")
 	}
 	return errors.Join(err, saveErr, removeErr)
 }
@@ -115,18 +115,18 @@ func (d *demo) inDirectory(ctx context.Context, directory string) (err error) {
 		return err
 	}
 	if d.keep {
-		d.screen.print(append(access(d.lab.Kubeconfig(), binaries.Kubectl), pausing()...)...)
+		d.screen.leave(append(access(d.lab.Kubeconfig(), binaries.Kubectl), pausing()...)...)
 	}
 	err = d.upgrade(ctx)
 	if d.keep && ctx.Err() == nil {
-		d.screen.print("", "Everything keeps running until Ctrl-C.")
-		d.screen.print(access(d.lab.Kubeconfig(), binaries.Kubectl)...)
+		d.screen.leave("", "Everything keeps running until Ctrl-C.")
+		d.screen.leave(access(d.lab.Kubeconfig(), binaries.Kubectl)...)
 		<-ctx.Done()
 	}
 	return err
 }
 
-func (d *demo) step(what string) { d.screen.print("- " + what) }
+func (d *demo) step(what string) { d.screen.leave("- " + what) }
 
 // upgrade declares the build and watches until every server has it.
 func (d *demo) upgrade(ctx context.Context) error {
@@ -138,7 +138,7 @@ func (d *demo) upgrade(ctx context.Context) error {
 	if err := d.lab.ApplySamples(ctx, samplesFolder); err != nil {
 		return err
 	}
-	d.screen.print("")
+	d.screen.leave("")
 	d.since = d.clock.Now()
 	if why := d.follow(ctx, events); why != nil {
 		if ctx.Err() != nil {
@@ -159,12 +159,12 @@ func (d *demo) upgrade(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		d.screen.print("")
-		d.screen.print(kubectlGetLync(tables, 0)...)
+		d.screen.leave("")
+		d.screen.leave(kubectlGetLync(tables, 0)...)
 	}
-	d.screen.print(d.succeeded(took, summary, d.since, verdict)...)
-	d.screen.print(d.byHand()...)
-	d.screen.print(tryNext()...)
+	d.screen.leave(d.succeeded(took, summary, d.since, verdict)...)
+	d.screen.leave(d.byHand()...)
+	d.screen.leave(tryNext()...)
 	d.finished = true
 	return nil
 }
@@ -174,7 +174,7 @@ func (d *demo) fail(ctx context.Context, why error) error {
 	tables, tablesErr := d.readTables(ctx)
 	_, verdict, judgeErr := d.judge(ctx)
 	d.failure = why.Error()
-	d.screen.print(failed(d.clock.Since(d.since), d.failure, tables, verdict)...)
+	d.screen.leave(failed(d.clock.Since(d.since), d.failure, tables, verdict)...)
 	return errors.Join(why, tablesErr, judgeErr)
 }
 
@@ -232,7 +232,7 @@ func (d *demo) follow(ctx context.Context, watches []<-chan watch.Event) error {
 	defer ticker.Stop()
 	for !seen.done() {
 		var event watch.Event
-		open := true
+		var open bool
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

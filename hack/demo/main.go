@@ -82,8 +82,8 @@ func (o options) realTime(simulated time.Duration) time.Duration {
 }
 
 // simulatedTime is how long something takes simulated servers that takes so long here.
-func (o options) simulatedTime(real time.Duration) time.Duration {
-	return time.Duration(float64(real) * o.timeScale)
+func (o options) simulatedTime(here time.Duration) time.Duration {
+	return time.Duration(float64(here) * o.timeScale)
 }
 
 func run(ctx context.Context, arguments []string, stdout, stderr io.Writer) int {

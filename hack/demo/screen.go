@@ -63,12 +63,12 @@ func (s *screen) draw(head string, tables []table) {
 	for _, line := range lines {
 		text.WriteString(line + "\n")
 	}
-	io.WriteString(s.out, text.String())
+	_, _ = io.WriteString(s.out, text.String()) // a screen that is gone is noticed by the reader, not by the demonstration
 	s.drawn = len(lines)
 }
 
-// print leaves lines below everything else.
-func (s *screen) print(lines ...string) {
+// leave leaves lines below everything else.
+func (s *screen) leave(lines ...string) {
 	s.drawn = 0
 	for _, line := range lines {
 		fmt.Fprintln(s.out, line)

@@ -155,7 +155,7 @@ var columns = []struct {
 }
 
 // lines is one line for each server, in the order in which they were worked on.
-func (s summary) lines(since time.Time) []string {
+func (s *summary) lines(since time.Time) []string {
 	headings := []string{"AT", "SERVER", "UPGRADE DOMAIN"}
 	for _, column := range columns {
 		headings = append(headings, column.heading)
@@ -189,7 +189,7 @@ func (p *pass) away() time.Duration {
 }
 
 // longestAway is the longest time that a server was out of service.
-func (s summary) longestAway() time.Duration {
+func (s *summary) longestAway() time.Duration {
 	var longest time.Duration
 	for _, p := range s.passes {
 		longest = max(longest, p.away())
@@ -199,7 +199,7 @@ func (s summary) longestAway() time.Duration {
 
 // objections are what the record itself says against the upgrade, beside the simulator's rules: for each updated server one run
 // of the installer is expected, for others none or one.
-func (s summary) objections(servers map[string]bool) []string {
+func (s *summary) objections(servers map[string]bool) []string {
 	installers := map[string]int{}
 	for _, p := range s.passes {
 		installers[p.server] = p.installers

@@ -146,7 +146,7 @@ func (b BackEnd) finish(result BackEndDecision) BackEndDecision {
 		*d = d.wait(v1alpha1.StepWaiting, reason, "%s", message)
 	}
 	if d.Verdict == VerdictTurn {
-		d.grant()
+		*d = d.grant()
 	}
 	if b.Server != nil {
 		if notRunning, _ := b.Server.missing(); len(notRunning) > 0 && b.Server.Begun() {

@@ -146,22 +146,23 @@ func (domain Domain) grantTurns(result *DomainDecision) {
 		}
 		// A server that is already out of service because of us is finished, whatever has been declared since.
 		if decision.InProgress && decision.OutOfService {
-			decision.grant()
+			*decision = decision.grant()
 			continue
 		}
 		if reason, message := domain.turnClosed(result, i, limit); reason != "" {
 			*decision = decision.wait(v1alpha1.StepReady, reason, "%s", message)
 			continue
 		}
-		decision.grant()
+		*decision = decision.grant()
 	}
 }
 
 // grant turns a server that waits for its turn into one whose order is started.
-func (d *ServerDecision) grant() {
+func (d ServerDecision) grant() ServerDecision {
 	d.Verdict, d.Step, d.Reason = VerdictStart, StepOf(d.Order.ID), v1alpha1.ReasonUpgrading
 	d.Message = inWords(d.Step, d.FQDN)
 	d.Begun, d.InProgress = true, true
+	return d
 }
 
 // turnClosed names the first closed gate in front of a server, or nothing when it may be stopped. For a server whose upgrade has

@@ -103,7 +103,7 @@ func (w *world) person(o *operators) {
 // retry is the annotation on everything that is held.
 func (w *world) retry(o *operators) {
 	for _, m := range w.machines {
-		if o.status.held[m.fqdn] && w.answers(m) {
+		if o.status.held[m.fqdn] && w.answers(m) { //nolint:gocritic // the condition belongs to the sentence
 			w.say("a person asks for another try on %s", m.fqdn)
 			attempt := max(1, o.status.permitted[m.fqdn])
 			for _, j := range m.jobs {

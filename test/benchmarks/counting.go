@@ -71,7 +71,7 @@ func writes(ctx context.Context, laboratory *lab.Lab) (written, error) {
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		match := writeRequest.FindStringSubmatch(lines.Text())
-		if match == nil || !isWriteOfOurs(match[1]) {
+		if len(match) == 0 || !isWriteOfOurs(match[1]) {
 			continue
 		}
 		count, err := strconv.ParseFloat(match[2], 64)

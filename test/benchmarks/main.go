@@ -109,7 +109,9 @@ func observation(ctx context.Context, laboratory *lab.Lab) (rows []row, err erro
 }
 
 func rolloutAt(scale float64) func(context.Context, *lab.Lab) ([]row, error) {
-	return func(ctx context.Context, laboratory *lab.Lab) ([]row, error) { return rollout(ctx, laboratory, waitsAt(scale)) }
+	return func(ctx context.Context, laboratory *lab.Lab) ([]row, error) {
+		return rollout(ctx, laboratory, waitsAt(scale))
+	}
 }
 
 // rollout takes the sample estate to its build and holds the time and the API writes against what the servers did.

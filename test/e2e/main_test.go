@@ -52,7 +52,7 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(directory)
 	var stop context.CancelFunc
-	interrupted, stop = signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	interrupted, stop = signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) //nolint:fatcontext // one for the whole run
 	defer stop()
 	binaries = sync.OnceValues(func() (lab.Binaries, error) { return lab.Build(interrupted, directory) })
 	forget := context.AfterFunc(interrupted, func() {

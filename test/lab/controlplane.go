@@ -65,7 +65,8 @@ func startControlPlane(ctx context.Context, options Options, root string) (*cont
 	if err := os.WriteFile(plane.kubeconfig, plane.environment.KubeConfig, 0o600); err != nil {
 		return plane, err
 	}
-	return plane, plane.admitOperator(ctx, options, root)
+	err = plane.admitOperator(ctx, options, root)
+	return plane, err
 }
 
 // admitOperator lets the operator in as a user of its own.

@@ -235,7 +235,7 @@ func (l *Lab) startManager(ctx context.Context, name string) (*process, error) {
 }
 
 func answers(ctx context.Context, url string) bool {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return false
 	}

@@ -35,6 +35,7 @@ func startProcess(name, log, program string, environment []string, arguments ...
 		return nil, err
 	}
 	defer file.Close()
+	//nolint:noctx // the process ends by stop or kill, in order, not whenever a context does
 	p := &process{name: name, log: log, command: exec.Command(program, arguments...), ended: make(chan struct{})}
 	p.command.Stdout, p.command.Stderr = file, file
 	p.command.Env = append(os.Environ(), environment...)

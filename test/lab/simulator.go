@@ -127,7 +127,8 @@ type Fault struct {
 // State reads everything at once.
 func (c *SimulatorClient) State(ctx context.Context) (State, error) {
 	var state State
-	return state, c.call(ctx, http.MethodGet, "/state", nil, &state)
+	err := c.call(ctx, http.MethodGet, "/state", nil, &state)
+	return state, err
 }
 
 // Record returns the effects after a sequence number; 0 for all.
