@@ -8,9 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -80,8 +80,11 @@ func (c clients) python(ctx context.Context, folder, list string) error {
 			return err
 		}
 		wheels, err := filepath.Glob(filepath.Join(download, "*.whl"))
-		if err != nil || len(wheels) != 1 {
-			return fmt.Errorf("pip downloaded %d wheels of %s: %w", len(wheels), strings.TrimSpace(collection), err)
+		if err != nil {
+			return err
+		}
+		if len(wheels) != 1 {
+			return fmt.Errorf("pip downloaded %d wheels of %s", len(wheels), strings.TrimSpace(collection))
 		}
 		if err := errors.Join(unpack(wheels[0], "ansible_collections/ansible/windows/", filepath.Join(folder, "collections")), os.RemoveAll(download)); err != nil {
 			return err
@@ -90,41 +93,49 @@ func (c clients) python(ctx context.Context, folder, list string) error {
 	return nil
 }
 
-// unpack writes the files of a zip archive whose names begin so.
+// largestFile bounds what one file of an archive may become.
+const largestFile = 64 << 20 // bytes
+
+// unpack writes the files of a zip archive whose names begin so. A name that leads out of the folder is an error.
 func unpack(archive, prefix, folder string) error {
 	reader, err := zip.OpenReader(archive)
 	if err != nil {
 		return err
 	}
 	defer reader.Close()
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
 	for _, file := range reader.File {
 		if !strings.HasPrefix(file.Name, prefix) || file.FileInfo().IsDir() {
 			continue
 		}
-		if !fs.ValidPath(file.Name) {
-			return fmt.Errorf("%s holds the name %q", archive, file.Name)
-		}
-		if err := unpackOne(file, filepath.Join(folder, filepath.FromSlash(file.Name))); err != nil {
-			return err
+		if err := unpackOne(root, file); err != nil {
+			return fmt.Errorf("%s: %w", archive, err)
 		}
 	}
 	return nil
 }
 
-func unpackOne(file *zip.File, path string) error {
+func unpackOne(root *os.Root, file *zip.File) error {
 	content, err := file.Open()
 	if err != nil {
 		return err
 	}
 	defer content.Close()
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := root.MkdirAll(path.Dir(file.Name), 0o755); err != nil {
 		return err
 	}
-	target, err := os.Create(path)
+	target, err := root.Create(file.Name)
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(target, content) //nolint:gosec // a package with a pinned version
+	_, err = io.Copy(target, io.LimitReader(content, largestFile))
 	return errors.Join(err, target.Close())
 }
 

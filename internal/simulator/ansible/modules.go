@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -156,7 +157,7 @@ func errorText(text string) string {
 	for {
 		token, err := decoder.Token()
 		if err != nil {
-			if err != io.EOF { //nolint:errorlint // the decoder gives it bare
+			if !errors.Is(err, io.EOF) {
 				return text
 			}
 			return strings.TrimSpace(lines.String())
