@@ -91,7 +91,8 @@ func goodRecord() *recorder {
 }
 
 func TestSummaryTellsServersInOrderWithTheTimeOfEachStep(t *testing.T) {
-	got := summarize(goodRecord().events, deployment(desiredBuild)).lines(start)
+	told := summarize(goodRecord().events, deployment(desiredBuild))
+	got := told.lines(start)
 	want := []string{
 		"AT    SERVER  UPGRADE DOMAIN  STOP  INSTALL  RESTART  DATABASES  START  OUT FOR",
 		"0:02  fe01    UpgradeDomain1  2.0s  6.0s     3.0s     -          2.0s   13.0s",

@@ -1342,10 +1342,11 @@ function Get-LyncOpsTopology {
         Assert-KnownFields $given '' @('poolFqdn')
         $pool = Get-FqdnField $given '' 'poolFqdn'
         [void](Import-LyncModule -Question)
-        $cluster = @(Invoke-Cmdlet { Get-CsPool -Identity $pool -ErrorAction Stop })
+        $cluster = @(Invoke-Cmdlet { Get-CsPool -Identity $pool -LocalStore -ErrorAction Stop })
         if ($cluster.Count -ne 1 -or $null -eq $cluster[0]) { Stop-UnknownShape "Get-CsPool gave $($cluster.Count) objects for $pool." $cluster }
+        # -LocalStore: the copy on this computer. The central store is in SQL Server, which a WinRM logon cannot reach with its credentials.
         # Get-CsComputer lists in topology order, which the quorum rules count in.
-        $members = @(Invoke-Cmdlet { Get-CsComputer -Pool $pool -ErrorAction Stop })
+        $members = @(Invoke-Cmdlet { Get-CsComputer -Pool $pool -LocalStore -ErrorAction Stop })
         if ($members.Count -eq 0) { $members = @(Get-Elements (Find-Property $cluster[0] @('Computers'))['value']) }
         $computers = New-Object -TypeName System.Collections.ArrayList
         foreach ($member in $members) {
@@ -1357,22 +1358,22 @@ function Get-LyncOpsTopology {
         $answer = [ordered]@{ poolFqdn = $pool; edition = 'Enterprise'; computers = $computers.ToArray(); userDatabaseSqlServerFqdn = $null
             userDatabaseSqlInstance = $null; backupPoolFqdn = $null; centralManagementOnPool = $false }
         if ($computers.Count -eq 1 -and $computers[0] -eq $pool) { $answer['edition'] = 'Standard' }
-        foreach ($service in @(Invoke-Cmdlet { Get-CsService -UserServer -PoolFqdn $pool -ErrorAction Stop })) {
+        foreach ($service in @(Invoke-Cmdlet { Get-CsService -UserServer -PoolFqdn $pool -LocalStore -ErrorAction Stop })) {
             $database = Get-TextProperty $service @('UserDatabase')
             if ($database -ne '') { $answer['userDatabaseSqlServerFqdn'] = Get-ServiceHost $database }
         }
         if ($null -ne $answer['userDatabaseSqlServerFqdn']) {
             $sql = $answer['userDatabaseSqlServerFqdn']
-            foreach ($service in @(Invoke-Cmdlet { Get-CsService -UserDatabase -PoolFqdn $sql -ErrorAction Stop })) {
+            foreach ($service in @(Invoke-Cmdlet { Get-CsService -UserDatabase -PoolFqdn $sql -LocalStore -ErrorAction Stop })) {
                 $found = Find-Property $service @('SqlInstanceName')
                 if ($found['found']) { $answer['userDatabaseSqlInstance'] = "$($found['value'])" }
             }
         }
-        foreach ($service in @(Invoke-Cmdlet { Get-CsService -Registrar -PoolFqdn $pool -ErrorAction Stop })) {
+        foreach ($service in @(Invoke-Cmdlet { Get-CsService -Registrar -PoolFqdn $pool -LocalStore -ErrorAction Stop })) {
             $backup = Get-TextProperty $service @('BackupRegistrar')
             if ($backup -ne '') { $answer['backupPoolFqdn'] = Get-ServiceHost $backup }
         }
-        foreach ($service in @(Invoke-Cmdlet { Get-CsService -CentralManagement -ErrorAction Stop })) {
+        foreach ($service in @(Invoke-Cmdlet { Get-CsService -CentralManagement -LocalStore -ErrorAction Stop })) {
             if ((Get-TextProperty $service @('PoolFqdn')) -eq $pool -and (Get-TextProperty $service @('Active')) -ne 'False') { $answer['centralManagementOnPool'] = $true }
         }
         $answer
@@ -1488,7 +1489,7 @@ function Get-LyncOpsPreflight {
         # Where it must not be loaded, no Lync cmdlet may be called: PowerShell would load it for the cmdlet.
         if (-not $module['ok']) { return [ordered]@{ checks = $checks.ToArray() } }
         [void]$checks.Add((New-Check 'PoolKnown' 'Check the name, and that the account may read the central management store.' {
-                    $found = @(Invoke-Cmdlet { Get-CsPool -Identity $pool -ErrorAction Stop })
+                    $found = @(Invoke-Cmdlet { Get-CsPool -Identity $pool -LocalStore -ErrorAction Stop })
                     if ($found.Count -ne 1) { throw "the topology gave $($found.Count) pools" }; $pool }))
         [void]$checks.Add((New-Check 'ReplicationUpToDate' 'Run Invoke-CsManagementStoreReplication and wait until every replica is up to date.' {
                     $replicas = @(Invoke-Cmdlet { Get-CsManagementStoreReplicationStatus -ErrorAction Stop })
