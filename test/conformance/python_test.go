@@ -29,7 +29,7 @@ var scenarios = []scenario{
 	{request: request{Name: "errors of PowerShell", Script: "'before'; Get-CsPool -Identity nosuch.contoso.com"}, exit: 1, stdout: `^before\r\n$`, stderr: `^#< CLIXML\r\n<Objs (?s:.*)Cannot find pool`},
 	{request: request{Name: "lines of input", Script: "$input | ForEach-Object { $_.ToUpper() }", Stdin: "good day\r\nagain\r\n"}, stdout: `^GOOD DAY\r\nAGAIN\r\n$`},
 	{request: request{Name: "much input", Script: "[Console]::In.ReadToEnd().Length", Stdin: strings.Repeat("x", 300_000)}, stdout: `^300000\r\n$`},
-	{request: request{Name: "several polls", Script: "Start-Sleep -Seconds 3; 'awake'", Poll: 1}, stdout: `^awake\r\n$`},
+	{request: request{Name: "several polls", Script: "Start-Sleep -Seconds 5; 'awake'", Poll: 1}, stdout: `^awake\r\n$`},
 	{request: request{Name: "much output", Script: "'x' * 1000000"}, stdout: `^x+\r\n$`},
 	{request: request{Name: "letters beyond ASCII", Script: "[char]0xE4 + [char]0x20AC"}, stdout: "^\u00e4\u20ac\r\n$"},
 	{request: request{Name: "a wrong password", Command: "hostname", Password: "Somebody-Else-9"}, error: `rejected by the server|Failed to authenticate`},
