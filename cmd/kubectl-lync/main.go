@@ -37,7 +37,7 @@ var errNotPassed = errors.New("a check failed")
 
 // run is the whole program but for its process.
 func run(ctx context.Context, streams genericiooptions.IOStreams, arguments []string) int {
-	root := rootCommand(streams)
+	root := rootCommand(streams) //nolint:contextcheck // cobra hands the context to the command
 	root.SetArgs(arguments)
 	err := root.ExecuteContext(ctx)
 	var usage usageError
