@@ -439,8 +439,6 @@ func (r *LyncPoolReconciler) nextLook(decision procedure.PoolDecision) time.Dura
 	switch decision.Action {
 	case procedure.PoolAdopts:
 		return quickestLook
-	case procedure.PoolOpens:
-		return turnLook
 	case procedure.PoolHolds:
 		return holdLook
 	case procedure.PoolIsDone:

@@ -190,7 +190,7 @@ func domainFrom(work *domainWork, found []observation) procedure.Domain {
 	pool, object := work.pool, work.object
 	domain := procedure.Domain{
 		Plan:           planFor(object.Spec.DesiredBuild, pool.Spec.Package, pool.Spec.Rollout),
-		TurnLimit:      readinessPolicyFor(pool.Spec.Rollout).Interval,
+		TurnLimit:      readinessPolicyFor(pool.Spec.Rollout).TurnLimit(),
 		ServersAtATime: int(pool.Spec.Rollout.ServersAtATime),
 		Paused:         pool.Spec.Paused,
 		Observe:        pool.Spec.Management == v1alpha1.ManagementObserve,

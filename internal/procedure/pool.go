@@ -170,8 +170,12 @@ func (pool Pool) whileOpen() *PoolDecision {
 				Message: fmt.Sprintf("the turn of %s has run out before its next server could be stopped; the pool is asked again first. %s", domain.Name, domain.Message)}
 		default:
 			// The step of the moment stands in the domain's own status; repeated here it would be old before it is read.
-			return &PoolDecision{Action: PoolWaits, Domain: domain.Name, Reason: v1alpha1.ReasonUpgrading,
-				Message: BeingUpgraded(domain.Name)}
+			decision := PoolDecision{Action: PoolWaits, Domain: domain.Name, Reason: v1alpha1.ReasonUpgrading, Message: BeingUpgraded(domain.Name)}
+			if !domain.InProgress && !pool.OpenSince.IsZero() {
+				// A turn that nobody takes runs out without anybody reporting it.
+				decision.Until = pool.OpenSince.Add(pool.Policy.TurnLimit() + time.Second)
+			}
+			return &decision
 		}
 	}
 	// The open domain is not one of the pool's any more: its turn is over.
@@ -189,7 +193,7 @@ func (pool Pool) runOut(domain PoolDomain) bool {
 	if pool.Adopted {
 		return !domain.InProgress
 	}
-	return !pool.OpenSince.IsZero() && !domain.InProgress && pool.Now.Sub(pool.OpenSince) > pool.Policy.Interval
+	return !pool.OpenSince.IsZero() && !domain.InProgress && pool.Now.Sub(pool.OpenSince) > pool.Policy.TurnLimit()
 }
 
 // notNow names the first thing that keeps the next domain from being asked for.
@@ -295,7 +299,7 @@ func (pool Pool) afterAnswer(next string) PoolDecision {
 			return PoolDecision{Action: PoolWaits, Domain: next, Reason: gate.Reason, Message: gate.Message, Until: again, Soak: &Soak{After: soak.After}}
 		}
 		// Nobody looked for too long: what the pool was in the meantime is not known.
-		unseen := pool.Last != nil && pool.Now.Sub(pool.Last.At) > 2*pool.Policy.Interval
+		unseen := pool.Last != nil && pool.Now.Sub(pool.Last.At) > 2*pool.Policy.TurnLimit()
 		if soak.Since.IsZero() || unseen {
 			soak = &Soak{After: soak.After, Since: pool.Now}
 			pool.Soak = soak
@@ -310,5 +314,6 @@ func (pool Pool) afterAnswer(next string) PoolDecision {
 	if !gate.Open {
 		return PoolDecision{Action: PoolWaits, Domain: next, Reason: gate.Reason, Message: gate.Message, Until: again, Soak: soak}
 	}
-	return PoolDecision{Action: PoolOpens, Domain: next, Reason: v1alpha1.ReasonUpgrading, Message: gate.Message}
+	return PoolDecision{Action: PoolOpens, Domain: next, Reason: v1alpha1.ReasonUpgrading, Message: gate.Message,
+		Until: pool.Now.Add(pool.Policy.TurnLimit() + time.Second)}
 }

@@ -115,3 +115,24 @@ func TestASoakIsLookedAtWhenItEnds(t *testing.T) {
 		t.Errorf("until %s", got.Until)
 	}
 }
+
+// A domain that cannot begin reports nothing. Whoever gave it its turn must look again when the turn has run out, or both wait for
+// each other.
+func TestTurnThatNobodyTakesIsLookedAtAgain(t *testing.T) {
+	for _, interval := range []time.Duration{time.Second, 10 * time.Minute} {
+		pool := Pool{Domains: []PoolDomain{{Name: "UpgradeDomain1", State: v1alpha1.DomainOpen, Staged: true}}, Open: "UpgradeDomain1",
+			OpenSince: started, Now: started.Add(time.Second), Policy: ReadinessPolicy{Interval: interval, Attempts: 3}}
+		waits := NextDomain(pool)
+		if waits.Action != PoolWaits || waits.Until.IsZero() {
+			t.Fatalf("an interval of %s: %+v, want a time to look again", interval, waits)
+		}
+		pool.Now = waits.Until
+		if closes := NextDomain(pool); closes.Action != PoolCloses {
+			t.Errorf("an interval of %s: at that time %+v, want the turn closed", interval, closes)
+		}
+		pool.Domains[0].InProgress = true
+		if goesOn := NextDomain(pool); goesOn.Action != PoolWaits || !goesOn.Until.IsZero() {
+			t.Errorf("an interval of %s: a domain in progress reports by itself: %+v", interval, goesOn)
+		}
+	}
+}

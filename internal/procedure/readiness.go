@@ -37,6 +37,12 @@ type ReadinessPolicy struct {
 	FailOver bool
 }
 
+// shortestTurn is how long an answer stays good in any case: a domain needs a moment to look at all servers of the pool.
+const shortestTurn = time.Minute
+
+// TurnLimit is how old the answer may be on whose strength the work on a domain begins: the time between two questions.
+func (p ReadinessPolicy) TurnLimit() time.Duration { return max(p.Interval, shortestTurn) }
+
 // Counters count bad answers. They are kept apart: Busy leads to a failover, a domain that is not ready does not, and
 // InsufficientActiveFrontEnds needs no second answer.
 type Counters struct {
