@@ -95,6 +95,10 @@ const packageSource = "https://packages.contoso.com/lync/LyncServerUpdateInstall
 // facts are those on which the procedure decides.
 func facts(ctx context.Context, servers Servers, access lync.Access) string {
 	found, err := servers.Facts(ctx, access)
+	for cutOff(err) && ctx.Err() == nil {
+		time.Sleep(20 * time.Millisecond)
+		found, err = servers.Facts(ctx, access)
+	}
 	if err != nil {
 		return string(lync.KindOf(err))
 	}
@@ -139,10 +143,15 @@ func databases(ctx context.Context, servers Servers, access lync.Access) string 
 		slices.ContainsFunc(found.Databases, func(database lync.Database) bool { return database.ExpectedVersion == "" }), lync.KindOf(err))
 }
 
-// ends orders a job and waits for its end.
+// ends orders a job and waits for its end. The answer to an order may be cut off, by a restart above all; giving the order again is
+// what the controllers do then.
 func ends(request lync.JobRequest) func(context.Context, Servers, lync.Access) string {
 	return func(ctx context.Context, servers Servers, access lync.Access) string {
 		job, err := servers.StartJob(ctx, access, request)
+		for cutOff(err) && ctx.Err() == nil {
+			time.Sleep(20 * time.Millisecond)
+			job, err = servers.StartJob(ctx, access, request)
+		}
 		if err != nil {
 			return string(lync.KindOf(err))
 		}
@@ -164,6 +173,11 @@ func ends(request lync.JobRequest) func(context.Context, Servers, lync.Access) s
 		}
 		return "never ended"
 	}
+}
+
+func cutOff(err error) bool {
+	kind := lync.KindOf(err)
+	return err != nil && (kind == lync.KindSessionLost || kind == lync.KindUnreachable || kind == lync.KindTimeout)
 }
 
 // conflicts orders a job, and another one, on a server whose services never drain.

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -121,9 +122,19 @@ func TestNoServerIsStoppedAfterItsTurn(t *testing.T) {
 			for range 3 {
 				s.passDomains(s.remembering(old))
 			}
-			if err := s.passPool(s.client); err != nil {
-				t.Error(err)
-			}
+			s.eventually("the pool's status speaks of its latest spec", func() error {
+				if err := s.passPool(s.client); err != nil {
+					return err
+				}
+				var pool v1alpha1.LyncPool
+				if err := s.client.Get(t.Context(), client.ObjectKeyFromObject(s.pool), &pool); err != nil {
+					return err
+				}
+				if pool.Status.ObservedGeneration != pool.Generation {
+					return fmt.Errorf("it speaks of generation %d of %d", pool.Status.ObservedGeneration, pool.Generation)
+				}
+				return nil
+			})
 			if names := s.stopped(); len(names) > 0 {
 				t.Errorf("%v were stopped out of turn", names)
 			}

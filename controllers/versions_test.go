@@ -82,16 +82,23 @@ func (v *versions) note(event watch.Event) {
 	}
 }
 
-// mustHaveBeenObserved holds what is left at the end of a test to having a status that speaks of the latest spec.
+// mustHaveBeenObserved holds what is left at the end of a test to having a status that speaks of the latest spec. The watch may be
+// a moment behind what was written.
 func (v *versions) mustHaveBeenObserved() {
+	v.world.t.Helper()
+	v.world.eventually("every status speaks of the latest spec", v.unobserved)
+}
+
+func (v *versions) unobserved() error {
 	v.lock.Lock()
 	defer v.lock.Unlock()
 	for name, version := range v.last {
 		observed, _, _ := unstructured.NestedInt64(version.Object, "status", "observedGeneration")
 		if observed >= 0 && observed != version.GetGeneration() {
-			v.world.t.Errorf("%s rests at generation %d with a status about generation %d", name, version.GetGeneration(), observed)
+			return fmt.Errorf("%s rests at generation %d with a status about generation %d", name, version.GetGeneration(), observed)
 		}
 	}
+	return nil
 }
 
 func stepsBetween(before, after *unstructured.Unstructured) int {
