@@ -1342,12 +1342,15 @@ function Get-LyncOpsTopology {
         Assert-KnownFields $given '' @('poolFqdn')
         $pool = Get-FqdnField $given '' 'poolFqdn'
         [void](Import-LyncModule -Question)
-        $cluster = @(Invoke-Cmdlet { Get-CsPool -Identity $pool -LocalStore -ErrorAction Stop })
-        if ($cluster.Count -ne 1 -or $null -eq $cluster[0]) { Stop-UnknownShape "Get-CsPool gave $($cluster.Count) objects for $pool." $cluster }
         # -LocalStore: the copy on this computer. The central store is in SQL Server, which a WinRM logon cannot reach with its credentials.
         # Get-CsComputer lists in topology order, which the quorum rules count in.
         $members = @(Invoke-Cmdlet { Get-CsComputer -Pool $pool -LocalStore -ErrorAction Stop })
-        if ($members.Count -eq 0) { $members = @(Get-Elements (Find-Property $cluster[0] @('Computers'))['value']) }
+        $cluster = @()
+        if ($members.Count -eq 0) {
+            $cluster = @(Invoke-Cmdlet { Get-CsPool -Identity $pool -ErrorAction Stop })
+            if ($cluster.Count -ne 1 -or $null -eq $cluster[0]) { Stop-UnknownShape "Get-CsPool gave $($cluster.Count) objects for $pool." $cluster }
+            $members = @(Get-Elements (Find-Property $cluster[0] @('Computers'))['value'])
+        }
         $computers = New-Object -TypeName System.Collections.ArrayList
         foreach ($member in $members) {
             $name = Get-HostName $member
@@ -1489,7 +1492,7 @@ function Get-LyncOpsPreflight {
         # Where it must not be loaded, no Lync cmdlet may be called: PowerShell would load it for the cmdlet.
         if (-not $module['ok']) { return [ordered]@{ checks = $checks.ToArray() } }
         [void]$checks.Add((New-Check 'PoolKnown' 'Check the name, and that the account may read the central management store.' {
-                    $found = @(Invoke-Cmdlet { Get-CsPool -Identity $pool -LocalStore -ErrorAction Stop })
+                    $found = @(Invoke-Cmdlet { Get-CsPool -Identity $pool -ErrorAction Stop })
                     if ($found.Count -ne 1) { throw "the topology gave $($found.Count) pools" }; $pool }))
         [void]$checks.Add((New-Check 'ReplicationUpToDate' 'Run Invoke-CsManagementStoreReplication and wait until every replica is up to date.' {
                     $replicas = @(Invoke-Cmdlet { Get-CsManagementStoreReplicationStatus -ErrorAction Stop })
