@@ -129,6 +129,9 @@ func TestBusyPoolIsHeldUntilSomebodyAsksForAnotherTry(t *testing.T) {
 			if !hasCondition(pool, v1alpha1.ConditionStalled) || pool.Status.Hold == nil || pool.Status.Hold.Reason != test.reason || pool.Status.Now != "held: "+test.reason {
 				t.Errorf("the pool is not held: %+v", pool.Status)
 			}
+			// A pass that began before the hold was in the cache may still ask once; its decision is lost with the conflict.
+			edit(w, pool, func(pool *v1alpha1.LyncPool) { pool.Spec.Rollout.Readiness.Interval = duration(200 * time.Millisecond) })
+			w.ready(pool, "False", test.reason)
 			asked := len(servers.called("PoolReadiness"))
 			for range 3 {
 				w.nudge(pool)
