@@ -8,21 +8,25 @@ import (
 	"net"
 	"strconv"
 	"time"
+
+	"lyncops.dev/operator/internal/kerberos"
 )
 
 // Scheme is how a session logs in.
 type Scheme string
 
-// The schemes a session can be configured with. Both are used inside TLS only.
+// The schemes a session can be configured with. All are used inside TLS only.
 const (
-	NTLM  Scheme = "NTLM"
-	Basic Scheme = "Basic"
+	NTLM        Scheme = "NTLM"
+	Basic       Scheme = "Basic"
+	Kerberos    Scheme = "Kerberos"
+	Certificate Scheme = "Certificate"
 )
 
 // DefaultPort is the port of the WinRM HTTPS listener.
 const DefaultPort = 5986
 
-// Config describes a session. Host, UserName and Password are required, everything else has a default.
+// Config describes a session. Host, UserName and what the Scheme needs are required, everything else has a default.
 type Config struct {
 	// Host is the name the host's certificate must bear.
 	Host string
@@ -32,7 +36,12 @@ type Config struct {
 	Scheme Scheme
 	// UserName is `DOMAIN\name`, `name@domain` or a local name.
 	UserName string
+	// Password is needed for NTLM and Basic.
 	Password string
+	// Tickets are those of the account, for Kerberos. Sessions may share them, and they must outlive the sessions.
+	Tickets *kerberos.Tickets
+	// ClientCertificate and ClientKey are the PEM texts of what Certificate logs in with; UserName is not used then.
+	ClientCertificate, ClientKey []byte
 	// CertificateAuthority holds the PEM certificates that may sign the host's; nil means the system's roots.
 	CertificateAuthority []byte
 	// ConnectTo returns the address to dial instead of Host and Port, like curl's --connect-to: the Host header and the name
@@ -101,12 +110,25 @@ func (c Config) validate() error {
 		return errors.New("the host is empty")
 	case c.Port < 1 || c.Port > 65535:
 		return fmt.Errorf("port %d is not between 1 and 65535", c.Port)
-	case c.Scheme != NTLM && c.Scheme != Basic:
-		return fmt.Errorf("authentication %q is not NTLM or Basic", c.Scheme)
-	case c.UserName == "":
-		return errors.New("the user name is empty")
-	case c.Password == "":
-		return errors.New("the password is empty")
+	}
+	switch c.Scheme {
+	case NTLM, Basic:
+		if c.UserName == "" {
+			return errors.New("the user name is empty")
+		}
+		if c.Password == "" {
+			return errors.New("the password is empty")
+		}
+	case Kerberos:
+		if c.Tickets == nil {
+			return errors.New("there is nothing to get Kerberos tickets with")
+		}
+	case Certificate:
+		if len(c.ClientCertificate) == 0 || len(c.ClientKey) == 0 {
+			return errors.New("the client certificate or its key is missing")
+		}
+	default:
+		return fmt.Errorf("authentication %q is not NTLM, Basic, Kerberos or Certificate", c.Scheme)
 	}
 	return nil
 }
@@ -118,6 +140,17 @@ func (c Config) tls() (*tls.Config, error) {
 		if !configuration.RootCAs.AppendCertsFromPEM(c.CertificateAuthority) {
 			return nil, errors.New("the certificate authority holds no PEM certificate")
 		}
+	}
+	if c.Scheme == Certificate {
+		own, err := tls.X509KeyPair(c.ClientCertificate, c.ClientKey)
+		if err != nil {
+			return nil, errors.New("the client certificate and its key cannot be used together, or are not PEM")
+		}
+		configuration.Certificates = []tls.Certificate{own}
+		// Windows asks for the certificate only when it has read the request, unless the listener's binding says otherwise. It
+		// then begins TLS 1.2 anew; what TLS 1.3 has for that is not in Go.
+		configuration.Renegotiation = tls.RenegotiateOnceAsClient
+		configuration.MaxVersion = tls.VersionTLS12
 	}
 	return configuration, nil
 }

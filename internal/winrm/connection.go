@@ -89,15 +89,27 @@ func (s *Session) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 const longestLogin = 256 << 10 // bytes the host may send before it has let us in
 
 func (s *Session) login(ctx context.Context, conn net.Conn) error {
+	var token string
+	if s.config.Scheme == Kerberos {
+		var failed *Error
+		if token, failed = s.ticket(ctx); failed != nil {
+			return failed
+		}
+	}
 	if err := conn.SetDeadline(time.Now().Add(s.config.ConnectTimeout)); err != nil {
 		return s.failure(SessionLost, "login", plain(err), err)
 	}
 	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
 	host := &loginExchange{session: s, conn: conn, reader: bufio.NewReader(io.LimitReader(conn, longestLogin))}
 	var err error
-	if s.config.Scheme == Basic {
+	switch s.config.Scheme {
+	case Basic:
 		err = host.expectBasic(ctx)
-	} else {
+	case Kerberos:
+		err = host.kerberos(ctx, token)
+	case Certificate:
+		err = host.certificate(ctx)
+	case NTLM:
 		err = host.ntlm(ctx)
 	}
 	if err != nil {
@@ -227,7 +239,7 @@ func (l *loginExchange) unexpected(status int) error {
 		" where it should have asked for a login; is this the WinRM HTTPS listener?", nil)
 }
 
-func (s *Session) notOffered(offered offers) error {
+func (s *Session) notOffered(offered offers) *Error {
 	found := "nothing"
 	if names := offered.names(); len(names) > 0 {
 		found = strings.Join(names, ", ")

@@ -24,10 +24,14 @@ const (
 	Unreachable Kind = "Unreachable"
 	// CertificateRejected: the certificate is not trusted, has expired or bears another name.
 	CertificateRejected Kind = "CertificateRejected"
-	// LoginRefused: the host refused the user name or password. The session does not try again.
+	// LoginRefused: the host, or the KDC, refused the user name or password. The session does not try again.
 	LoginRefused Kind = "LoginRefused"
 	// SchemeNotOffered: the host does not offer the configured authentication scheme. No password was sent.
 	SchemeNotOffered Kind = "SchemeNotOffered"
+	// TicketRefused: there is no Kerberos ticket for the host, or the host does not take it; the account itself was not refused.
+	TicketRefused Kind = "TicketRefused"
+	// CertificateNotMapped: the host did not take the client certificate.
+	CertificateNotMapped Kind = "CertificateNotMapped"
 	// AccessDenied: the login was accepted, but the account may not use WinRM.
 	AccessDenied Kind = "AccessDenied"
 	// Timeout: the host did not answer in time, or the command did not end in time.

@@ -21,9 +21,11 @@ type Session struct {
 	transport  *http.Transport
 	counters   counters
 
-	// slot is held by whoever speaks to the host; it guards shell.
+	// slot is held by whoever speaks to the host; it guards shell and loginPerMessage.
 	slot  chan struct{}
 	shell string
+	// loginPerMessage says that the host does not keep a connection logged in.
+	loginPerMessage bool
 
 	// running ends when Close begins and ends commands; life ends when Close has said goodbye and ends everything.
 	running, life         context.Context
@@ -179,7 +181,11 @@ func (s *Session) LoginRefused() bool {
 }
 
 func (s *Session) refuse() *Error {
-	refused := s.failure(LoginRefused, "login", "the host refused the user name or password of "+s.config.UserName, nil)
+	return s.refuseBecause("the host refused the user name or password of " + s.config.UserName)
+}
+
+func (s *Session) refuseBecause(message string) *Error {
+	refused := s.failure(LoginRefused, "login", message, nil)
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	if s.refused == nil {

@@ -3,6 +3,7 @@ package winrm_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -71,6 +72,9 @@ func newWindows(t testing.TB, options wsman.Options) (*windows, winrm.Config) {
 		}
 		count(conn, state)
 	}
+	if options.ClientAuthorities != nil {
+		server.TLS = &tls.Config{ClientAuth: tls.RequestClientCert, MinVersion: tls.VersionTLS12}
+	}
 	server.StartTLS()
 	t.Cleanup(handler.Close)
 	t.Cleanup(server.Close)
@@ -92,61 +96,67 @@ func TestBothSchemes(t *testing.T) {
 		t.Run(string(scheme), func(t *testing.T) {
 			host, config := newWindows(t, options)
 			config.Scheme = scheme
-			session := open(t, config)
-
-			t.Run("a first command", func(t *testing.T) {
-				result, err := session.Run(t.Context(), winrm.Command{Line: "echo hello"})
-				if err != nil || string(result.Stdout) != "hello" || result.ExitCode != 0 {
-					t.Fatalf("got %+v, %v", result, err)
-				}
-			})
-			// Command, Receive and Signal, and one more Receive when the host tells of output and end one after the other.
-			t.Run("a warm command costs three requests or four", func(t *testing.T) {
-				before := session.Counters()
-				if _, err := session.Run(t.Context(), winrm.Command{Line: "echo hello"}); err != nil {
-					t.Fatal(err)
-				}
-				wantCost(t, session, before, 3, 4)
-			})
-			t.Run("with standard input it costs one more", func(t *testing.T) {
-				before := session.Counters()
-				result, err := session.Run(t.Context(), winrm.Command{Line: "sort", Stdin: []byte("b\r\na\r\n")})
-				if err != nil || string(result.Stdout) != "b\r\na\r\n" {
-					t.Fatalf("got %+v, %v", result, err)
-				}
-				wantCost(t, session, before, 4, 5)
-			})
-			t.Run("more input than fits one message", func(t *testing.T) {
-				input := bytes.Repeat([]byte("0123456789abcdef"), 1<<14)
-				result, err := session.Run(t.Context(), winrm.Command{Line: "sort", Stdin: input})
-				if err != nil || !bytes.Equal(result.Stdout, input) {
-					t.Fatalf("%d bytes came back, %v", len(result.Stdout), err)
-				}
-			})
-			t.Run("a failing command is no error", func(t *testing.T) {
-				result, err := session.Run(t.Context(), winrm.Command{Line: "ecoh"})
-				if err != nil || result.ExitCode != 9009 || !strings.Contains(string(result.Stderr), "not recognized") {
-					t.Fatalf("got %+v, %v", result, err)
-				}
-			})
-			t.Run("a canceled command ends on the host", func(t *testing.T) {
-				ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-				defer cancel()
-				_, err := session.Run(ctx, winrm.Command{Line: "wait"})
-				wantKind(t, err, winrm.Timeout)
-				eventually(t, "the end of the command", func() bool { return host.ended.Load() == host.executed.Load() })
-				if _, err := session.Run(t.Context(), winrm.Command{Line: "echo hello"}); err != nil {
-					t.Errorf("the session is of no use afterwards: %v", err)
-				}
-			})
-			t.Run("closing leaves no connection", func(t *testing.T) {
-				if err := session.Close(t.Context()); err != nil {
-					t.Error(err)
-				}
-				eventually(t, "the end of all connections", func() bool { return host.connections.Load() == 0 })
-			})
+			wantUsableSession(t, host, config)
 		})
 	}
+}
+
+// wantUsableSession goes through what a session is for.
+func wantUsableSession(t *testing.T, host *windows, config winrm.Config) {
+	t.Helper()
+	session := open(t, config)
+
+	t.Run("a first command", func(t *testing.T) {
+		result, err := session.Run(t.Context(), winrm.Command{Line: "echo hello"})
+		if err != nil || string(result.Stdout) != "hello" || result.ExitCode != 0 {
+			t.Fatalf("got %+v, %v", result, err)
+		}
+	})
+	// Command, Receive and Signal, and one more Receive when the host tells of output and end one after the other.
+	t.Run("a warm command costs three requests or four", func(t *testing.T) {
+		before := session.Counters()
+		if _, err := session.Run(t.Context(), winrm.Command{Line: "echo hello"}); err != nil {
+			t.Fatal(err)
+		}
+		wantCost(t, session, before, 3, 4)
+	})
+	t.Run("with standard input it costs one more", func(t *testing.T) {
+		before := session.Counters()
+		result, err := session.Run(t.Context(), winrm.Command{Line: "sort", Stdin: []byte("b\r\na\r\n")})
+		if err != nil || string(result.Stdout) != "b\r\na\r\n" {
+			t.Fatalf("got %+v, %v", result, err)
+		}
+		wantCost(t, session, before, 4, 5)
+	})
+	t.Run("more input than fits one message", func(t *testing.T) {
+		input := bytes.Repeat([]byte("0123456789abcdef"), 1<<14)
+		result, err := session.Run(t.Context(), winrm.Command{Line: "sort", Stdin: input})
+		if err != nil || !bytes.Equal(result.Stdout, input) {
+			t.Fatalf("%d bytes came back, %v", len(result.Stdout), err)
+		}
+	})
+	t.Run("a failing command is no error", func(t *testing.T) {
+		result, err := session.Run(t.Context(), winrm.Command{Line: "ecoh"})
+		if err != nil || result.ExitCode != 9009 || !strings.Contains(string(result.Stderr), "not recognized") {
+			t.Fatalf("got %+v, %v", result, err)
+		}
+	})
+	t.Run("a canceled command ends on the host", func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		defer cancel()
+		_, err := session.Run(ctx, winrm.Command{Line: "wait"})
+		wantKind(t, err, winrm.Timeout)
+		eventually(t, "the end of the command", func() bool { return host.ended.Load() == host.executed.Load() })
+		if _, err := session.Run(t.Context(), winrm.Command{Line: "echo hello"}); err != nil {
+			t.Errorf("the session is of no use afterwards: %v", err)
+		}
+	})
+	t.Run("closing leaves no connection", func(t *testing.T) {
+		if err := session.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		eventually(t, "the end of all connections", func() bool { return host.connections.Load() == 0 })
+	})
 }
 
 func wantCost(t *testing.T, session *winrm.Session, before winrm.Counters, least, most int64) {

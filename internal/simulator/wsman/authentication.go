@@ -33,6 +33,10 @@ func (s *Server) authenticate(host Host, c *connection, r *http.Request, empty b
 		}
 		return verdict{account: accountName(c.identity.user, c.identity.domain)}
 	}
+	if strings.EqualFold(strings.TrimSpace(header), certificateScheme) {
+		c.forget()
+		return s.acceptCertificate(host, r)
+	}
 	scheme, credentials, _ := strings.Cut(header, " ")
 	token, err := base64.StdEncoding.DecodeString(strings.TrimSpace(credentials))
 	if err != nil {
@@ -43,6 +47,9 @@ func (s *Server) authenticate(host Host, c *connection, r *http.Request, empty b
 	case strings.EqualFold(scheme, "Basic") && s.basicAllowed(r):
 		c.forget()
 		return checkBasic(host, string(token))
+	case s.options.Keytab != nil && (strings.EqualFold(scheme, "Kerberos") || strings.EqualFold(scheme, "Negotiate") && offersKerberos(token)):
+		c.forget()
+		return s.acceptKerberos(host, c, scheme, token)
 	case s.options.AllowNTLM && (strings.EqualFold(scheme, "Negotiate") || strings.EqualFold(scheme, "NTLM")):
 		result := s.negotiate(host, c, scheme, token)
 		if result.refusal != nil {
@@ -58,11 +65,17 @@ func (s *Server) authenticate(host Host, c *connection, r *http.Request, empty b
 // offeredSchemes are the WWW-Authenticate lines of a 401.
 func (s *Server) offeredSchemes(r *http.Request) []string {
 	var schemes []string
-	if s.options.AllowNTLM {
+	if s.options.AllowNTLM || s.options.Keytab != nil {
 		schemes = append(schemes, "Negotiate")
+	}
+	if s.options.Keytab != nil {
+		schemes = append(schemes, "Kerberos")
 	}
 	if s.basicAllowed(r) {
 		schemes = append(schemes, `Basic realm="WSMAN"`)
+	}
+	if s.options.ClientAuthorities != nil && r.TLS != nil {
+		schemes = append(schemes, certificateScheme)
 	}
 	return schemes
 }

@@ -153,6 +153,9 @@ func startEndpoint(t *testing.T, secure bool, options wsman.Options, hosts ...*m
 	server := wsman.NewHandler(machines(hosts), options)
 	listener := httptest.NewUnstartedServer(server)
 	listener.Config = server.HTTPServer()
+	if options.ClientAuthorities != nil {
+		listener.TLS = &tls.Config{ClientAuth: tls.RequestClientCert, MinVersion: tls.VersionTLS12}
+	}
 	if secure {
 		listener.StartTLS()
 	} else {

@@ -1,9 +1,11 @@
 package wsman
 
 import (
+	"crypto/x509"
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/jcmturner/gokrb5/v8/keytab"
 )
 
 // The settings of an unchanged Windows Server 2012 R2.
@@ -28,8 +30,17 @@ const (
 type Options struct {
 	// AllowBasic offers Basic authentication on TLS connections.
 	AllowBasic bool
-	// AllowNTLM offers Negotiate authentication, which here means NTLM.
+	// AllowNTLM offers NTLM inside Negotiate authentication.
 	AllowNTLM bool
+	// Keytab offers Kerberos, bare and inside Negotiate authentication. It holds the keys of HTTP/<name> of each host.
+	Keytab *keytab.Keytab
+	// KerberosPerRequest forgets a proof by Kerberos with the request that brought it. Otherwise it holds for the connection.
+	KerberosPerRequest bool
+	// ClientAuthorities may sign the certificates that clients log in with, where the TLS server asks for them; nil refuses all.
+	ClientAuthorities *x509.CertPool
+	// CertificateAccount is the local account to which a host maps a certificate. The name is the user principal name in the
+	// certificate's alternative names, or else the common name of its subject.
+	CertificateAccount func(host, name string) (account string, ok bool)
 	// BasicOverPlainHTTP offers Basic without TLS too. Windows refuses it unless AllowUnencrypted is set.
 	BasicOverPlainHTTP bool
 	// UnsealedNTLMOverPlainHTTP accepts messages that are neither sealed nor inside TLS. Windows refuses them, with an empty

@@ -10,6 +10,10 @@ import (
 var (
 	oidSPNEGO = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 2}
 	oidNTLM   = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 2, 2, 10}
+
+	oidKerberos = asn1.ObjectIdentifier{1, 2, 840, 113554, 1, 2, 2}
+	// oidKerberosMistyped is what Windows 2000 wrote for Kerberos, and later Windows offers too.
+	oidKerberosMistyped = asn1.ObjectIdentifier{1, 2, 840, 48018, 1, 2, 2}
 )
 
 // The states of a negotiation (RFC 4178, 4.2.2).
@@ -104,6 +108,15 @@ func spnegoIncompleteToken(challenge []byte) ([]byte, error) {
 		SupportedMech asn1.ObjectIdentifier `asn1:"explicit,tag:1"`
 		ResponseToken []byte                `asn1:"explicit,optional,omitempty,tag:2"`
 	}{spnegoIncomplete, oidNTLM, challenge})
+}
+
+// spnegoAcceptedKerberosToken ends the negotiation of a client that has proven itself with Kerberos. It holds no proof of the
+// server's in return.
+func spnegoAcceptedKerberosToken() ([]byte, error) {
+	return marshalSPNEGO(struct {
+		NegState      asn1.Enumerated       `asn1:"explicit,tag:0"`
+		SupportedMech asn1.ObjectIdentifier `asn1:"explicit,tag:1"`
+	}{spnegoAccepted, oidKerberos})
 }
 
 // spnegoAcceptedToken ends the negotiation. With a signature of the client's it proves that nobody has shortened the list of

@@ -9,8 +9,6 @@ import (
 	"github.com/bodgit/ntlmssp"
 )
 
-var oidKerberos = asn1.ObjectIdentifier{1, 2, 840, 113554, 1, 2, 2}
-
 // exampleHost has the account of the published example.
 type exampleHost struct{ Host }
 
