@@ -15,7 +15,7 @@ import (
 // Scheme is how a session logs in.
 type Scheme string
 
-// The schemes a session can be configured with. All are used inside TLS only.
+// The schemes a session can be configured with. All are used inside TLS; NTLM also without, and then it seals every message.
 const (
 	NTLM        Scheme = "NTLM"
 	Basic       Scheme = "Basic"
@@ -23,15 +23,21 @@ const (
 	Certificate Scheme = "Certificate"
 )
 
-// DefaultPort is the port of the WinRM HTTPS listener.
-const DefaultPort = 5986
+// The ports of WinRM listeners.
+const (
+	DefaultPort       = 5986 // HTTPS
+	DefaultSealedPort = 5985 // HTTP
+)
 
 // Config describes a session. Host, UserName and what the Scheme needs are required, everything else has a default.
 type Config struct {
 	// Host is the name the host's certificate must bear.
 	Host string
-	// Port of the HTTPS listener; 0 means DefaultPort.
+	// Port of the listener; 0 means DefaultPort, or DefaultSealedPort without TLS.
 	Port int
+	// Sealed says that the listener is one without TLS, where NTLM seals every message. Certificates play no part then: the host
+	// is proven by knowing, or having its domain controller know, the account's password.
+	Sealed bool
 	// Scheme is NTLM when empty. It is the only one ever used.
 	Scheme Scheme
 	// UserName is `DOMAIN\name`, `name@domain` or a local name.
@@ -82,7 +88,18 @@ func (c Config) address() string {
 	return net.JoinHostPort(c.Host, strconv.Itoa(c.Port))
 }
 
+func (c Config) url() string {
+	scheme := "https"
+	if c.Sealed {
+		scheme = "http"
+	}
+	return scheme + "://" + c.address() + "/wsman"
+}
+
 func (c Config) withDefaults() Config {
+	if c.Sealed {
+		setDefault(&c.Port, DefaultSealedPort)
+	}
 	setDefault(&c.Port, DefaultPort)
 	setDefault(&c.Scheme, NTLM)
 	setDefault(&c.ConnectTimeout, 10*time.Second)
@@ -110,6 +127,8 @@ func (c Config) validate() error {
 		return errors.New("the host is empty")
 	case c.Port < 1 || c.Port > 65535:
 		return fmt.Errorf("port %d is not between 1 and 65535", c.Port)
+	case c.Sealed && c.Scheme != NTLM:
+		return fmt.Errorf("without TLS only NTLM seals messages, and the scheme is %s", c.Scheme)
 	}
 	switch c.Scheme {
 	case NTLM, Basic:

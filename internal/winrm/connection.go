@@ -44,14 +44,43 @@ func (c *connection) Close() error {
 	return c.Conn.Close()
 }
 
-// dial returns a connection that has logged in.
+// dial returns a connection inside TLS that has logged in.
 func (s *Session) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	var logged net.Conn
+	err := s.connect(ctx, func(ctx context.Context, conn *connection) error {
+		logged = conn
+		return s.login(ctx, conn)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return logged, nil
+}
+
+// dialSealed returns a connection without TLS that has logged in, with the keys that seal what it carries.
+func (s *Session) dialSealed(ctx context.Context) (*sealedConnection, error) {
+	var logged *sealedConnection
+	err := s.connect(ctx, func(ctx context.Context, conn *connection) error {
+		return s.exchangeLogin(ctx, conn, func(host *loginExchange) error {
+			keys, err := host.sealed(ctx)
+			logged = newSealedConnection(conn, keys)
+			return err
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return logged, nil
+}
+
+// connect makes a connection, inside TLS where there is one, and has it logged in.
+func (s *Session) connect(ctx context.Context, login func(context.Context, *connection) error) error {
 	if !s.beginDial() {
-		return nil, s.failure(Canceled, "connect", "the session was closed", context.Canceled)
+		return s.failure(Canceled, "connect", "the session was closed", context.Canceled)
 	}
 	defer s.dials.Done()
 	if refused := s.refusal(); refused != nil {
-		return nil, refused
+		return refused
 	}
 	// http.Transport lets a dial live on after its request has been canceled; the session's end must end it.
 	ctx, cancel := context.WithCancel(ctx)
@@ -65,25 +94,28 @@ func (s *Session) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	dialer := &net.Dialer{Timeout: s.config.ConnectTimeout}
 	raw, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
-		return nil, s.connectFailure("connect", address, err)
+		return s.connectFailure("connect", address, err)
 	}
-	secured := tls.Client(raw, s.tls)
-	handshake, stop := context.WithTimeout(ctx, s.config.ConnectTimeout)
-	defer stop()
-	if err := secured.HandshakeContext(handshake); err != nil {
-		_ = raw.Close()
-		return nil, s.connectFailure("TLS handshake", address, err)
+	if !s.config.Sealed {
+		secured := tls.Client(raw, s.tls)
+		handshake, stop := context.WithTimeout(ctx, s.config.ConnectTimeout)
+		defer stop()
+		if err := secured.HandshakeContext(handshake); err != nil {
+			_ = raw.Close()
+			return s.connectFailure("TLS handshake", address, err)
+		}
+		raw = secured
 	}
-	conn := &connection{Conn: secured, session: s}
+	conn := &connection{Conn: raw, session: s}
 	if !s.remember(conn) {
 		_ = conn.Close()
-		return nil, s.failure(Canceled, "connect", "the session was closed", context.Canceled)
+		return s.failure(Canceled, "connect", "the session was closed", context.Canceled)
 	}
-	if err := s.login(ctx, conn); err != nil {
+	if err := login(ctx, conn); err != nil {
 		_ = conn.Close()
-		return nil, err
+		return err
 	}
-	return conn, nil
+	return nil
 }
 
 const longestLogin = 256 << 10 // bytes the host may send before it has let us in
@@ -96,23 +128,28 @@ func (s *Session) login(ctx context.Context, conn net.Conn) error {
 			return failed
 		}
 	}
+	return s.exchangeLogin(ctx, conn, func(host *loginExchange) error {
+		switch s.config.Scheme {
+		case Basic:
+			return host.expectBasic(ctx)
+		case Kerberos:
+			return host.kerberos(ctx, token)
+		case Certificate:
+			return host.certificate(ctx)
+		default: // NTLM
+			return host.ntlm(ctx)
+		}
+	})
+}
+
+// exchangeLogin gives a login its time and sees to it that nothing of it is left on the connection.
+func (s *Session) exchangeLogin(ctx context.Context, conn net.Conn, login func(*loginExchange) error) error {
 	if err := conn.SetDeadline(time.Now().Add(s.config.ConnectTimeout)); err != nil {
 		return s.failure(SessionLost, "login", plain(err), err)
 	}
 	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
 	host := &loginExchange{session: s, conn: conn, reader: bufio.NewReader(io.LimitReader(conn, longestLogin))}
-	var err error
-	switch s.config.Scheme {
-	case Basic:
-		err = host.expectBasic(ctx)
-	case Kerberos:
-		err = host.kerberos(ctx, token)
-	case Certificate:
-		err = host.certificate(ctx)
-	case NTLM:
-		err = host.ntlm(ctx)
-	}
-	if err != nil {
+	if err := login(host); err != nil {
 		return err
 	}
 	if host.reader.Buffered() > 0 {
@@ -236,7 +273,7 @@ func (l *loginExchange) unexpected(status int) error {
 		return l.session.failure(AccessDenied, "login", "the host answered HTTP 403 before any login", nil)
 	}
 	return l.session.failure(Protocol, "login", "the host answered HTTP "+statusText(status)+
-		" where it should have asked for a login; is this the WinRM HTTPS listener?", nil)
+		" where it should have asked for a login; is this the WinRM listener?", nil)
 }
 
 func (s *Session) notOffered(offered offers) *Error {

@@ -117,6 +117,9 @@ func (s *Session) transportFailure(caller, requestContext context.Context, step 
 	if requestContext.Err() != nil {
 		return s.failure(Timeout, step, "no answer came in the time a request may take", context.DeadlineExceeded)
 	}
+	if errors.Is(err, errNotSealed) {
+		return s.failure(Protocol, step, err.Error()+"; something in between may have changed it", err)
+	}
 	return s.failure(SessionLost, step, "the connection broke: "+plain(err), err)
 }
 

@@ -14,7 +14,7 @@ type Listener struct {
 	Address string
 	// Addresses are what the name in Address leads to.
 	Addresses []string
-	// Certificate is what the host presented, also when it was refused; nil when it presented none.
+	// Certificate is what the host presented, also when it was refused; nil when it presented none, as without TLS.
 	Certificate *x509.Certificate
 	// Resolved, Connected and Trusted say why a step failed; nil when it went well or was not tried.
 	Resolved, Connected, Trusted *Error
@@ -51,6 +51,9 @@ func Inspect(ctx context.Context, config Config) (Listener, error) {
 		return seen, nil
 	}
 	defer func() { _ = raw.Close() }() // nothing was written that could be lost
+	if config.Sealed {
+		return seen, nil
+	}
 	conversation := tls.Client(raw, secured)
 	err = conversation.HandshakeContext(ctx)
 	if presented := conversation.ConnectionState().PeerCertificates; len(presented) > 0 {

@@ -80,7 +80,7 @@ func (s *Session) interpret(step string, response *http.Response, text []byte) (
 	mediaType, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
 	if mediaType != "application/soap+xml" {
 		return nil, s.failure(Protocol, step, "the host answered HTTP "+statusText(response.StatusCode)+
-			" without a SOAP message; is this the WinRM HTTPS listener?", nil)
+			" without a SOAP message; is this the WinRM listener?", nil)
 	}
 	answer, err := parse(text)
 	if err != nil {

@@ -18,7 +18,7 @@ type Session struct {
 	url        string
 	tls        *tls.Config
 	parameters *winrm.Parameters
-	transport  *http.Transport
+	transport  transport
 	counters   counters
 
 	// slot is held by whoever speaks to the host; it guards shell and loginPerMessage.
@@ -39,6 +39,12 @@ type Session struct {
 	connections map[*connection]struct{}
 }
 
+// transport is where messages go. They come one after the other.
+type transport interface {
+	http.RoundTripper
+	CloseIdleConnections()
+}
+
 // New checks config and returns a session that has not spoken to the host yet. The caller must Close it.
 func New(config Config) (*Session, error) {
 	config = config.withDefaults()
@@ -51,7 +57,7 @@ func New(config Config) (*Session, error) {
 	}
 	session := &Session{
 		config: config,
-		url:    "https://" + config.address() + "/wsman",
+		url:    config.url(),
 		tls:    secured,
 		parameters: winrm.NewParameters("PT"+strconv.FormatFloat(config.OperationTimeout.Seconds(), 'f', -1, 64)+"S",
 			"en-US", envelopeBytes),
@@ -60,6 +66,10 @@ func New(config Config) (*Session, error) {
 	}
 	session.running, session.stopRunning = context.WithCancel(context.Background())
 	session.life, session.stopLife = context.WithCancel(context.Background())
+	if config.Sealed {
+		session.transport = &sealedTransport{session: session}
+		return session, nil
+	}
 	session.transport = &http.Transport{
 		DialTLSContext:         session.dial,
 		MaxConnsPerHost:        1,

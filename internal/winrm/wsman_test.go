@@ -24,6 +24,7 @@ import (
 type windows struct {
 	executed, ended atomic.Int64
 	connections     atomic.Int64
+	anyDomain       atomic.Bool // the account is known by whatever form of its name
 	down            chan struct{}
 }
 
@@ -32,6 +33,10 @@ func (w *windows) Name() string                        { return hostName }
 func (w *windows) Down() (bool, <-chan struct{})       { return false, w.down }
 
 func (w *windows) Password(user, domain string) (string, bool) {
+	if w.anyDomain.Load() {
+		user, _, _ = strings.Cut(user, "@")
+		domain = "CONTOSO"
+	}
 	return password, user == "lyncops" && domain == "CONTOSO"
 }
 
@@ -57,6 +62,13 @@ func (w *windows) Execute(ctx context.Context, command wsman.Command) int {
 
 func newWindows(t testing.TB, options wsman.Options) (*windows, winrm.Config) {
 	t.Helper()
+	host, server, config := serve(t, options, (*httptest.Server).StartTLS)
+	config.CertificateAuthority = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	return host, config
+}
+
+func serve(t testing.TB, options wsman.Options, start func(*httptest.Server)) (*windows, *httptest.Server, winrm.Config) {
+	t.Helper()
 	host := &windows{down: make(chan struct{})}
 	handler := wsman.NewHandler(host, options)
 	server := httptest.NewUnstartedServer(handler)
@@ -75,14 +87,13 @@ func newWindows(t testing.TB, options wsman.Options) (*windows, winrm.Config) {
 	if options.ClientAuthorities != nil {
 		server.TLS = &tls.Config{ClientAuth: tls.RequestClientCert, MinVersion: tls.VersionTLS12}
 	}
-	server.StartTLS()
+	start(server)
 	t.Cleanup(handler.Close)
 	t.Cleanup(server.Close)
 	address := server.Listener.Addr().String()
-	return host, winrm.Config{
+	return host, server, winrm.Config{
 		Host: hostName, UserName: userName, Password: password,
-		CertificateAuthority: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}),
-		ConnectTo:            func(string, int) string { return address },
+		ConnectTo: func(string, int) string { return address },
 	}
 }
 
