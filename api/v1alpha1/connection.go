@@ -2,15 +2,19 @@ package v1alpha1
 
 // WinRMTransport is the way bytes reach the WinRM listener of a server.
 //
-// +kubebuilder:validation:Enum=HTTPS
+// +kubebuilder:validation:Enum=HTTPS;HTTP
 type WinRMTransport string
 
-// TransportHTTPS is WinRM inside TLS; the server's certificate is always verified.
-const TransportHTTPS WinRMTransport = "HTTPS"
+const (
+	// TransportHTTPS is WinRM inside TLS; the server's certificate is always verified.
+	TransportHTTPS WinRMTransport = "HTTPS"
+	// TransportHTTP is WinRM without TLS, every message sealed by NTLM; the second choice.
+	TransportHTTP WinRMTransport = "HTTP"
+)
 
 // WinRMAuthentication is the way the operator proves who it is to a server.
 //
-// +kubebuilder:validation:Enum=NTLM;Basic
+// +kubebuilder:validation:Enum=NTLM;Basic;Kerberos;Certificate
 type WinRMAuthentication string
 
 const (
@@ -18,29 +22,38 @@ const (
 	AuthenticationNTLM WinRMAuthentication = "NTLM"
 	// AuthenticationBasic sends the password inside TLS; local accounts only.
 	AuthenticationBasic WinRMAuthentication = "Basic"
+	// AuthenticationKerberos shows tickets of a domain account; a server never sees anything of the password.
+	AuthenticationKerberos WinRMAuthentication = "Kerberos"
+	// AuthenticationCertificate shows a client certificate that the server maps to a local account.
+	AuthenticationCertificate WinRMAuthentication = "Certificate"
 )
 
 // WinRMConnection says how the servers are reached.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.transport) || self.transport != 'HTTP' || !has(self.authentication) || self.authentication == 'NTLM'",message="transport HTTP is for authentication NTLM only, which seals every message; use transport HTTPS for Basic, Kerberos and Certificate"
+// +kubebuilder:validation:XValidation:rule="!has(self.kerberos) || (has(self.authentication) && self.authentication == 'Kerberos')",message="kerberos is for authentication Kerberos; remove it or set authentication: Kerberos"
 type WinRMConnection struct {
-	// TCP port of the WinRM listener.
-	// +kubebuilder:default=5986
+	// TCP port of the WinRM listener. Left out: 5986 for HTTPS, 5985 for HTTP.
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=65535
 	// +optional
 	Port int32 `json:"port,omitempty"`
 
-	// Transport of the WinRM listener: HTTPS.
+	// Transport of the WinRM listener: HTTPS, or HTTP with every message sealed by NTLM. HTTP has no certificate that proves
+	// the server, and NTLM's seal is weaker than TLS: use it only where there can be no HTTPS listener.
 	// +kubebuilder:default=HTTPS
 	// +optional
 	Transport WinRMTransport `json:"transport,omitempty"`
 
-	// How the operator logs on: NTLM (domain or local account) or Basic (local account, password sent inside TLS). The
-	// operator never falls back from one to the other.
+	// How the operator logs on: Kerberos (domain account, no password reaches a server), NTLM (domain or local account),
+	// Certificate (a client certificate mapped to a local account) or Basic (local account, password sent inside TLS). The
+	// operator never falls back from one to another.
 	// +kubebuilder:default=NTLM
 	// +optional
 	Authentication WinRMAuthentication `json:"authentication,omitempty"`
 
-	// Secret in the same namespace with the keys username (CONTOSO\name, name@contoso.com or a local name) and password.
+	// Secret in the same namespace. For NTLM and Basic with the keys username (CONTOSO\name, name@contoso.com or a local name)
+	// and password; for Kerberos with username and either password or keytab; for Certificate with tls.crt and tls.key.
 	// +required
 	CredentialsSecretRef LocalObjectReference `json:"credentialsSecretRef"`
 
@@ -48,6 +61,46 @@ type WinRMConnection struct {
 	// operator's own container trusts.
 	// +optional
 	CertificateAuthority *CertificateAuthoritySource `json:"certificateAuthority,omitempty"`
+
+	// What authentication Kerberos needs to know beyond the Secret. Left out: the realm is what stands behind the @ of
+	// username, and its key distribution centres are found in the DNS.
+	// +optional
+	Kerberos *KerberosSettings `json:"kerberos,omitempty"`
+}
+
+// KerberosSettings say where the tickets of an account come from.
+type KerberosSettings struct {
+	// Realm of the account, for example CONTOSO.COM. Left out: what stands behind the @ of username in upper case, or else
+	// default_realm of the configuration.
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9.-]+$`
+	// +kubebuilder:validation:MaxLength=253
+	// +optional
+	Realm string `json:"realm,omitempty"`
+
+	// Object that holds a krb5.conf. Left out: key distribution centres are found in the DNS, and only AES is used.
+	// +optional
+	ConfigRef *KerberosConfigurationSource `json:"configRef,omitempty"`
+}
+
+// KerberosConfigurationSource names an object that holds a krb5.conf.
+type KerberosConfigurationSource struct {
+	// Kind of the object: ConfigMap or Secret.
+	// +kubebuilder:validation:Enum=ConfigMap;Secret
+	// +kubebuilder:default=ConfigMap
+	// +optional
+	Kind string `json:"kind,omitempty"`
+
+	// Name of the object, in the same namespace.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +required
+	Name string `json:"name"`
+
+	// Key in the object that holds the text.
+	// +kubebuilder:default="krb5.conf"
+	// +kubebuilder:validation:MaxLength=253
+	// +optional
+	Key string `json:"key,omitempty"`
 }
 
 // CertificateAuthoritySource names an object that holds a certificate authority in PEM form.
@@ -82,8 +135,11 @@ type LocalObjectReference struct {
 
 // Keys of a credentials Secret.
 const (
-	SecretKeyUserName = "username"
-	SecretKeyPassword = "password"
+	SecretKeyUserName    = "username"
+	SecretKeyPassword    = "password"
+	SecretKeyKeytab      = "keytab"
+	SecretKeyCertificate = "tls.crt"
+	SecretKeyPrivateKey  = "tls.key"
 )
 
 // RunAs is the kind of account under which jobs run on the servers.

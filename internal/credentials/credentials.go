@@ -34,15 +34,12 @@ func (c Credentials) At(fqdn string) lync.Access {
 // problem, lasting when only a person can mend it; an object that does not exist may still arrive. An error is the API server's.
 func Resolve(ctx context.Context, reader client.Reader, namespace string, connection v1alpha1.WinRMConnection, account v1alpha1.JobAccount) (Credentials, *procedure.Problem, error) {
 	result := Credentials{
-		access:    lync.Access{Port: int(connection.Port), Authentication: string(connection.Authentication)},
+		access:    lync.Access{Port: int(connection.Port), Transport: string(connection.Transport), Authentication: string(connection.Authentication)},
 		Principal: lync.Principal{Kind: lync.PrincipalLocalSystem},
 	}
-	userName, password, problem, err := readCredentials(ctx, reader, namespace, connection.CredentialsSecretRef.Name, "connection.credentialsSecretRef")
-	if problem != nil || err != nil {
+	if problem, err := result.readLogon(ctx, reader, namespace, connection); problem != nil || err != nil {
 		return result, problem, err
 	}
-	result.access.UserName, result.access.Password = userName, password
-
 	if source := connection.CertificateAuthority; source != nil {
 		authority, problem, err := readCertificateAuthority(ctx, reader, namespace, *source)
 		if problem != nil || err != nil {
@@ -68,36 +65,44 @@ func Resolve(ctx context.Context, reader client.Reader, namespace string, connec
 }
 
 func readCredentials(ctx context.Context, reader client.Reader, namespace, name, field string) (userName, password string, problem *procedure.Problem, err error) {
+	data, problem, err := readSecret(ctx, reader, namespace, name, field, "username and password", v1alpha1.SecretKeyUserName, v1alpha1.SecretKeyPassword)
+	return string(data[v1alpha1.SecretKeyUserName]), string(data[v1alpha1.SecretKeyPassword]), problem, err
+}
+
+// readSecret reads a Secret that must have all the keys; needs says in words what it is for people to put into it.
+func readSecret(ctx context.Context, reader client.Reader, namespace, name, field, needs string, keys ...string) (map[string][]byte, *procedure.Problem, error) {
 	var secret corev1.Secret
 	if err := reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, &secret); err != nil {
 		if apierrors.IsNotFound(err) {
-			return "", "", &procedure.Problem{Reason: v1alpha1.ReasonCredentialsMissing,
-				Message: fmt.Sprintf("the Secret %s that %s names does not exist in namespace %s; create it with the keys username and password", name, field, namespace)}, nil
+			return nil, &procedure.Problem{Reason: v1alpha1.ReasonCredentialsMissing,
+				Message: fmt.Sprintf("the Secret %s that %s names does not exist in namespace %s; create it with the keys %s", name, field, namespace, needs)}, nil
 		}
-		return "", "", nil, fmt.Errorf("reading Secret %s/%s: %w", namespace, name, err)
+		return nil, nil, fmt.Errorf("reading Secret %s/%s: %w", namespace, name, err)
 	}
-	for _, key := range []string{v1alpha1.SecretKeyUserName, v1alpha1.SecretKeyPassword} {
+	for _, key := range keys {
 		if len(secret.Data[key]) == 0 {
-			return "", "", &procedure.Problem{Reason: v1alpha1.ReasonCredentialsMissing, Lasting: true,
-				Message: fmt.Sprintf("the Secret %s that %s names has no key %s, or it is empty; it needs username and password", name, field, key)}, nil
+			return nil, &procedure.Problem{Reason: v1alpha1.ReasonCredentialsMissing, Lasting: true,
+				Message: fmt.Sprintf("the Secret %s that %s names has no key %s, or it is empty; it needs %s", name, field, key, needs)}, nil
 		}
 	}
-	return string(secret.Data[v1alpha1.SecretKeyUserName]), string(secret.Data[v1alpha1.SecretKeyPassword]), nil, nil
+	return secret.Data, nil, nil
+}
+
+// readKey reads one key of a ConfigMap or a Secret.
+func readKey(ctx context.Context, reader client.Reader, kind string, name client.ObjectKey, key string) ([]byte, error) {
+	if kind == "Secret" {
+		var secret corev1.Secret
+		err := reader.Get(ctx, name, &secret)
+		return secret.Data[key], err
+	}
+	var configMap corev1.ConfigMap
+	err := reader.Get(ctx, name, &configMap)
+	return []byte(configMap.Data[key]), err
 }
 
 func readCertificateAuthority(ctx context.Context, reader client.Reader, namespace string, source v1alpha1.CertificateAuthoritySource) ([]byte, *procedure.Problem, error) {
 	key := client.ObjectKey{Namespace: namespace, Name: source.Name}
-	var authority []byte
-	var err error
-	if source.Kind == "Secret" {
-		var secret corev1.Secret
-		err = reader.Get(ctx, key, &secret)
-		authority = secret.Data[source.Key]
-	} else {
-		var configMap corev1.ConfigMap
-		err = reader.Get(ctx, key, &configMap)
-		authority = []byte(configMap.Data[source.Key])
-	}
+	authority, err := readKey(ctx, reader, source.Kind, key, source.Key)
 	missing := func(lasting bool, why string) *procedure.Problem {
 		return &procedure.Problem{Reason: v1alpha1.ReasonCertificateAuthorityMissing, Lasting: lasting,
 			Message: fmt.Sprintf("the %s %s that connection.certificateAuthority names %s; it must hold the issuing authority in PEM form under the key %s",

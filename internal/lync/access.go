@@ -1,27 +1,49 @@
 package lync
 
-// The authentication schemes a server can be asked with, both over TLS only.
+import "lyncops.dev/operator/internal/winrm"
+
+// The transports and authentication schemes a server can be asked with. Over HTTP there is NTLM only, which seals every message.
 const (
-	AuthenticationNTLM  = "NTLM"
-	AuthenticationBasic = "Basic"
+	TransportHTTPS = "HTTPS"
+	TransportHTTP  = "HTTP"
+
+	AuthenticationNTLM        = "NTLM"
+	AuthenticationBasic       = "Basic"
+	AuthenticationKerberos    = "Kerberos"
+	AuthenticationCertificate = "Certificate"
 )
 
-// DefaultPort is the port of the WinRM HTTPS listener.
-const DefaultPort = 5986
-
-// Access is everything needed to log in to one server. It holds a password: never print it.
+// Access is everything needed to log in to one server. It holds secrets: never print it.
 type Access struct {
 	// FQDN names the server; its certificate must bear this name.
 	FQDN string
-	// Port of the HTTPS listener; 0 means DefaultPort.
+	// Port of the listener; 0 means 5986 for HTTPS and 5985 for HTTP.
 	Port int
-	// Authentication is AuthenticationNTLM (also when empty) or AuthenticationBasic.
+	// Transport is TransportHTTPS when empty.
+	Transport string
+	// Authentication is AuthenticationNTLM when empty.
 	Authentication string
-	// UserName is `DOMAIN\name`, `name@domain` or a local name.
+	// UserName is `DOMAIN\name`, `name@domain` or a local name. With AuthenticationCertificate it is the certificate's subject, for
+	// people to read.
 	UserName string
 	Password string `json:"-"`
+	// Kerberos is what AuthenticationKerberos needs beyond UserName, and Password or Keytab.
+	Kerberos KerberosAccess `json:"-"`
+	// ClientCertificate and ClientKey are the PEM texts for AuthenticationCertificate.
+	ClientCertificate []byte `json:"-"`
+	ClientKey         []byte `json:"-"`
 	// CertificateAuthority holds the PEM certificates that may sign the server's; nil means the system's roots.
 	CertificateAuthority []byte
+}
+
+// KerberosAccess says where tickets come from.
+type KerberosAccess struct {
+	// Realm of the account; empty means that of UserName or of Configuration.
+	Realm string
+	// Keytab goes before the password.
+	Keytab []byte
+	// Configuration is the text of a krb5.conf; empty means that KDCs are found in the DNS.
+	Configuration string
 }
 
 // String names the server and the account, never the password.
@@ -35,8 +57,14 @@ func (a Access) GoString() string {
 }
 
 func (a Access) withDefaults() Access {
+	if a.Transport == "" {
+		a.Transport = TransportHTTPS
+	}
 	if a.Port == 0 {
-		a.Port = DefaultPort
+		a.Port = winrm.DefaultPort
+		if a.Transport == TransportHTTP {
+			a.Port = winrm.DefaultSealedPort
+		}
 	}
 	if a.Authentication == "" {
 		a.Authentication = AuthenticationNTLM

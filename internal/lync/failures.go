@@ -87,9 +87,13 @@ func (c call) translate(err error) *Error {
 		}
 	}
 	message := failed.Step + ": " + failed.Message
-	listener := fmt.Sprintf("the WinRM HTTPS listener on port %d of %s", c.access.Port, c.access.FQDN)
+	listener := c.access.listener()
 	switch failed.Kind {
 	case winrm.Unreachable:
+		if failed.Step == winrm.StepTicket {
+			return c.failureWithRemedy(KindUnreachable, message,
+				"check that the domain controllers (KDCs) of the realm are found and reached from where the operator runs (TCP 88)", cause)
+		}
 		return c.failureWithRemedy(KindUnreachable, message,
 			"check that the server is up and its name resolves, that "+listener+" is on, and that no firewall is between", cause)
 	case winrm.CertificateRejected:
@@ -97,8 +101,17 @@ func (c call) translate(err error) *Error {
 			" a valid certificate that bears this name, or correct the certificate authority it is checked against", cause)
 	case winrm.LoginRefused:
 		refused := c.loginRefused()
+		if c.access.Authentication == AuthenticationKerberos {
+			refused.Message = c.presentable(failed.Message, longestMessage) // the KDC says more than a server does
+		}
 		refused.Err = cause
 		return refused
+	case winrm.TicketRefused:
+		return c.failureWithRemedy(KindLoginRefused, message, "see that HTTP/"+c.access.FQDN+
+			" (or HOST/"+c.access.FQDN+") is registered for the server's computer account (setspn -Q), that clocks agree, and that its WinRM service has Kerberos on", cause)
+	case winrm.CertificateNotMapped:
+		return c.failureWithRemedy(KindLoginRefused, message, "map the certificate to a local account of "+c.access.FQDN+
+			" (New-Item WSMan:\\localhost\\ClientCertificate), trust its issuer there, and turn on WSMan:\\localhost\\Service\\Auth\\Certificate", cause)
 	case winrm.SchemeNotOffered:
 		return c.failureWithRemedy(KindLoginRefused, message,
 			"turn the configured authentication on for the WinRM service of "+c.access.FQDN+", or configure one that it offers", cause)
@@ -209,12 +222,36 @@ func (c call) checkAccess() *Error {
 		return c.failureWithRemedy(KindBadArgument, "the server has no name", "give its FQDN", nil)
 	case c.access.Port < 1 || c.access.Port > 65535:
 		return c.failureWithRemedy(KindBadArgument, fmt.Sprintf("port %d is no port", c.access.Port), "configure one between 1 and 65535", nil)
-	case c.access.UserName == "" || c.access.Password == "":
-		return c.failureWithRemedy(KindLoginRefused, "the user name or password is empty",
-			"put both into the credentials Secret", nil)
-	case c.access.Authentication != AuthenticationNTLM && c.access.Authentication != AuthenticationBasic:
+	case c.access.Transport != TransportHTTPS && c.access.Transport != TransportHTTP:
+		return c.failureWithRemedy(KindBadArgument, fmt.Sprintf("transport %q is unknown", c.access.Transport), "configure HTTPS or HTTP", nil)
+	case c.access.Transport == TransportHTTP && c.access.Authentication != AuthenticationNTLM:
+		return c.failureWithRemedy(KindBadArgument, "without TLS only NTLM seals messages", "configure transport HTTPS, or authentication NTLM", nil)
+	}
+	missing := ""
+	switch c.access.Authentication {
+	case AuthenticationNTLM, AuthenticationBasic:
+		if c.access.UserName == "" || c.access.Password == "" {
+			missing = "the user name or password is empty"
+		}
+	case AuthenticationKerberos:
+		if c.access.UserName == "" || c.access.Password == "" && len(c.access.Kerberos.Keytab) == 0 {
+			missing = "the user name is empty, or both password and keytab are"
+		}
+	case AuthenticationCertificate:
+		if len(c.access.ClientCertificate) == 0 || len(c.access.ClientKey) == 0 {
+			missing = "the client certificate or its key is empty"
+		}
+	default:
 		return c.failureWithRemedy(KindBadArgument, fmt.Sprintf("authentication %q is unknown", c.access.Authentication),
-			"configure NTLM or Basic", nil)
+			"configure NTLM, Kerberos, Certificate or Basic", nil)
+	}
+	if missing != "" {
+		return c.failureWithRemedy(KindLoginRefused, missing, "put both into the credentials Secret", nil)
 	}
 	return nil
+}
+
+// listener names what is asked, for people to find it.
+func (a Access) listener() string {
+	return fmt.Sprintf("the WinRM %s listener on port %d of %s", a.Transport, a.Port, a.FQDN)
 }

@@ -3,6 +3,7 @@ package lync_test
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -58,6 +59,11 @@ type host struct {
 
 func newHost(t testing.TB, options wsman.Options) *host {
 	t.Helper()
+	return newHostBehind(t, options, (*httptest.Server).StartTLS)
+}
+
+func newHostBehind(t testing.TB, options wsman.Options, start func(*httptest.Server)) *host {
+	t.Helper()
 	h := &host{
 		t: t, password: password, staged: map[string]bool{}, down: make(chan struct{}),
 		verbs: map[string]func(context.Context, string) (string, string, int){},
@@ -71,13 +77,18 @@ func newHost(t testing.TB, options wsman.Options) *host {
 		notice(conn, state)
 	}
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
-	server.StartTLS()
+	if options.ClientAuthorities != nil {
+		server.TLS = &tls.Config{ClientAuth: tls.RequestClientCert, MinVersion: tls.VersionTLS12}
+	}
+	start(server)
 	t.Cleanup(h.handler.Close)
 	t.Cleanup(server.Close)
 	h.address = server.Listener.Addr().String()
 	h.access = lync.Access{
 		FQDN: fqdn, Authentication: lync.AuthenticationNTLM, UserName: userName, Password: password,
-		CertificateAuthority: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}),
+	}
+	if certificate := server.Certificate(); certificate != nil {
+		h.access.CertificateAuthority = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Raw})
 	}
 	return h
 }

@@ -24,8 +24,10 @@ const shortestCertificateLife = 14 * 24 * time.Hour
 // decides which certificates end soon.
 func (s *Servers) Reach(ctx context.Context, access Access, now time.Time) []Check {
 	access = access.withDefaults()
-	listener := fmt.Sprintf("the WinRM HTTPS listener on port %d of %s", access.Port, access.FQDN)
-	seen, err := winrm.Inspect(ctx, winrm.Config{Host: access.FQDN, Port: access.Port, CertificateAuthority: access.CertificateAuthority, ConnectTo: s.options.ConnectTo})
+	listener := access.listener()
+	seen, err := winrm.Inspect(ctx, winrm.Config{
+		Host: access.FQDN, Port: access.Port, Sealed: access.Transport == TransportHTTP, CertificateAuthority: access.CertificateAuthority, ConnectTo: s.options.ConnectTo,
+	})
 	if err != nil {
 		return []Check{{Name: CheckNameResolution, Found: err.Error(), Remedy: "correct the connection of the object"}}
 	}
@@ -37,6 +39,9 @@ func (s *Servers) Reach(ctx context.Context, access Access, now time.Time) []Che
 	connection := Check{Name: CheckConnection, OK: true, Found: "connected to " + seen.Address, Remedy: "check that the server is up, that " + listener + " is on, and that no firewall is between"}
 	if seen.Connected != nil {
 		connection.OK, connection.Found = false, seen.Connected.Message
+		return []Check{resolution, connection}
+	}
+	if access.Transport == TransportHTTP {
 		return []Check{resolution, connection}
 	}
 	return []Check{resolution, connection, certificateCheck(seen, access.FQDN, listener, now)}

@@ -50,6 +50,7 @@ type Servers struct {
 	sessions map[account]*session  // those that are given out
 	open     map[*session]struct{} // those and the retired ones that are not closed yet
 	refusals map[password]int
+	tickets  map[credential]*tickets
 	stagings map[string]*staging
 }
 
@@ -68,6 +69,7 @@ func NewServers(options Options) *Servers {
 		sessions: map[account]*session{},
 		open:     map[*session]struct{}{},
 		refusals: map[password]int{},
+		tickets:  map[credential]*tickets{},
 		stagings: map[string]*staging{},
 	}
 	_, _ = rand.Read(servers.salt[:]) // never fails

@@ -15,7 +15,7 @@ import (
 // account says who logs in where, credential with what and how, and password with what alone; the latter two are salted
 // hashes.
 type (
-	account    struct{ address, authentication, userName string }
+	account    struct{ address, transport, authentication, userName string }
 	credential [sha256.Size]byte
 	password   [sha256.Size]byte
 )
@@ -30,6 +30,7 @@ const closeTimeout = 10 * time.Second
 // session is one WinRM session and who uses it. Servers.lock guards all of it but winrm.
 type session struct {
 	winrm      *winrm.Session
+	tickets    *tickets // nil unless the scheme is Kerberos
 	account    account
 	credential credential
 	password   password
@@ -43,6 +44,7 @@ type session struct {
 func (a Access) account() account {
 	return account{
 		address:        net.JoinHostPort(strings.ToLower(a.FQDN), strconv.Itoa(a.Port)),
+		transport:      a.Transport,
 		authentication: a.Authentication,
 		userName:       a.UserName,
 	}
@@ -50,11 +52,16 @@ func (a Access) account() account {
 
 func (s *Servers) credentialOf(access Access) credential {
 	who := access.account()
-	return s.hashOf(who.address, who.authentication, who.userName, access.Password, string(access.CertificateAuthority))
+	return s.hashOf(who.address, who.transport, who.authentication, who.userName, access.Password, string(access.CertificateAuthority),
+		access.Kerberos.Realm, string(access.Kerberos.Keytab), access.Kerberos.Configuration, string(access.ClientCertificate), string(access.ClientKey))
 }
 
-// passwordOf leaves out what does not make a wrong password right.
+// passwordOf leaves out what does not make a wrong password right. With Kerberos it is the realm that judges, whichever server is
+// asked.
 func (s *Servers) passwordOf(access Access) password {
+	if access.Authentication == AuthenticationKerberos {
+		return s.hashOf("Kerberos", access.Kerberos.Realm, access.UserName, access.Password, string(access.Kerberos.Keytab))
+	}
 	return s.hashOf(strings.ToLower(access.FQDN), access.UserName, access.Password)
 }
 
@@ -87,19 +94,28 @@ func (s *Servers) acquire(c call) (*session, error) {
 		open = nil
 	}
 	if open == nil {
+		tickets, failed := s.shareTickets(c)
+		if failed != nil {
+			return nil, failed
+		}
 		opened, err := winrm.New(winrm.Config{
 			Host:                 c.access.FQDN,
 			Port:                 c.access.Port,
+			Sealed:               c.access.Transport == TransportHTTP,
 			Scheme:               winrm.Scheme(c.access.Authentication),
 			UserName:             c.access.UserName,
 			Password:             c.access.Password,
+			Tickets:              tickets.kerberos(),
+			ClientCertificate:    c.access.ClientCertificate,
+			ClientKey:            c.access.ClientKey,
 			CertificateAuthority: c.access.CertificateAuthority,
 			ConnectTo:            s.options.ConnectTo,
 		})
 		if err != nil {
+			s.returnTickets(tickets)
 			return nil, c.translate(err)
 		}
-		open = &session{winrm: opened, account: who, credential: with, password: s.passwordOf(c.access)}
+		open = &session{winrm: opened, tickets: tickets, account: who, credential: with, password: s.passwordOf(c.access)}
 		s.sessions[who] = open
 		s.open[open] = struct{}{}
 	}
@@ -185,5 +201,6 @@ func (s *Servers) closeInBackground(open *session) {
 		s.lock.Lock()
 		defer s.lock.Unlock()
 		delete(s.open, open)
+		s.returnTickets(open.tickets)
 	})
 }

@@ -129,7 +129,12 @@ func (e *estate) refusedBy(access lync.Access) string {
 	return ""
 }
 
+// noteRefusal leaves out the ways to log in that lock no account: a KDC is asked once for all servers, and a certificate is no
+// password.
 func (e *estate) noteRefusal(access lync.Access) {
+	if access.Authentication == lync.AuthenticationKerberos || access.Authentication == lync.AuthenticationCertificate {
+		return
+	}
 	e.lock.Lock()
 	defer e.lock.Unlock()
 	e.refused = append(e.refused, access)

@@ -52,7 +52,7 @@ type Error struct {
 	Kind Kind
 	// Host is the host's name as configured.
 	Host string
-	// Step is what was being done: connect, TLS handshake, login, Create, Command, Send, Receive, Signal or Delete.
+	// Step is what was being done: connect, TLS handshake, ticket, login, Create, Command, Send, Receive, Signal or Delete.
 	Step string
 	// Message is what was seen.
 	Message string

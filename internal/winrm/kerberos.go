@@ -8,6 +8,9 @@ import (
 	"lyncops.dev/operator/internal/kerberos"
 )
 
+// StepTicket is the Step of errors that arose at the KDC.
+const StepTicket = "ticket"
+
 // loginWanted is seen inside this package only: the host did not take a message because it came without a login of its own.
 const loginWanted Kind = "loginWanted"
 
@@ -20,17 +23,17 @@ func (s *Session) ticket(ctx context.Context) (string, *Error) {
 	case err == nil:
 		return "Negotiate " + base64.StdEncoding.EncodeToString(token), nil
 	case ctx.Err() != nil:
-		return "", s.contextFailure(ctx, "ticket")
+		return "", s.contextFailure(ctx, StepTicket)
 	case limited.Err() != nil:
-		return "", s.failure(Unreachable, "ticket", "no KDC answered in time for "+s.config.Tickets.String(), limited.Err())
+		return "", s.failure(Unreachable, StepTicket, "no KDC answered in time for "+s.config.Tickets.String(), limited.Err())
 	}
 	switch kerberos.KindOf(err) {
 	case kerberos.AccountRefused:
 		return "", s.refuseBecause(err.Error())
 	case kerberos.Unreachable:
-		return "", s.failure(Unreachable, "ticket", err.Error(), nil)
+		return "", s.failure(Unreachable, StepTicket, err.Error(), nil)
 	default:
-		return "", s.failure(TicketRefused, "ticket", err.Error(), nil)
+		return "", s.failure(TicketRefused, StepTicket, err.Error(), nil)
 	}
 }
 
