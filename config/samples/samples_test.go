@@ -189,7 +189,7 @@ func writesDefaults(t *testing.T, cluster client.Client) {
 				"source": `\\files.contoso.com\lync\LyncServerUpdateInstaller.exe`, "sha256": sha, "arguments": []any{"/silentmode"},
 			},
 			"connection": map[string]any{
-				"port": int64(5986), "transport": "HTTPS", "authentication": "NTLM", "credentialsSecretRef": map[string]any{"name": "lync-credentials"},
+				"transport": "HTTPS", "authentication": "NTLM", "credentialsSecretRef": map[string]any{"name": "lync-credentials"},
 			},
 			"jobs": map[string]any{"runAs": "LocalSystem"},
 			"rollout": map[string]any{

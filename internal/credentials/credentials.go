@@ -37,7 +37,7 @@ func Resolve(ctx context.Context, reader client.Reader, namespace string, connec
 		access:    lync.Access{Port: int(connection.Port), Transport: string(connection.Transport), Authentication: string(connection.Authentication)},
 		Principal: lync.Principal{Kind: lync.PrincipalLocalSystem},
 	}
-	if problem, err := result.readLogon(ctx, reader, namespace, connection); problem != nil || err != nil {
+	if problem, err := readLogon(ctx, &result.access, reader, namespace, connection); problem != nil || err != nil {
 		return result, problem, err
 	}
 	if source := connection.CertificateAuthority; source != nil {

@@ -17,20 +17,20 @@ import (
 const logonField = "connection.credentialsSecretRef"
 
 // readLogon reads what the connection's authentication needs.
-func (c *Credentials) readLogon(ctx context.Context, reader client.Reader, namespace string, connection v1alpha1.WinRMConnection) (*procedure.Problem, error) {
+func readLogon(ctx context.Context, access *lync.Access, reader client.Reader, namespace string, connection v1alpha1.WinRMConnection) (*procedure.Problem, error) {
 	switch connection.Authentication {
 	case v1alpha1.AuthenticationKerberos:
-		return c.readKerberos(ctx, reader, namespace, connection)
+		return readKerberos(ctx, access, reader, namespace, connection)
 	case v1alpha1.AuthenticationCertificate:
-		return c.readClientCertificate(ctx, reader, namespace, connection)
+		return readClientCertificate(ctx, access, reader, namespace, connection)
 	default: // NTLM, also where nothing is written, and Basic
 		userName, password, problem, err := readCredentials(ctx, reader, namespace, connection.CredentialsSecretRef.Name, logonField)
-		c.access.UserName, c.access.Password = userName, password
+		access.UserName, access.Password = userName, password
 		return problem, err
 	}
 }
 
-func (c *Credentials) readClientCertificate(ctx context.Context, reader client.Reader, namespace string, connection v1alpha1.WinRMConnection) (*procedure.Problem, error) {
+func readClientCertificate(ctx context.Context, access *lync.Access, reader client.Reader, namespace string, connection v1alpha1.WinRMConnection) (*procedure.Problem, error) {
 	name := connection.CredentialsSecretRef.Name
 	data, problem, err := readSecret(ctx, reader, namespace, name, logonField, "tls.crt and tls.key", v1alpha1.SecretKeyCertificate, v1alpha1.SecretKeyPrivateKey)
 	if problem != nil || err != nil {
@@ -41,46 +41,46 @@ func (c *Credentials) readClientCertificate(ctx context.Context, reader client.R
 		return &procedure.Problem{Reason: v1alpha1.ReasonCredentialsMissing, Lasting: true, //nolint:nilerr // It is a problem for a person.
 			Message: fmt.Sprintf("tls.crt and tls.key of the Secret %s that %s names are not PEM, or do not belong together", name, logonField)}, nil
 	}
-	c.access.ClientCertificate, c.access.ClientKey = data[v1alpha1.SecretKeyCertificate], data[v1alpha1.SecretKeyPrivateKey]
-	c.access.UserName = pair.Leaf.Subject.String()
+	access.ClientCertificate, access.ClientKey = data[v1alpha1.SecretKeyCertificate], data[v1alpha1.SecretKeyPrivateKey]
+	access.UserName = pair.Leaf.Subject.String()
 	return nil, nil
 }
 
-func (c *Credentials) readKerberos(ctx context.Context, reader client.Reader, namespace string, connection v1alpha1.WinRMConnection) (*procedure.Problem, error) {
+func readKerberos(ctx context.Context, access *lync.Access, reader client.Reader, namespace string, connection v1alpha1.WinRMConnection) (*procedure.Problem, error) {
 	const needs = "username, and password or keytab"
 	name := connection.CredentialsSecretRef.Name
 	data, problem, err := readSecret(ctx, reader, namespace, name, logonField, needs, v1alpha1.SecretKeyUserName)
 	if problem != nil || err != nil {
 		return problem, err
 	}
-	c.access.UserName = string(data[v1alpha1.SecretKeyUserName])
-	c.access.Password = string(data[v1alpha1.SecretKeyPassword])
-	c.access.Kerberos = lync.KerberosAccess{Keytab: data[v1alpha1.SecretKeyKeytab]}
-	if c.access.Password == "" && len(c.access.Kerberos.Keytab) == 0 {
+	access.UserName = string(data[v1alpha1.SecretKeyUserName])
+	access.Password = string(data[v1alpha1.SecretKeyPassword])
+	access.Kerberos = lync.KerberosAccess{Keytab: data[v1alpha1.SecretKeyKeytab]}
+	if access.Password == "" && len(access.Kerberos.Keytab) == 0 {
 		return &procedure.Problem{Reason: v1alpha1.ReasonCredentialsMissing, Lasting: true,
 			Message: fmt.Sprintf("the Secret %s that %s names has neither a password nor a keytab; it needs %s", name, logonField, needs)}, nil
 	}
 	if settings := connection.Kerberos; settings != nil {
-		c.access.Kerberos.Realm = settings.Realm
+		access.Kerberos.Realm = settings.Realm
 		if settings.ConfigRef != nil {
-			if problem, err := c.readConfiguration(ctx, reader, namespace, *settings.ConfigRef); problem != nil || err != nil {
+			if problem, err := readConfiguration(ctx, access, reader, namespace, *settings.ConfigRef); problem != nil || err != nil {
 				return problem, err
 			}
 		}
 	}
 	opened, err := kerberos.New(kerberos.Account{
-		UserName: c.access.UserName, Password: c.access.Password,
-		Realm: c.access.Kerberos.Realm, Keytab: c.access.Kerberos.Keytab, Configuration: c.access.Kerberos.Configuration,
+		UserName: access.UserName, Password: access.Password,
+		Realm: access.Kerberos.Realm, Keytab: access.Kerberos.Keytab, Configuration: access.Kerberos.Configuration,
 	})
 	if err != nil {
-		return &procedure.Problem{Reason: v1alpha1.ReasonInvalidSpec, Lasting: true, //nolint:nilerr // As above.
+		return &procedure.Problem{Reason: v1alpha1.ReasonInvalidSpec, Lasting: true,
 			Message: fmt.Sprintf("Kerberos cannot be used as connection.kerberos and the Secret %s have it: %v", name, err)}, nil
 	}
 	opened.Close()
 	return nil, nil
 }
 
-func (c *Credentials) readConfiguration(ctx context.Context, reader client.Reader, namespace string, source v1alpha1.KerberosConfigurationSource) (*procedure.Problem, error) {
+func readConfiguration(ctx context.Context, access *lync.Access, reader client.Reader, namespace string, source v1alpha1.KerberosConfigurationSource) (*procedure.Problem, error) {
 	text, err := readKey(ctx, reader, source.Kind, client.ObjectKey{Namespace: namespace, Name: source.Name}, source.Key)
 	missing := func(lasting bool, why string) *procedure.Problem {
 		return &procedure.Problem{Reason: v1alpha1.ReasonCredentialsMissing, Lasting: lasting,
@@ -95,6 +95,6 @@ func (c *Credentials) readConfiguration(ctx context.Context, reader client.Reade
 	case len(text) == 0:
 		return missing(true, "has no such key, or it is empty"), nil
 	}
-	c.access.Kerberos.Configuration = string(text)
+	access.Kerberos.Configuration = string(text)
 	return nil, nil
 }

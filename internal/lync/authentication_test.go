@@ -71,9 +71,10 @@ func newDomain(t *testing.T) (kdc *realm.Realm, one *host, servers *lync.Servers
 	model := newModel(t)
 	one.simulate(model, "fe01.contoso.com")
 	two.simulate(model, "fe02.contoso.com")
-	return kdc, one, one.servers(lync.Options{ConnectTo: func(_ string, port int) string {
+	servers = one.servers(lync.Options{ConnectTo: func(_ string, port int) string {
 		return map[int]string{1: one.address, 2: two.address}[port]
 	}})
+	return kdc, one, servers
 }
 
 func TestServersShareKerberosTickets(t *testing.T) {

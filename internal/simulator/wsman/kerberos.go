@@ -82,5 +82,6 @@ func kerberosToken(token []byte) (found spnego.KRB5Token, wrapped bool, err erro
 	if wrapped = outer.Unmarshal(token) == nil && outer.Init; wrapped {
 		token = outer.NegTokenInit.MechTokenBytes
 	}
-	return found, wrapped, found.Unmarshal(bytes.Clone(token))
+	err = found.Unmarshal(bytes.Clone(token))
+	return found, wrapped, err
 }
