@@ -485,6 +485,7 @@ func TestNTLMBelongsToTheConnection(t *testing.T) {
 		t.Run(scheme, func(t *testing.T) {
 			e := startEndpoint(t, true, wsman.Options{AllowNTLM: true}, newMachine("fe01.contoso.com"), newMachine("fe02.contoso.com"))
 			client, url := e.httpClient(t), e.url("fe01.contoso.com")
+			client.Transport.(*http.Transport).MaxConnsPerHost = 1 // the next request must wait for the connection, not open another
 			if response := handshake(t, client, url, scheme); response.StatusCode != http.StatusOK {
 				t.Fatalf("HTTP %d", response.StatusCode)
 			}
