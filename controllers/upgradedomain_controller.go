@@ -236,7 +236,8 @@ func (r *UpgradeDomainReconciler) members(ctx context.Context, work *domainWork,
 	for _, server := range work.pool.Status.Servers {
 		member := procedure.Member{FQDN: server.FQDN}
 		if one := known[strings.ToLower(server.FQDN)]; one.server != nil {
-			member.Serving, member.Begun, member.UpdatingDatabases = one.server.Serving(), one.server.Begun(), one.server.UpdatingDatabases()
+			member.Serving, member.Starting = one.server.Serving(), one.server.Starting()
+			member.Begun, member.UpdatingDatabases = one.server.Begun(), one.server.UpdatingDatabases()
 		}
 		members = append(members, member)
 	}

@@ -30,11 +30,12 @@ type Service struct {
 
 // Words of the service manager.
 const (
-	ServiceRunning   = "Running"
-	ServiceStopped   = "Stopped"
-	StartAutomatic   = "Automatic"
-	frontEndService  = "RTCSRV"
-	webServerService = "W3SVC"
+	ServiceRunning      = "Running"
+	ServiceStopped      = "Stopped"
+	ServiceStartPending = "StartPending"
+	StartAutomatic      = "Automatic"
+	frontEndService     = "RTCSRV"
+	webServerService    = "W3SVC"
 )
 
 // JobState is where a job on a server stands.
@@ -70,6 +71,16 @@ func (s Server) Serving() bool {
 	for _, service := range s.Services {
 		if strings.EqualFold(service.Name, frontEndService) {
 			return service.Status == ServiceRunning
+		}
+	}
+	return false
+}
+
+// Starting says whether the front end service is on its way up. It waits there for enough other front ends of its pool.
+func (s Server) Starting() bool {
+	for _, service := range s.Services {
+		if strings.EqualFold(service.Name, frontEndService) {
+			return service.Status == ServiceStartPending
 		}
 	}
 	return false

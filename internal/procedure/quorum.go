@@ -9,6 +9,8 @@ import (
 type Member struct {
 	FQDN    string
 	Serving bool
+	// Starting: its front end service is on its way up, which in a pool that was stopped as a whole lasts until enough others are.
+	Starting bool
 	// Begun: our work on its services has begun and is not put away.
 	Begun bool
 	// UpdatingDatabases: a job on it is updating the databases of the pool.
@@ -54,4 +56,30 @@ func QuorumWithout(members []Member, stopping ...string) (holds bool, message st
 	}
 	return holds, fmt.Sprintf("%d %s would keep running without %s; a pool of %d needs %d to stay functional",
 		running, scope, strings.Join(stopping, " and "), len(members), minimum)
+}
+
+// coldStartMinimum returns how many front ends must be started before a pool that was stopped as a whole comes up:
+// "Topologies", the column for starting the pool the first time. The rows follow no formula (the text says 85 per cent, but 7
+// need 5), so nothing is computed. 13 to 15 are not published and take the row that is published for 16; above that there
+// is no row, and every front end is needed.
+func coldStartMinimum(frontEnds int) int {
+	rows := map[int]int{1: 1, 2: 1, 3: 3, 4: 3, 5: 4, 6: 5, 7: 5, 8: 6, 9: 7, 10: 8, 11: 9, 12: 10, 13: 12, 14: 12, 15: 12, 16: 12}
+	if minimum, ok := rows[frontEnds]; ok {
+		return minimum
+	}
+	return frontEnds
+}
+
+// ColdStart says whether enough front ends of a pool that was stopped as a whole have been started for it to come up. Until then
+// RTCSRV sits in StartPending on those that have been, which is no failure of theirs: no server may be judged before. Started
+// means that the front end service was observed to start or to run.
+func ColdStart(members []Member) (enough bool, message string) {
+	minimum, started := coldStartMinimum(len(members)), 0
+	for _, member := range members {
+		if member.Serving || member.Starting {
+			started++
+		}
+	}
+	return len(members) > 0 && started >= minimum, fmt.Sprintf("%d of %d front ends are started; a pool of this size that was stopped as a whole needs %d to come up",
+		started, len(members), minimum)
 }

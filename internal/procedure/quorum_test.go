@@ -82,3 +82,36 @@ func TestQuorum(t *testing.T) {
 		})
 	}
 }
+
+// Topologies: "Number of Front End Servers that must be running for the pool to be started the first time", which is also what
+// a pool needs that was stopped as a whole.
+func TestAColdStartFollowsThePublishedTable(t *testing.T) {
+	// 13 to 15 are not published: the row of 16. Above 16 there is no row: all.
+	table := map[int]int{1: 1, 2: 1, 3: 3, 4: 3, 5: 4, 6: 5, 7: 5, 8: 6, 9: 7, 10: 8, 11: 9, 12: 10, 13: 12, 14: 12, 15: 12, 16: 12, 17: 17}
+	for frontEnds, needed := range table {
+		members := poolOf(frontEnds, upTo(frontEnds-needed)...)
+		if enough, message := ColdStart(members); !enough {
+			t.Errorf("%d of %d are started, which is enough: %s", needed, frontEnds, message)
+		}
+		members[frontEnds-1].Serving = false
+		if enough, message := ColdStart(members); enough {
+			t.Errorf("%d of %d are started, which is too few: %s", needed-1, frontEnds, message)
+		}
+		members[frontEnds-1].Starting = true
+		if enough, message := ColdStart(members); !enough {
+			t.Errorf("a front end that waits in StartPending for the others counts as started: %s", message)
+		}
+	}
+	if enough, _ := ColdStart(nil); enough {
+		t.Error("a pool that nobody knows has not come up")
+	}
+}
+
+// The second lock counts what was observed. One that is on its way up does not serve yet, nor does one that failed.
+func TestQuorumCountsOnlyWhoServes(t *testing.T) {
+	members := poolOf(3, 3)
+	members[2].Starting = true
+	if holds, message := QuorumWithout(members, "fe01.contoso.com"); holds {
+		t.Errorf("fe03 is only starting, so one would keep running: %s", message)
+	}
+}
