@@ -22,10 +22,10 @@ type backend struct {
 	resolved map[string]*deployment.Host
 }
 
-func newBackend(model *deployment.Model) *backend {
+func newBackend(model *deployment.Model, executor Executor) *backend {
 	b := &backend{model: model, hosts: map[string]*endpointHost{}, resolved: map[string]*deployment.Host{}}
 	for _, h := range model.Hosts() {
-		b.hosts[strings.ToLower(h.FQDN())] = &endpointHost{host: h}
+		b.hosts[strings.ToLower(h.FQDN())] = &endpointHost{host: h, executor: executor}
 	}
 	return b
 }
@@ -55,7 +55,8 @@ func (b *backend) resolve(pool string) (*deployment.Host, bool) {
 
 // endpointHost is a host as the wire sees it.
 type endpointHost struct {
-	host *deployment.Host
+	host     *deployment.Host
+	executor Executor
 
 	mu sync.Mutex
 	// link lives as long as the host's session, or until a fault cuts it.
@@ -88,15 +89,18 @@ func (e *endpointHost) Password(user, domain string) (string, bool) {
 	return e.host.Model().Password(user, domain)
 }
 
-// Execute runs a command line.
+// Execute judges a command line and has it run.
 func (e *endpointHost) Execute(ctx context.Context, command wsman.Command) int {
-	stdout, stderr := command.Stdout, command.Stderr
-	lost := e.host.TakeFault(deployment.FaultLinkLost, strings.Join(cmdlets.Texts(command.Line), "\n"))
+	texts := cmdlets.Texts(command.Line)
+	lost := e.host.TakeFault(deployment.FaultLinkLost, strings.Join(texts, "\n"))
 	if lost {
 		// What the command does is done, and nobody hears of it.
-		stdout, stderr = io.Discard, io.Discard
+		command.Stdout, command.Stderr = io.Discard, io.Discard
 	}
-	exit := cmdlets.Execute(ctx, e.host, command.User, command.Line, command.Stdin, stdout, stderr)
+	e.host.JudgeCommand(command.User, texts...)
+	ctx, release := e.host.Bind(ctx)
+	defer release()
+	exit := e.executor.Execute(ctx, e.host, command)
 	if lost {
 		e.mu.Lock()
 		defer e.mu.Unlock()

@@ -37,11 +37,14 @@ type Config struct {
 	WSMan wsman.Options
 	// Log is for what happens on the wire.
 	Log logr.Logger
+	// NewExecutor makes what runs the command lines that reach the hosts. Default: the built-in interpreter.
+	NewExecutor func(model *deployment.Model) (Executor, error)
 }
 
 // Simulator is a running endpoint.
 type Simulator struct {
 	model    *deployment.Model
+	executor Executor
 	wire     *wsman.Server
 	servers  []*http.Server
 	endpoint net.Listener
@@ -74,12 +77,18 @@ func Start(ctx context.Context, config Config) (*Simulator, error) {
 func (s *Simulator) start(ctx context.Context, config Config) error {
 	var listening net.ListenConfig
 	var err error
+	s.executor = builtIn{}
+	if config.NewExecutor != nil {
+		if s.executor, err = config.NewExecutor(s.model); err != nil {
+			return err
+		}
+	}
 	if s.endpoint, err = listening.Listen(ctx, "tcp", cmp.Or(config.Listen, "127.0.0.1:0")); err != nil {
 		return err
 	}
 	options := config.WSMan
 	options.AllowBasic, options.AllowNTLM, options.Log = true, true, config.Log
-	s.wire = wsman.NewHandler(newBackend(s.model), options)
+	s.wire = wsman.NewHandler(newBackend(s.model, s.executor), options)
 	server := s.wire.HTTPServer()
 	endpoint := s.endpoint
 	if !config.Plain {
@@ -136,6 +145,9 @@ func (s *Simulator) Close() {
 		s.model.Close()
 		if s.wire != nil {
 			s.wire.Close()
+		}
+		if s.executor != nil {
+			s.executor.Close()
 		}
 		s.serving.Wait()
 	})

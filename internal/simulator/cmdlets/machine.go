@@ -18,17 +18,25 @@ import (
 	"lyncops.dev/operator/internal/simulator/powershell"
 )
 
-// Execute runs one command line on a host as a user, judges what it says, and returns its exit code.
+// Execute judges one command line, runs it on a host as a user, and returns its exit code.
 func Execute(ctx context.Context, host *deployment.Host, user, line string, stdin io.Reader, stdout, stderr io.Writer) int {
-	ctx, release := host.Bind(ctx)
+	host.JudgeCommand(user, Texts(line)...)
+	return Run(ctx, host, user, line, stdin, stdout, stderr)
+}
+
+// Run is Execute for a line that has been judged already.
+func Run(ctx context.Context, host *deployment.Host, user, line string, stdin io.Reader, stdout, stderr io.Writer) int {
+	return run(ctx, &machine{host: host, user: user, stdin: stdin}, line, stdout, stderr)
+}
+
+func run(ctx context.Context, session *machine, line string, stdout, stderr io.Writer) int {
+	ctx, release := session.host.Bind(ctx)
 	defer release()
 	texts := Texts(line)
-	host.JudgeCommand(user, texts...)
-	session := &machine{host: host, user: user, stdin: stdin}
 	if ansible.IsBootstrap(texts[len(texts)-1]) {
-		return ansible.Run(ctx, ansibleMachine{session}, stdin, stdout, stderr)
+		return ansible.Run(ctx, ansibleMachine{session}, session.stdin, stdout, stderr)
 	}
-	return powershell.ExecuteLine(ctx, session, line, stdin, stdout, stderr)
+	return powershell.ExecuteLine(ctx, session, line, session.stdin, stdout, stderr)
 }
 
 var encodedCommand = regexp.MustCompile(`(?i)\s[-/](?:ec?|en[a-z]*)\s+"?([A-Za-z0-9+/]+={0,2})`)

@@ -3,8 +3,10 @@ package powershell
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -89,6 +91,17 @@ func (o *Object) SetMethod(name string, method Method) {
 		o.methods = map[string]Method{}
 	}
 	o.methods[strings.ToLower(name)] = method
+}
+
+// Method finds a method; names are compared without regard to case.
+func (o *Object) Method(name string) (Method, bool) {
+	method, ok := o.methods[strings.ToLower(name)]
+	return method, ok
+}
+
+// Methods lists the names of the methods, in lower case and sorted.
+func (o *Object) Methods() []string {
+	return append([]string{}, slices.Sorted(maps.Keys(o.methods))...)
 }
 
 // Hashtable is @{}: keys compared without regard to case, kept in the order they were added.

@@ -1,0 +1,58 @@
+package bridge
+
+import (
+	_ "embed"
+	"fmt"
+	"slices"
+	"strings"
+
+	"lyncops.dev/operator/internal/simulator/cmdlets"
+)
+
+//go:embed client.ps1
+var client string
+
+// Environment variables that tell the functions of the modules where to ask, and with which token.
+const (
+	AddressVariable = "LYNCSIM_BRIDGE"
+	TokenVariable   = "LYNCSIM_TOKEN" //nolint:gosec // the name of a variable
+)
+
+// LyncModule is the text of a PowerShell module named Lync: one function for each cmdlet of Lync that package cmdlets knows. Each
+// sends its name and what it was given to the bridge, and writes what comes back to the streams it belongs to. It needs no other
+// file, and works in every runspace that imports it. Address and token are used where the environment variables are not set;
+// both may be empty. It is for PowerShell 7, and not for a server.
+func LyncModule(address, token string) string {
+	return moduleText(address, token, cmdlets.LyncCommands())
+}
+
+// Client is the PowerShell text of the functions that ask the bridge, for scripts that need more than cmdlets.
+func Client(address, token string) string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "$script:LyncSimAddress = if ($env:%s) { $env:%[1]s } else { '%s' }\n", AddressVariable, address)
+	fmt.Fprintf(&text, "$script:LyncSimToken = if ($env:%s) { $env:%[1]s } else { '%s' }\n", TokenVariable, token)
+	fmt.Fprintf(&text, "$script:LyncSimSwitches = '%s'.Split(' ')\n", strings.Join(cmdlets.Switches(), " "))
+	text.WriteString(client)
+	return text.String()
+}
+
+// Functions is the PowerShell text of one function for each name; each calls the command of its name. scope is empty or "global:".
+func Functions(scope string, names []string) string {
+	var text strings.Builder
+	for _, name := range names {
+		fmt.Fprintf(&text, `function %[1]s%[2]s {
+    [CmdletBinding(PositionalBinding = $false, SupportsShouldProcess = $true)]
+    param([Parameter(ValueFromPipeline = $true)]$InputObject, [Parameter(ValueFromRemainingArguments = $true)][object[]]$LyncSimRest)
+    begin { $given = [System.Collections.ArrayList]::new() }
+    process { if ($PSBoundParameters.ContainsKey('InputObject')) { [void]$given.Add($InputObject) } }
+    end { Invoke-LyncSimCmdlet '%[2]s' $PSCmdlet $PSBoundParameters $LyncSimRest $given }
+}
+`, scope, name)
+	}
+	return text.String()
+}
+
+func moduleText(address, token string, names []string) string {
+	names = slices.Sorted(slices.Values(names))
+	return Client(address, token) + Functions("", names) + "Export-ModuleMember -Function '" + strings.Join(names, "', '") + "'\n"
+}
