@@ -10,16 +10,18 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"text/tabwriter"
 
 	"lyncops.dev/operator/internal/simulator"
 	"lyncops.dev/operator/internal/simulator/deployment"
+	"lyncops.dev/operator/internal/simulator/wsman"
 )
 
 const usage = `lyncsim serves a simulated Lync deployment over WinRM.
 
-  lyncsim serve --deployment FILE [--listen ADDRESS] [--plain] [--control ADDRESS] [--state-dir DIR] [--time-scale N]
+  lyncsim serve --deployment FILE [--listen ADDRESS] [--plain] [--control ADDRESS] [--state-dir DIR] [--time-scale N] [--channel-binding LEVEL]
   lyncsim describe --deployment FILE
 
 Run "lyncsim serve --help" for what the flags mean.
@@ -64,15 +66,20 @@ func serve(ctx context.Context, arguments []string, stdout, stderr io.Writer) er
 	control := flags.String("control", "", "loopback `address` of the control interface, empty for none")
 	stateDir := flags.String("state-dir", "", "`directory` that gets ca.crt, the certificate to trust")
 	timeScale := flags.Float64("time-scale", 1, "how many times faster than described everything happens")
+	binding := flags.String("channel-binding", string(wsman.ChannelBindingRelaxed), "`level` of CbtHardeningLevel for NTLM inside TLS: None, Relaxed or Strict")
 	d, err := parse(flags, arguments, file)
 	if err != nil {
 		return err
+	}
+	level := wsman.ChannelBinding(*binding)
+	if !slices.Contains([]wsman.ChannelBinding{wsman.ChannelBindingNone, wsman.ChannelBindingRelaxed, wsman.ChannelBindingStrict}, level) {
+		return fmt.Errorf("--channel-binding: %q is not None, Relaxed or Strict", level)
 	}
 	if *timeScale <= 0 {
 		return fmt.Errorf("--time-scale: %v is not above 0", *timeScale)
 	}
 	running, err := simulator.Start(ctx, simulator.Config{Deployment: d, Listen: *listen, Plain: *plain, ControlListen: *control,
-		TimeScale: *timeScale, StateDir: *stateDir})
+		TimeScale: *timeScale, StateDir: *stateDir, WSMan: wsman.Options{ChannelBinding: level}})
 	if err != nil {
 		return err
 	}

@@ -63,6 +63,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		"line 2: field colour":       {"describe", "--deployment", broken},
 		"one argument too many":      {"describe", "--deployment", contoso, "more"},
 		"--time-scale":               {"serve", "--deployment", contoso, "--time-scale", "0"},
+		"--channel-binding":          {"serve", "--deployment", contoso, "--channel-binding", "Hard"},
 		"loopback":                   {"serve", "--deployment", contoso, "--control", "0.0.0.0:0"},
 	} {
 		if err := run(t.Context(), arguments, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), want) {

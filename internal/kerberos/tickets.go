@@ -10,7 +10,6 @@ import (
 	"github.com/jcmturner/gokrb5/v8/client"
 	"github.com/jcmturner/gokrb5/v8/iana/nametype"
 	"github.com/jcmturner/gokrb5/v8/messages"
-	"github.com/jcmturner/gokrb5/v8/spnego"
 	"github.com/jcmturner/gokrb5/v8/types"
 )
 
@@ -65,10 +64,11 @@ func (t *Tickets) Close() {
 }
 
 // Token makes the SPNEGO token that logs in at the HTTP service of a host. It asks the KDC only when it has no ticket for that
-// service that is good for a while. A token is for one use.
+// service that is good for a while. A token is for one use, and where binding is not nil, on the connection that it names
+// (RFC 5929) only.
 //
 // An exchange whose caller has left goes on until the KDC has answered or the library's time for that, some seconds, is over.
-func (t *Tickets) Token(ctx context.Context, host string) ([]byte, error) {
+func (t *Tickets) Token(ctx context.Context, host string, binding []byte) ([]byte, error) {
 	if !t.begin() {
 		return nil, context.Canceled
 	}
@@ -86,7 +86,7 @@ func (t *Tickets) Token(ctx context.Context, host string) ([]byte, error) {
 	go func() {
 		defer t.exchanges.Done()
 		defer func() { <-t.slot }()
-		token, err := t.token(host)
+		token, err := t.token(host, binding)
 		finished <- outcome{token, err}
 	}()
 	select {
@@ -124,7 +124,7 @@ func (t *Tickets) begin() bool {
 }
 
 // token runs with the slot held.
-func (t *Tickets) token(host string) (token []byte, err error) {
+func (t *Tickets) token(host string, binding []byte) (token []byte, err error) {
 	// What the library reads here comes from the network, and a panic of its must not end the program.
 	defer func() {
 		if trouble := recover(); trouble != nil {
@@ -143,11 +143,10 @@ func (t *Tickets) token(host string) (token []byte, err error) {
 		}
 		return nil, failed
 	}
-	initial, err := spnego.NewNegTokenInitKRB5(asking, service.ticket, service.key)
-	if err != nil {
+	if token, err = boundToken(asking, service, binding); err != nil {
 		return nil, explain(t.String(), "HTTP/"+host, err)
 	}
-	return (&spnego.SPNEGOToken{Init: true, NegTokenInit: initial}).Marshal()
+	return token, nil
 }
 
 func (t *Tickets) client() *client.Client {

@@ -81,7 +81,7 @@ func TestTokenProvesTheAccount(t *testing.T) {
 		"keytab that beats a password": {UserName: userName, Password: "wrong", Keytab: keys, Configuration: configuration},
 	} {
 		t.Run(name, func(t *testing.T) {
-			token, err := open(t, account).Token(t.Context(), host)
+			token, err := open(t, account).Token(t.Context(), host, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -99,7 +99,7 @@ func TestKDCIsAskedOncePerLoginAndService(t *testing.T) {
 	results := make(chan error)
 	for caller := range 20 {
 		go func() {
-			_, err := tickets.Token(t.Context(), fmt.Sprintf("fe0%d.contoso.com", caller%2+1))
+			_, err := tickets.Token(t.Context(), fmt.Sprintf("fe0%d.contoso.com", caller%2+1), nil)
 			results <- err
 		}()
 	}
@@ -111,7 +111,7 @@ func TestKDCIsAskedOncePerLoginAndService(t *testing.T) {
 	wantIssued(t, kdc, 1, 2)
 
 	tickets.Forget(host)
-	if _, err := tickets.Token(t.Context(), host); err != nil {
+	if _, err := tickets.Token(t.Context(), host, nil); err != nil {
 		t.Fatal(err)
 	}
 	wantIssued(t, kdc, 1, 3)
@@ -121,7 +121,7 @@ func TestWrongPasswordIsTriedOnce(t *testing.T) {
 	kdc := newRealm(t)
 	tickets := open(t, kerberos.Account{UserName: userName, Password: "wrong-password", Configuration: kdc.Configuration()})
 	for range 3 {
-		_, err := tickets.Token(t.Context(), host)
+		_, err := tickets.Token(t.Context(), host, nil)
 		wantError(t, err, kerberos.AccountRefused, "password or keytab is wrong")
 		if strings.Contains(err.Error(), "wrong-password") {
 			t.Errorf("the password is in the error: %v", err)
@@ -154,7 +154,7 @@ func TestErrorsSayWhatIsWrong(t *testing.T) {
 			kerberos.Unreachable, "no KDC answered for svc-lyncops@CONTOSO.COM"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := open(t, test.account).Token(t.Context(), test.host)
+			_, err := open(t, test.account).Token(t.Context(), test.host, nil)
 			wantError(t, err, test.kind, test.text)
 		})
 	}
@@ -177,7 +177,7 @@ func TestCallerMayLeaveBeforeTheKDCHasAnswered(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	result := make(chan error)
 	go func() {
-		_, err := tickets.Token(ctx, host)
+		_, err := tickets.Token(ctx, host, nil)
 		result <- err
 	}()
 	conn, err := silent.Accept() // the exchange is under way

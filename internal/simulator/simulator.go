@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -33,7 +34,7 @@ type Config struct {
 	TimeScale float64
 	// StateDir gets ca.crt, the certificate that clients have to trust. Empty means that no file is written.
 	StateDir string
-	// WSMan changes the endpoint's quotas. Basic (over HTTPS) and NTLM are always offered.
+	// WSMan changes the endpoint's quotas and its demand for channel binding. Basic (over HTTPS) and NTLM are always offered.
 	WSMan wsman.Options
 	// Log is for what happens on the wire.
 	Log logr.Logger
@@ -88,8 +89,6 @@ func (s *Simulator) start(ctx context.Context, config Config) error {
 	}
 	options := config.WSMan
 	options.AllowBasic, options.AllowNTLM, options.Log = true, true, config.Log
-	s.wire = wsman.NewHandler(newBackend(s.model, s.executor), options)
-	server := s.wire.HTTPServer()
 	endpoint := s.endpoint
 	if !config.Plain {
 		authority, err := newAuthority(time.Now())
@@ -101,6 +100,9 @@ func (s *Simulator) start(ctx context.Context, config Config) error {
 			return err
 		}
 		s.caPEM = authority.pem()
+		if options.ServerCertificate, err = x509.ParseCertificate(certificate.Certificate[0]); err != nil {
+			return err
+		}
 		if config.StateDir != "" {
 			if err := writeFile(config.StateDir, "ca.crt", s.caPEM); err != nil {
 				return err
@@ -108,7 +110,8 @@ func (s *Simulator) start(ctx context.Context, config Config) error {
 		}
 		endpoint = tls.NewListener(endpoint, &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12})
 	}
-	s.serve(server, endpoint)
+	s.wire = wsman.NewHandler(newBackend(s.model, s.executor), options)
+	s.serve(s.wire.HTTPServer(), endpoint)
 	if config.ControlListen == "" {
 		return nil
 	}

@@ -12,8 +12,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/Azure/go-ntlmssp"
 )
 
 // Every connection logs in before it carries its first message. NTLM authenticates connections, not requests, so this is
@@ -25,6 +23,8 @@ type connection struct {
 	net.Conn
 	session *Session
 	gone    sync.Once
+	// binding names the TLS connection for logins; nil without TLS.
+	binding []byte
 }
 
 func (c *connection) Read(buffer []byte) (int, error) {
@@ -96,6 +96,7 @@ func (s *Session) connect(ctx context.Context, login func(context.Context, *conn
 	if err != nil {
 		return s.connectFailure("connect", address, err)
 	}
+	var binding []byte
 	if !s.config.Sealed {
 		secured := tls.Client(raw, s.tls)
 		handshake, stop := context.WithTimeout(ctx, s.config.ConnectTimeout)
@@ -104,9 +105,9 @@ func (s *Session) connect(ctx context.Context, login func(context.Context, *conn
 			_ = raw.Close()
 			return s.connectFailure("TLS handshake", address, err)
 		}
-		raw = secured
+		raw, binding = secured, channelBinding(secured.ConnectionState())
 	}
-	conn := &connection{Conn: raw, session: s}
+	conn := &connection{Conn: raw, session: s, binding: binding}
 	if !s.remember(conn) {
 		_ = conn.Close()
 		return s.failure(Canceled, "connect", "the session was closed", context.Canceled)
@@ -120,9 +121,10 @@ func (s *Session) connect(ctx context.Context, login func(context.Context, *conn
 
 const longestLogin = 256 << 10 // bytes the host may send before it has let us in
 
-func (s *Session) login(ctx context.Context, conn net.Conn) error {
+func (s *Session) login(ctx context.Context, conn *connection) error {
 	var token string
 	if s.config.Scheme == Kerberos {
+		s.bind(conn.binding)
 		var failed *Error
 		if token, failed = s.ticket(ctx); failed != nil {
 			return failed
@@ -143,7 +145,7 @@ func (s *Session) login(ctx context.Context, conn net.Conn) error {
 }
 
 // exchangeLogin gives a login its time and sees to it that nothing of it is left on the connection.
-func (s *Session) exchangeLogin(ctx context.Context, conn net.Conn, login func(*loginExchange) error) error {
+func (s *Session) exchangeLogin(ctx context.Context, conn *connection, login func(*loginExchange) error) error {
 	if err := conn.SetDeadline(time.Now().Add(s.config.ConnectTimeout)); err != nil {
 		return s.failure(SessionLost, "login", plain(err), err)
 	}
@@ -164,7 +166,7 @@ func (s *Session) exchangeLogin(ctx context.Context, conn net.Conn, login func(*
 // loginExchange asks with empty requests, so that no message is ever sent to a host that does not know us yet.
 type loginExchange struct {
 	session *Session
-	conn    net.Conn
+	conn    *connection
 	reader  *bufio.Reader
 }
 
@@ -225,9 +227,9 @@ func (l *loginExchange) expectBasic(ctx context.Context) error {
 
 func (l *loginExchange) ntlm(ctx context.Context) error {
 	s := l.session
-	negotiate, err := ntlmssp.NewNegotiateMessage("", "")
-	if err != nil {
-		return s.failure(Protocol, "login", plain(err), err)
+	exchange, negotiate, failed := l.beginNTLM()
+	if failed != nil {
+		return failed
 	}
 	// Windows names NTLM by the wider word Negotiate; other servers by its own.
 	scheme := "Negotiate"
@@ -250,7 +252,7 @@ func (l *loginExchange) ntlm(ctx context.Context) error {
 	if challenge == nil {
 		return s.notOffered(offered)
 	}
-	authenticate, err := ntlmssp.NewAuthenticateMessage(challenge, s.config.UserName, s.config.Password, nil)
+	authenticate, _, err := exchange.answer(challenge)
 	if err != nil {
 		return s.failure(Protocol, "login", "the host's NTLM challenge cannot be answered: "+plain(err), err)
 	}

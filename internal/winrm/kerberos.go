@@ -18,7 +18,7 @@ const loginWanted Kind = "loginWanted"
 func (s *Session) ticket(ctx context.Context) (string, *Error) {
 	limited, cancel := context.WithTimeout(ctx, s.config.ConnectTimeout)
 	defer cancel()
-	token, err := s.config.Tickets.Token(limited, s.config.Host)
+	token, err := s.config.Tickets.Token(limited, s.config.Host, s.bound())
 	switch {
 	case err == nil:
 		return "Negotiate " + base64.StdEncoding.EncodeToString(token), nil
@@ -35,6 +35,19 @@ func (s *Session) ticket(ctx context.Context) (string, *Error) {
 	default:
 		return "", s.failure(TicketRefused, StepTicket, err.Error(), nil)
 	}
+}
+
+// bind has tickets bound to the connection that was made last, which is the only one.
+func (s *Session) bind(binding []byte) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	s.binding = binding
+}
+
+func (s *Session) bound() []byte {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	return s.binding
 }
 
 // kerberos logs in a connection. That the host is the right one is proven by its certificate; its answer to the ticket is not

@@ -12,19 +12,26 @@ import (
 	"lyncops.dev/operator/internal/winrm"
 )
 
-// newDomain is a host that takes tickets of a KDC of MIT's.
-func newDomain(t *testing.T, options wsman.Options) (*realm.Realm, *windows, winrm.Config) {
+// newTickets starts a KDC of MIT's that knows the account and the host, and gives the host's key and the account's tickets.
+func newTickets(t *testing.T) (*realm.Realm, *keytab.Keytab, *kerberos.Tickets) {
 	t.Helper()
 	kdc := realm.Start(t)
 	kdc.AddUser("lyncops", password)
 	kdc.AddService("HTTP/" + hostName)
-	options.Keytab = keytab.New()
-	if err := options.Keytab.Unmarshal(kdc.Keytab("HTTP/" + hostName)); err != nil {
+	keys := keytab.New()
+	if err := keys.Unmarshal(kdc.Keytab("HTTP/" + hostName)); err != nil {
 		t.Fatal(err)
 	}
+	return kdc, keys, tickets(t, kerberos.Account{UserName: userName, Password: password, Configuration: kdc.Configuration()})
+}
+
+// newDomain is a host that takes tickets of a KDC of MIT's.
+func newDomain(t *testing.T, options wsman.Options) (*realm.Realm, *windows, winrm.Config) {
+	t.Helper()
+	kdc, keys, tickets := newTickets(t)
+	options.Keytab = keys
 	host, config := newWindows(t, options)
-	config.Scheme, config.Password = winrm.Kerberos, ""
-	config.Tickets = tickets(t, kerberos.Account{UserName: userName, Password: password, Configuration: kdc.Configuration()})
+	config.Scheme, config.Password, config.Tickets = winrm.Kerberos, "", tickets
 	return kdc, host, config
 }
 

@@ -24,12 +24,14 @@ const challengeFlagsOffset = 20
 
 var errWeakSeal = errors.New("the host does not agree to seal messages with 128 bits")
 
-// handshake is one NTLM exchange that ends with keys for sealing.
+// handshake is one NTLM exchange: inside TLS, or one that ends with keys for sealing.
 type handshake struct {
-	client *ntlmssp.Client
+	client  *ntlmssp.Client
+	sealed  bool
+	binding []byte // what channelBinding names, inside TLS
 }
 
-func (c Config) newHandshake() (*handshake, error) {
+func (c Config) newHandshake(binding []byte) (*handshake, error) {
 	user, domain := c.UserName, ""
 	if before, after, qualified := strings.Cut(c.UserName, `\`); qualified {
 		domain, user = before, after
@@ -38,15 +40,15 @@ func (c Config) newHandshake() (*handshake, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &handshake{client: client}, nil
+	return &handshake{client: client, sealed: c.Sealed, binding: binding}, nil
 }
 
 func (h *handshake) negotiate() ([]byte, error) {
 	return h.client.Authenticate(nil, nil)
 }
 
-// answer takes the challenge and returns the last message and the keys. The library trusts lengths that anybody on the way may
-// have written, so its panics are errors here.
+// answer takes the challenge and returns the last message and, for a sealed login, the keys. The library trusts lengths that anybody
+// on the way may have written, so its panics are errors here.
 func (h *handshake) answer(challenge []byte) (authenticate []byte, keys *ntlmssp.SecuritySession, err error) {
 	defer func() {
 		if recover() != nil {
@@ -56,11 +58,18 @@ func (h *handshake) answer(challenge []byte) (authenticate []byte, keys *ntlmssp
 	if len(challenge) < challengeFlagsOffset+4 {
 		return nil, nil, errors.New("it is too short")
 	}
-	if binary.LittleEndian.Uint32(challenge[challengeFlagsOffset:])&sealingFlags != sealingFlags {
+	if h.sealed && binary.LittleEndian.Uint32(challenge[challengeFlagsOffset:])&sealingFlags != sealingFlags {
 		return nil, nil, errWeakSeal
 	}
-	if authenticate, err = h.client.Authenticate(challenge, nil); err != nil {
+	var bindings *ntlmssp.ChannelBindings
+	if h.binding != nil {
+		bindings = &ntlmssp.ChannelBindings{ApplicationData: h.binding}
+	}
+	if authenticate, err = h.client.Authenticate(challenge, bindings); err != nil {
 		return nil, nil, err
+	}
+	if !h.sealed {
+		return authenticate, nil, nil
 	}
 	if keys = h.client.SecuritySession(); keys == nil {
 		return nil, nil, errWeakSeal
@@ -68,16 +77,24 @@ func (h *handshake) answer(challenge []byte) (authenticate []byte, keys *ntlmssp
 	return authenticate, keys, nil
 }
 
+// beginNTLM returns an exchange and its first message.
+func (l *loginExchange) beginNTLM() (exchange *handshake, negotiate []byte, failed *Error) {
+	exchange, err := l.session.config.newHandshake(l.conn.binding)
+	if err != nil {
+		return nil, nil, l.session.failure(Protocol, "login", plain(err), err)
+	}
+	if negotiate, err = exchange.negotiate(); err != nil {
+		return nil, nil, l.session.failure(Protocol, "login", plain(err), err)
+	}
+	return exchange, negotiate, nil
+}
+
 // sealed logs in a connection without TLS and returns the keys that seal what follows on it.
 func (l *loginExchange) sealed(ctx context.Context) (*ntlmssp.SecuritySession, error) {
 	s := l.session
-	exchange, err := s.config.newHandshake()
-	if err != nil {
-		return nil, s.failure(Protocol, "login", plain(err), err)
-	}
-	negotiate, err := exchange.negotiate()
-	if err != nil {
-		return nil, s.failure(Protocol, "login", plain(err), err)
+	exchange, negotiate, failed := l.beginNTLM()
+	if failed != nil {
+		return nil, failed
 	}
 	// Sealing is a matter of the Negotiate scheme; servers that know the word NTLM only do not seal.
 	status, offered, err := l.ask(ctx, "Negotiate "+base64.StdEncoding.EncodeToString(negotiate))

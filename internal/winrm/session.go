@@ -37,6 +37,7 @@ type Session struct {
 	ended       bool // no new connections
 	refused     *Error
 	connections map[*connection]struct{}
+	binding     []byte // of the connection that was made last
 }
 
 // transport is where messages go. They come one after the other.

@@ -108,6 +108,7 @@ type request struct {
 	Stdin    string `json:"stdin,omitempty"`
 	Poll     int    `json:"poll,omitempty"` // seconds
 	Password string `json:"password,omitempty"`
+	Unbound  bool   `json:"unbound,omitempty"` // log in without a channel binding
 }
 
 // answer is what a driver says about one request.

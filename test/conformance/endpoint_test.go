@@ -10,6 +10,7 @@ import (
 
 	"lyncops.dev/operator/internal/simulator"
 	"lyncops.dev/operator/internal/simulator/deployment"
+	"lyncops.dev/operator/internal/simulator/wsman"
 )
 
 const (
@@ -29,6 +30,12 @@ type endpoint struct {
 // start serves the deployment that most tests of the simulator use, 30 times faster than described.
 func start(t *testing.T, secure bool) *endpoint {
 	t.Helper()
+	return startWith(t, secure, wsman.Options{})
+}
+
+// startWith is start with settings of the WinRM listener.
+func startWith(t *testing.T, secure bool, options wsman.Options) *endpoint {
+	t.Helper()
 	text, err := os.ReadFile("../../internal/simulator/testdata/contoso.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -38,7 +45,7 @@ func start(t *testing.T, secure bool) *endpoint {
 		t.Fatal(err)
 	}
 	folder := t.TempDir()
-	running, err := simulator.Start(context.Background(), simulator.Config{Deployment: description, Plain: !secure, TimeScale: 30, StateDir: folder})
+	running, err := simulator.Start(context.Background(), simulator.Config{Deployment: description, Plain: !secure, TimeScale: 30, StateDir: folder, WSMan: options})
 	if err != nil {
 		t.Fatal(err)
 	}

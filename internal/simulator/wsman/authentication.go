@@ -49,9 +49,9 @@ func (s *Server) authenticate(host Host, c *connection, r *http.Request, empty b
 		return checkBasic(host, string(token))
 	case s.options.Keytab != nil && (strings.EqualFold(scheme, "Kerberos") || strings.EqualFold(scheme, "Negotiate") && offersKerberos(token)):
 		c.forget()
-		return s.acceptKerberos(host, c, scheme, token)
+		return s.acceptKerberos(host, c, r, scheme, token)
 	case s.options.AllowNTLM && (strings.EqualFold(scheme, "Negotiate") || strings.EqualFold(scheme, "NTLM")):
-		result := s.negotiate(host, c, scheme, token)
+		result := s.negotiate(host, c, r, scheme, token)
 		if result.refusal != nil {
 			c.forget()
 		}
@@ -98,7 +98,7 @@ func checkBasic(host Host, credentials string) verdict {
 }
 
 // negotiate takes one step of an NTLM handshake, whose messages may come bare or inside SPNEGO.
-func (s *Server) negotiate(host Host, c *connection, scheme string, token []byte) verdict {
+func (s *Server) negotiate(host Host, c *connection, r *http.Request, scheme string, token []byte) verdict {
 	message, wrapped := token, false
 	var parsed spnegoToken
 	if ntlmMessageType(token) == 0 {
@@ -141,6 +141,9 @@ func (s *Server) negotiate(host Host, c *connection, scheme string, token []byte
 		}
 		identity, err := c.handshake.finish(message, host.Password)
 		if err != nil {
+			return verdict{refusal: err}
+		}
+		if err := s.checkBinding(r, identity.channelBinding); err != nil {
 			return verdict{refusal: err}
 		}
 		result := verdict{account: accountName(identity.user, identity.domain), proven: true}

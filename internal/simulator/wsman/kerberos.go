@@ -6,8 +6,10 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
+	"github.com/jcmturner/gokrb5/v8/iana/chksumtype"
 	"github.com/jcmturner/gokrb5/v8/service"
 	"github.com/jcmturner/gokrb5/v8/spnego"
 )
@@ -38,7 +40,7 @@ func offersKerberos(token []byte) bool {
 }
 
 // acceptKerberos checks a Kerberos token with the key of HTTP/<host>. The proof is complete in one step.
-func (s *Server) acceptKerberos(host Host, c *connection, scheme string, token []byte) verdict {
+func (s *Server) acceptKerberos(host Host, c *connection, r *http.Request, scheme string, token []byte) verdict {
 	ticket, wrapped, err := kerberosToken(token)
 	if err != nil {
 		return verdict{refusal: err}
@@ -50,6 +52,14 @@ func (s *Server) acceptKerberos(host Host, c *connection, scheme string, token [
 	ok, proven, err := service.VerifyAPREQ(&ticket.APReq, settings)
 	if err != nil || !ok {
 		return verdict{refusal: fmt.Errorf("the Kerberos ticket is not good: %w", err)}
+	}
+	// The checksum of GSS-API (RFC 4121, 4.1.1): a length, the hash of the binding, flags.
+	var held []byte
+	if checksum := ticket.APReq.Authenticator.Cksum; checksum.CksumType == chksumtype.GSSAPI && len(checksum.Checksum) >= 24 {
+		held = checksum.Checksum[4:20]
+	}
+	if err := s.checkBinding(r, held); err != nil {
+		return verdict{refusal: err}
 	}
 	realm, _, _ := strings.Cut(proven.Domain(), ".")
 	identity := &ntlmIdentity{user: proven.UserName(), domain: netBIOSName(realm)}

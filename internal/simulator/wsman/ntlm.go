@@ -47,6 +47,7 @@ const (
 	attributeDNSTreeName         = 5
 	attributeFlags               = 6
 	attributeTimestamp           = 7
+	attributeChannelBinding      = 10
 
 	attributeFlagMICPresent = 2
 )
@@ -111,6 +112,8 @@ type ntlmHandshake struct {
 // ntlmIdentity is a proven identity together with the session that the proof has opened.
 type ntlmIdentity struct {
 	user, domain string
+	// channelBinding is what the client holds its TLS connection to be; nil when it says nothing.
+	channelBinding []byte
 	// receive and send are nil when the client wanted neither signatures nor sealing.
 	receive, send *sealingDirection
 }
@@ -220,6 +223,7 @@ func (h *ntlmHandshake) finish(message []byte, passwordOf func(user, domain stri
 		newRC4(exportedSessionKey).XORKeyStream(exchanged, encryptedSessionKey)
 		exportedSessionKey = exchanged
 	}
+	identity.channelBinding = findAttribute(temp[ntlmAttributesOffset:], attributeChannelBinding)
 	if micPromised(temp[ntlmAttributesOffset:]) {
 		if err := h.checkMIC(message, exportedSessionKey); err != nil {
 			return nil, err
@@ -267,18 +271,24 @@ func ntlmText(flags ntlmFlags, encoded []byte) string {
 
 // micPromised looks for the client's own mark, inside what the proof covers, that its message carries an integrity code.
 func micPromised(attributes []byte) bool {
+	flags := findAttribute(attributes, attributeFlags)
+	return len(flags) == 4 && binary.LittleEndian.Uint32(flags)&attributeFlagMICPresent != 0
+}
+
+// findAttribute gives the value of an attribute, or nil.
+func findAttribute(attributes []byte, wanted uint16) []byte {
 	for len(attributes) >= 4 {
 		id := binary.LittleEndian.Uint16(attributes)
 		length := int(binary.LittleEndian.Uint16(attributes[2:]))
 		if id == attributeEnd || len(attributes) < 4+length {
-			return false
+			return nil
 		}
-		if id == attributeFlags && length == 4 {
-			return binary.LittleEndian.Uint32(attributes[4:])&attributeFlagMICPresent != 0
+		if id == wanted {
+			return attributes[4 : 4+length]
 		}
 		attributes = attributes[4+length:]
 	}
-	return false
+	return nil
 }
 
 func accountName(user, domain string) string {

@@ -25,6 +25,19 @@ const (
 	minimumEnvelopeBytes = 8192
 )
 
+// ChannelBinding is what Windows calls CbtHardeningLevel (winrm get winrm/config/service/auth).
+type ChannelBinding string
+
+// The levels of Windows. Relaxed is that of an unchanged server.
+const (
+	// ChannelBindingNone looks at no binding.
+	ChannelBindingNone ChannelBinding = "None"
+	// ChannelBindingRelaxed refuses a binding that is wrong.
+	ChannelBindingRelaxed ChannelBinding = "Relaxed"
+	// ChannelBindingStrict refuses a login without one, too.
+	ChannelBindingStrict ChannelBinding = "Strict"
+)
+
 // Options are the settings of one endpoint. They hold for each host on their own: a quota is counted per host. The zero value
 // of a quota or a time means the default of Windows Server 2012 R2.
 type Options struct {
@@ -41,6 +54,11 @@ type Options struct {
 	// CertificateAccount is the local account to which a host maps a certificate. The name is the user principal name in the
 	// certificate's alternative names, or else the common name of its subject.
 	CertificateAccount func(host, name string) (account string, ok bool)
+	// ChannelBinding says whether a login by NTLM or Kerberos must hold the TLS connection it goes through. Empty means
+	// ChannelBindingRelaxed.
+	ChannelBinding ChannelBinding
+	// ServerCertificate is what TLS shows to clients; nil looks at no channel binding.
+	ServerCertificate *x509.Certificate
 	// BasicOverPlainHTTP offers Basic without TLS too. Windows refuses it unless AllowUnencrypted is set.
 	BasicOverPlainHTTP bool
 	// UnsealedNTLMOverPlainHTTP accepts messages that are neither sealed nor inside TLS. Windows refuses them, with an empty
@@ -68,6 +86,9 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
+	if o.ChannelBinding == "" {
+		o.ChannelBinding = ChannelBindingRelaxed
+	}
 	setDefault(&o.MaxShellsPerUser, defaultMaxShellsPerUser)
 	setDefault(&o.MaxConcurrentUsers, defaultMaxConcurrentUsers)
 	setDefault(&o.MaxProcessesPerShell, defaultMaxProcessesPerShell)

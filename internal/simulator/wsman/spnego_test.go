@@ -3,6 +3,7 @@ package wsman
 import (
 	"encoding/asn1"
 	"encoding/base64"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -90,13 +91,13 @@ func TestNTLMInsideSPNEGO(t *testing.T) {
 				t.Fatal(err)
 			}
 
-			result := server.negotiate(exampleHost{}, c, "Negotiate", initialToken(t, negotiate, test.mechanisms...))
+			result := server.negotiate(exampleHost{}, c, &http.Request{}, "Negotiate", initialToken(t, negotiate, test.mechanisms...))
 			state, challenge, _ := answerToken(t, result)
 			if !test.mechanisms[0].Equal(oidNTLM) {
 				if state != spnegoIncomplete || len(challenge) != 0 {
 					t.Fatalf("state %d and a challenge of %d bytes for another mechanism's token", state, len(challenge))
 				}
-				state, challenge, _ = answerToken(t, server.negotiate(exampleHost{}, c, "Negotiate", laterToken(t, negotiate, nil)))
+				state, challenge, _ = answerToken(t, server.negotiate(exampleHost{}, c, &http.Request{}, "Negotiate", laterToken(t, negotiate, nil)))
 			}
 			if state != spnegoIncomplete || result.account != "" {
 				t.Fatalf("state %d, account %q before any proof", state, result.account)
@@ -118,7 +119,7 @@ func TestNTLMInsideSPNEGO(t *testing.T) {
 				mic = identity.receive.sign(list)
 			}
 
-			result = server.negotiate(exampleHost{}, c, "Negotiate", laterToken(t, authenticate, mic))
+			result = server.negotiate(exampleHost{}, c, &http.Request{}, "Negotiate", laterToken(t, authenticate, mic))
 			if test.forged {
 				if result.account != "" || result.refusal == nil {
 					t.Fatalf("account %q, refusal %v", result.account, result.refusal)

@@ -15,7 +15,8 @@ def answer(session, request):
     wsman = WSMan(url.hostname, port=url.port, ssl=url.scheme == "https", auth=session["transport"], username=session["user"],
                   password=request.get("password") or session["password"], operation_timeout=poll, read_timeout=poll + 30,
                   cert_validation=session["ca"] if url.scheme == "https" else True,
-                  encryption="never" if url.scheme == "https" else "always")
+                  encryption="never" if url.scheme == "https" else "always",
+                  negotiate_send_cbt=not request.get("unbound", False))
     with wsman, WinRS(wsman, codepage=65001) as shell:
         if request.get("script"):
             encoded = base64.b64encode(request["script"].encode("utf-16-le")).decode()

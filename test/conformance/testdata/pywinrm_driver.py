@@ -1,5 +1,5 @@
 """Runs requests with pywinrm. Standard input holds {"url", "user", "password", "ca", "transport", "requests": [{"name", "command",
-"script", "stdin", "poll"}]}; standard output gets a list of {"name", "exit", "stdout", "stderr", "error"}, texts in Base64."""
+"script", "stdin", "poll", "password", "unbound"}]}; standard output gets a list of {"name", "exit", "stdout", "stderr", "error"}, texts in Base64."""
 import base64
 import json
 import sys
@@ -15,6 +15,7 @@ def answer(session, request):
         "username": session["user"],
         "password": request.get("password") or session["password"],
         "server_cert_validation": "validate",
+        "send_cbt": not request.get("unbound", False),
         "operation_timeout_sec": request.get("poll") or 20,
         "read_timeout_sec": (request.get("poll") or 20) + 30,
     }
