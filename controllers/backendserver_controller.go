@@ -160,6 +160,9 @@ func (r *BackEndServerReconciler) prepare(ctx context.Context, work *backEndWork
 		return &procedure.Problem{Reason: v1alpha1.ReasonPoolNotFound,
 			Message: fmt.Sprintf("there is no LyncPool %s in namespace %s yet; create it, or correct poolRef", spec.PoolRef.Name, work.object.Namespace)}, nil
 	}
+	if problem := fitsPool(spec, work.pool); problem != nil {
+		return problem, nil
+	}
 	pkg, connection, account := spec.Package, spec.Connection, spec.Jobs
 	if work.pool != nil {
 		pkg, connection, account = orElse(pkg, work.pool.Spec.Package), orElse(connection, &work.pool.Spec.Connection), orElse(account, &work.pool.Spec.Jobs)
@@ -218,6 +221,7 @@ func (r *BackEndServerReconciler) observe(ctx context.Context, work *backEndWork
 		Declared: string(object.Spec.ServerFQDN), Paused: work.paused(), Observe: object.Spec.Management == v1alpha1.ManagementObserve,
 		Confirmed: object.Status.ObservedGeneration == object.Generation && object.Status.CurrentStep == v1alpha1.StepDone,
 	}
+	backEnd.Plan.Product = object.Spec.Product
 	if object.Spec.SQL != nil {
 		backEnd.SQLServer = string(object.Spec.SQL.FQDN)
 	}

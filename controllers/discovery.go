@@ -79,6 +79,10 @@ func tryAnother(err error) bool {
 
 // discover reads the pool's topology and its upgrade domains into the status.
 func (r *LyncPoolReconciler) discover(ctx context.Context, work *poolWork) *procedure.Problem {
+	if len(work.object.Spec.Servers) > 0 {
+		work.noteServers(namesOf(work.object.Spec.Servers))
+		return nil
+	}
 	var topology lync.Topology
 	var problem *procedure.Problem
 	for _, name := range work.candidates() {
@@ -97,6 +101,10 @@ func (r *LyncPoolReconciler) discover(ctx context.Context, work *poolWork) *proc
 	if err := work.noteTopology(topology); err != nil {
 		return err
 	}
+	if !work.object.Spec.Role.IsFrontEnd() {
+		work.noteServers(topology.Computers)
+		return nil
+	}
 	_, problem = r.ask(ctx, work)
 	return problem
 }
@@ -106,8 +114,10 @@ func (w *poolWork) noteTopology(topology lync.Topology) *procedure.Problem {
 	if !w.object.Spec.PoolFQDN.Is(topology.PoolFQDN) {
 		return invalidTopology(string(w.object.Spec.PoolFQDN), fmt.Errorf("it answered for the pool %q", topology.PoolFQDN))
 	}
-	status.Edition = v1alpha1.Edition(topology.Edition)
-	if topology.Edition == lync.EditionStandard {
+	if w.object.Spec.Role.IsFrontEnd() {
+		status.Edition = v1alpha1.Edition(topology.Edition)
+	}
+	if status.Edition == v1alpha1.EditionStandard {
 		return &procedure.Problem{Reason: v1alpha1.ReasonInvalidSpec, Lasting: true,
 			Message: fmt.Sprintf("%s is a Standard Edition server, which has no upgrade domains: declare a BackEndServer with edition Standard instead of a LyncPool", topology.PoolFQDN)}
 	}

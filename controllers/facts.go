@@ -26,11 +26,12 @@ func serverFrom(fqdn string, facts lync.Facts) procedure.Server {
 	for _, component := range facts.Components {
 		if strings.HasSuffix(strings.ToLower(component.Name), coreComponents) {
 			server.Build = v1alpha1.Build(component.Version)
+			server.ProductName, server.Product = strings.TrimRight(component.Name[:len(component.Name)-len(coreComponents)], " ,"), v1alpha1.ProductOfComponent(component.Name)
 		}
 	}
 	for _, job := range facts.Jobs {
 		server.Jobs = append(server.Jobs, procedure.Job{
-			ID: job.ID, State: procedure.JobState(job.State), ExitCode: job.ExitCode, Outcome: string(job.Outcome), Message: job.Message,
+			ID: job.ID, Action: procedure.Action(job.Action), State: procedure.JobState(job.State), ExitCode: job.ExitCode, Outcome: string(job.Outcome), Message: job.Message,
 			Started: job.Started, Finished: job.Finished, BootTime: job.BootTime,
 		})
 	}
@@ -117,6 +118,10 @@ func requestFor(order procedure.Order, pkg v1alpha1.UpdatePackage, principal lyn
 		request.Parameters = lync.StartWebServer{TimeoutSeconds: seconds}
 	case procedure.ActionStartServices:
 		request.Parameters = lync.StartServices{TimeoutSeconds: seconds}
+	case procedure.ActionFailOverComputer:
+		request.Parameters = lync.FailOverComputer{ComputerName: order.Computer, PoolFQDN: order.Pool, WaitSeconds: seconds, DrainingSeconds: int(order.DrainingTimeout.Seconds())}
+	case procedure.ActionFailBackComputer:
+		request.Parameters = lync.FailBackComputer{ComputerName: order.Computer, WaitSeconds: seconds}
 	case procedure.ActionUpdateDatabases:
 		request.Parameters = lync.UpdateDatabases{Variant: lync.DatabaseVariant(order.Variant), SQLServerFQDN: order.SQLServer, TimeoutSeconds: seconds}
 	default:

@@ -173,7 +173,7 @@ func (r *LyncPoolReconciler) pass(ctx context.Context, work *poolWork) (time.Dur
 	if err := r.loadDomains(ctx, work); err != nil {
 		return 0, err
 	}
-	if len(work.domains) == 0 || len(object.Status.Servers) == 0 {
+	if len(work.domains) == 0 || len(object.Status.Servers) == 0 || work.declaredAnew() {
 		if work.problem = r.discover(ctx, work); work.problem != nil {
 			r.apply(work, procedure.PoolDecision{Action: procedure.PoolWaits, Reason: work.problem.Reason, Message: work.problem.Message})
 			return troubleLook, nil
@@ -218,6 +218,10 @@ func (r *LyncPoolReconciler) decide(ctx context.Context, work *poolWork) (proced
 	pool := procedure.Pool{
 		Domains: work.view(), SoakTime: object.Spec.Rollout.Soak.Duration.Duration, Policy: readinessPolicyFor(object.Spec.Rollout),
 		Now: work.now, BackEnd: busy, Paused: object.Spec.Paused, Observe: object.Spec.Management == v1alpha1.ManagementObserve,
+	}
+	if pool.Ungated = !object.Spec.Role.IsFrontEnd(); pool.Ungated {
+		pool.SoakTime = 0
+		work.conditions.set(v1alpha1.ConditionPoolReadiness, true, v1alpha1.ReasonNotApplicable, "only Front End pools are asked whether they are ready")
 	}
 	if open := object.Status.OpenDomain; open != nil {
 		pool.Open, pool.OpenSince, pool.Adopted = open.Name, open.Since.Time, open.Adopted

@@ -195,6 +195,10 @@ func domainFrom(work *domainWork, found []observation) procedure.Domain {
 		Paused:         pool.Spec.Paused,
 		Observe:        pool.Spec.Management == v1alpha1.ManagementObserve,
 	}
+	domain.Plan.Variant = variantOf(pool)
+	if pool.Spec.Role == v1alpha1.RolePersistentChat {
+		domain.Plan.DrainTimeout = max(domain.Plan.DrainTimeout, shortestPersistentChatStop)
+	}
 	if open := pool.Status.OpenDomain; isTurnOf(open, object) {
 		domain.Turn, domain.Adopted, domain.TurnAge = true, open.Adopted, work.now.Sub(open.Since.Time)
 	}
@@ -321,7 +325,7 @@ func takesOut(server *procedure.ServerDecision, row *v1alpha1.ServerStatus) bool
 	switch {
 	case server.OutOfService:
 		return false
-	case server.Order.Action == procedure.ActionStopServices:
+	case server.Order.Action == procedure.ActionStopServices, server.Order.Action == procedure.ActionFailOverComputer:
 		return true
 	case server.Order.Action == procedure.ActionRestartComputer:
 		return row == nil || row.Step == v1alpha1.StepReady || row.Step == v1alpha1.StepWaiting || row.Step == v1alpha1.StepHeld

@@ -46,11 +46,19 @@ type SQLServer struct {
 // +kubebuilder:validation:XValidation:rule="self.edition != 'Enterprise' || has(self.sql)",message="an Enterprise back end needs sql.fqdn: the SQL Server whose databases are updated"
 // +kubebuilder:validation:XValidation:rule="self.edition != 'Standard' || has(self.serverFQDN)",message="a Standard Edition server needs serverFQDN"
 // +kubebuilder:validation:XValidation:rule="has(self.poolRef) || (has(self.connection) && (self.management == 'Observe' || has(self.package)))",message="without poolRef both connection and package must be given"
+// +kubebuilder:validation:XValidation:rule="self.desiredBuild.startsWith(self.product == 'LyncServer2013' ? '5.0.' : self.product == 'SkypeForBusinessServer2015' ? '6.0.' : '7.0.')",message="desiredBuild does not fit product: builds of LyncServer2013 begin with 5.0 (5.0.8308.1149), of SkypeForBusinessServer2015 with 6.0 (6.0.9319.869), of SkypeForBusinessServer2019 and SkypeForBusinessServerSubscriptionEdition with 7.0 (7.0.2046.530)"
 type BackEndServerSpec struct {
 	// Enterprise (SQL Server of a pool) or Standard (one server that holds everything).
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="edition cannot be changed; make another BackEndServer"
 	// +required
 	Edition Edition `json:"edition"`
+
+	// Product of the server: LyncServer2013, SkypeForBusinessServer2015, SkypeForBusinessServer2019 or
+	// SkypeForBusinessServerSubscriptionEdition; that of the pool for an Enterprise back end. It cannot be changed.
+	// +kubebuilder:default=LyncServer2013
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="product cannot be changed; make another BackEndServer"
+	// +optional
+	Product Product `json:"product,omitempty"`
 
 	// The LyncPool whose databases these are. Package, connection and account are taken from it where they are left out here.
 	// +optional

@@ -95,6 +95,19 @@ const (
 	// ReasonAllServersAnswer: every server that had to be asked answered.
 	ReasonAllServersAnswer = "AllServersAnswer"
 
+	// ReasonProductMismatch: another product than the declared one is installed on a server.
+	ReasonProductMismatch = "ProductMismatch"
+	// ReasonRoleMismatch: a server does something else than the declared role.
+	ReasonRoleMismatch = "RoleMismatch"
+	// ReasonPoolTooSmall: the product does not allow a pool of so few front ends.
+	ReasonPoolTooSmall = "PoolTooSmall"
+	// ReasonLastServer: the pool has one server, and downtime was not announced.
+	ReasonLastServer = "LastServer"
+	// ReasonFailOverRefused: Invoke-CsComputerFailOver did nothing; the server serves.
+	ReasonFailOverRefused = "FailOverRefused"
+	// ReasonFailBackFailed: Invoke-CsComputerFailBack did not succeed.
+	ReasonFailBackFailed = "FailBackFailed"
+
 	// ReasonDowngradeRefused: a server has a newer build than the desired one.
 	ReasonDowngradeRefused = "DowngradeRefused"
 	// ReasonPackageRefused: the package could not be fetched, or its SHA-256 is not the declared one. Nothing was stopped.

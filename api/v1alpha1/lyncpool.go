@@ -6,11 +6,38 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 //
 // +kubebuilder:validation:XValidation:rule="self.management == 'Observe' || has(self.package)",message="package is needed to upgrade: its source and sha256; or set management: Observe to report only"
 // +kubebuilder:validation:XValidation:rule="self.management == 'Observe' || has(self.desiredBuild)",message="desiredBuild is needed to upgrade; or set management: Observe to report only"
+// +kubebuilder:validation:XValidation:rule="!has(self.desiredBuild) || self.desiredBuild.startsWith(self.product == 'LyncServer2013' ? '5.0.' : self.product == 'SkypeForBusinessServer2015' ? '6.0.' : '7.0.')",message="desiredBuild does not fit product: builds of LyncServer2013 begin with 5.0 (5.0.8308.1149), of SkypeForBusinessServer2015 with 6.0 (6.0.9319.869), of SkypeForBusinessServer2019 and SkypeForBusinessServerSubscriptionEdition with 7.0 (7.0.2046.530)"
+// +kubebuilder:validation:XValidation:rule="self.role != 'Edge' || has(self.servers)",message="an Edge pool needs servers: Edge Servers are not in the domain and are not looked up in the topology"
+// +kubebuilder:validation:XValidation:rule="self.role != 'FrontEnd' || !has(self.servers)",message="servers is for pools of another role; the front ends of a pool are read from its topology, which discoveryServers can help to find"
+// +kubebuilder:validation:XValidation:rule="self.role == 'FrontEnd' || self.rollout.whenUnready != 'FailOver'",message="whenUnready: FailOver is for Front End pools; a pool of another role is never failed over"
+// +kubebuilder:validation:XValidation:rule="self.role != 'PersistentChat' || self.product in ['LyncServer2013', 'SkypeForBusinessServer2015']",message="there is no Persistent Chat in Skype for Business Server 2019 and Subscription Edition"
 type LyncPoolSpec struct {
 	// FQDN of the Front End pool as Lync knows it (Get-CsPool). It cannot be changed: another pool is another object.
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="poolFQDN cannot be changed; make another LyncPool for another pool"
 	// +required
 	PoolFQDN FQDN `json:"poolFQDN"`
+
+	// Product of the pool: LyncServer2013, SkypeForBusinessServer2015, SkypeForBusinessServer2019 or
+	// SkypeForBusinessServerSubscriptionEdition. It chooses the variant of the procedure and cannot be changed.
+	// +kubebuilder:default=LyncServer2013
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="product cannot be changed; make another LyncPool"
+	// +optional
+	Product Product `json:"product,omitempty"`
+
+	// What the servers of the pool do: FrontEnd, Edge, Director, Mediation or PersistentChat. Only Front End pools have upgrade domains,
+	// readiness and quorum; in pools of another role one server after the other is taken. It cannot be changed.
+	// +kubebuilder:default=FrontEnd
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="role cannot be changed; make another LyncPool"
+	// +optional
+	Role Role `json:"role,omitempty"`
+
+	// Servers of a pool of another role than FrontEnd, in the order in which they are taken. Needed for Edge. Left out: the computers that
+	// the topology lists.
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=32
+	// +listType=set
+	// +optional
+	Servers []FQDN `json:"servers,omitempty"`
 
 	// Build that every front end of the pool should have, for example 5.0.8308.1149.
 	// +optional

@@ -19,6 +19,9 @@ const (
 	ActionStartWebServer  Action = "StartWebServer"
 	ActionStartServices   Action = "StartServices"
 	ActionUpdateDatabases Action = "UpdateDatabases"
+	// ActionFailOverComputer and ActionFailBackComputer are for front ends of Skype for Business Server.
+	ActionFailOverComputer Action = "FailOverComputer"
+	ActionFailBackComputer Action = "FailBackComputer"
 )
 
 // JobState is how far a job is.
@@ -51,6 +54,8 @@ const (
 	OutcomeInstallerTimeout     Outcome = "InstallerTimeout"
 	OutcomeDatabaseUpdateFailed Outcome = "DatabaseUpdateFailed"
 	OutcomeAccessDenied         Outcome = "AccessDenied"
+	OutcomeFailOverRefused      Outcome = "FailOverRefused"
+	OutcomeFailBackFailed       Outcome = "FailBackFailed"
 	OutcomeCmdletFailed         Outcome = "CmdletFailed"
 	OutcomeInternal             Outcome = "Internal"
 )
@@ -149,7 +154,7 @@ type JobRequest struct {
 	ID     string
 	Action Action
 	// Parameters is the struct that bears the action's name: StagePackage, StopServices, StopWebServer, Install,
-	// RestartComputer, StartWebServer, StartServices or UpdateDatabases.
+	// RestartComputer, StartWebServer, StartServices, UpdateDatabases, FailOverComputer or FailBackComputer.
 	Parameters any
 	Principal  Principal
 }

@@ -97,6 +97,10 @@ func checkParameters(parameters any) (Action, error) {
 			return ActionRestartComputer, errors.New("parameters.delaySeconds is negative")
 		}
 		return ActionRestartComputer, nil
+	case FailOverComputer:
+		return ActionFailOverComputer, p.check()
+	case FailBackComputer:
+		return ActionFailBackComputer, p.check()
 	case StartWebServer:
 		return ActionStartWebServer, checkTimeout(p.TimeoutSeconds)
 	case StartServices:

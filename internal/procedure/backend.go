@@ -211,6 +211,9 @@ func (b BackEnd) windowsServer(result BackEndDecision, withDatabases bool) BackE
 		d = d.hold(v1alpha1.ReasonInvalidTopology, "no Lync Server core components are installed on %s; is it a Standard Edition server?", server.FQDN)
 	case d.Begun:
 		d = d.backEndInProgress(b.Plan, server, withDatabases)
+	case b.mismatch(server) != nil:
+		found := b.mismatch(server)
+		d = d.hold(found.Reason, "%s", found.Message)
 	case b.Plan.Build.OlderThan(server.Build):
 		d = d.downgrade(b.Plan, server)
 	case server.Build.OlderThan(b.Plan.Build):
@@ -225,6 +228,18 @@ func (b BackEnd) windowsServer(result BackEndDecision, withDatabases bool) BackE
 	}
 	result.Server = d
 	return result
+}
+
+// mismatch says what on the server is not as declared. A server beside SQL Server may hold components of any role.
+func (b BackEnd) mismatch(server Server) *Problem {
+	reason, message := b.Plan.productMismatch(server)
+	if reason == "" && b.Edition == v1alpha1.EditionStandard {
+		reason, message = b.Plan.roleMismatch(server)
+	}
+	if reason == "" {
+		return nil
+	}
+	return &Problem{Reason: reason, Message: message, Lasting: true}
 }
 
 // databasesOfCurrentServer looks whether a server that has the build has the databases that go with it: somebody may have run

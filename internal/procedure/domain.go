@@ -136,7 +136,7 @@ func inProgress(step v1alpha1.ServerStep) bool {
 
 func (domain Domain) grantTurns(result *DomainDecision) {
 	limit := max(domain.ServersAtATime, 1)
-	if len(domain.Members) == 2 {
+	if len(domain.Members) == 2 || domain.Plan.oneAtATime() {
 		limit = 1
 	}
 	for i := range result.Servers {
@@ -196,8 +196,18 @@ func (domain Domain) turnClosed(result *DomainDecision, index, limit int) (reaso
 			stopping = append(stopping, other.FQDN)
 		}
 	}
-	holds, quorum := QuorumWithout(domain.Members, stopping...)
+	var holds bool
+	var quorum string
+	if domain.Plan.Role.IsFrontEnd() {
+		holds, quorum = QuorumWithout(domain.Members, stopping...)
+	} else {
+		holds, quorum = RemainingWithout(domain.Members, !domain.Plan.Graceful, stopping...)
+	}
 	result.QuorumMessage = quorum
+	if !holds && !domain.Plan.Role.IsFrontEnd() {
+		result.QuorumBroken = true
+		return v1alpha1.ReasonQuorumAtRisk, "the pool would be left without a server: " + quorum
+	}
 	if !holds {
 		result.QuorumBroken = true
 		return v1alpha1.ReasonQuorumAtRisk, "it would cost the pool its quorum: " + quorum
@@ -283,7 +293,7 @@ func (domain Domain) sumUp(result *DomainDecision) {
 		result.State = v1alpha1.DomainHeld
 	case done == len(result.Servers):
 		result.State, result.Reason = v1alpha1.DomainDone, v1alpha1.ReasonUpToDate
-		result.Message = "every front end has the build and is in service"
+		result.Message = "every " + domain.Plan.serverWord() + " has the build and is in service"
 	case result.InProgress || domain.Turn:
 		result.State = v1alpha1.DomainOpen
 	case unknown:

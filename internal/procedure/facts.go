@@ -11,8 +11,11 @@ import (
 type Server struct {
 	FQDN string
 	// Build of the core components; empty when no Lync component is installed.
-	Build    v1alpha1.Build
-	Services []Service
+	Build v1alpha1.Build
+	// ProductName is what the core components call themselves; Product is empty when that is no product we know.
+	ProductName string
+	Product     v1alpha1.Product
+	Services    []Service
 	// Baseline holds the services as they were before we stopped anything; nil when we have not.
 	Baseline      []Service
 	Time          time.Time
@@ -53,6 +56,7 @@ const (
 // Job is one durable job of ours on a server.
 type Job struct {
 	ID       string
+	Action   Action
 	State    JobState
 	ExitCode *int
 	Outcome  string
@@ -66,10 +70,11 @@ type Job struct {
 // Active says whether the job has not ended.
 func (j Job) Active() bool { return j.State == JobClaimed || j.State == JobRunning }
 
-// Serving says whether the server takes calls: its front end service runs.
+// Serving says whether the server takes calls: its front end service, or what stands for it on a server of another role, runs.
 func (s Server) Serving() bool {
+	serving := s.servingService()
 	for _, service := range s.Services {
-		if strings.EqualFold(service.Name, frontEndService) {
+		if strings.EqualFold(service.Name, serving) {
 			return service.Status == ServiceRunning
 		}
 	}
@@ -184,6 +189,9 @@ func (s Server) halfWay() bool {
 	}
 	if active := s.activeJob(); active != nil && BegunBy(active.ID) {
 		return true
+	}
+	if s.failedOver() {
+		return true // its services are disabled, and a restart does not start them
 	}
 	if s.restartedSince(*s.lastWork()) {
 		return false // Windows has started the services since; what does not run now, we have not stopped

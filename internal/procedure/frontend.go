@@ -33,16 +33,22 @@ func FrontEnd(plan Plan, server Server, permitted int) ServerDecision {
 		return decision.recoverThenHold(plan, server, v1alpha1.ReasonInvalidTopology, fmt.Sprintf("the Lync Server core components on %s are gone", server.FQDN))
 	}
 	if server.Build == "" {
-		return decision.hold(v1alpha1.ReasonInvalidTopology, "no Lync Server core components are installed on %s; is it a front end of this pool?", server.FQDN)
+		return decision.hold(v1alpha1.ReasonInvalidTopology, "no Lync Server core components are installed on %s; is it a %s of this pool?", server.FQDN, plan.serverWord())
 	}
 	if decision.Begun {
 		return decision.frontEndInProgress(plan, server)
+	}
+	if reason, message := plan.mismatch(server); reason != "" {
+		return decision.hold(reason, "%s", message)
 	}
 	if plan.Build.OlderThan(server.Build) {
 		return decision.downgrade(plan, server)
 	}
 	if !server.Build.OlderThan(plan.Build) {
 		return decision.alreadyCurrent(server)
+	}
+	if plan.Refusal != nil {
+		return decision.hold(plan.Refusal.Reason, "%s", plan.Refusal.Message)
 	}
 	return decision.prepare(plan, server)
 }
@@ -78,8 +84,8 @@ func (d ServerDecision) prepare(plan Plan, server Server) ServerDecision {
 	case staged.State == JobSucceeded:
 		d.Verdict, d.Step, d.Reason = VerdictTurn, v1alpha1.StepReady, v1alpha1.ReasonWaitingForTurn
 		d.Message = "the update package is on the server and verified"
-		d.Order = &Order{ID: JobID(v1alpha1.StepStopServices, plan.Build, d.Attempt), Action: ActionStopServices,
-			Graceful: plan.Graceful, StopAtOnce: plan.StopAtOnce, Timeout: plan.DrainTimeout}
+		order := plan.stopOrder(server, d.Attempt)
+		d.Order = &order
 		return d
 	case staged.State == JobInterrupted && d.Attempt < maximumOwnAttempts:
 		d.Attempt++
@@ -107,6 +113,12 @@ func (d ServerDecision) frontEndInProgress(plan Plan, server Server) ServerDecis
 		return d.recoverThenHold(plan, server, reason, message)
 	}
 	switch {
+	case stop == nil && server.failedOver():
+		// A person asked for another try. What was failed over is failed back before it is failed over again.
+		if recovery := server.job(JobID(v1alpha1.StepRecover, plan.Build, d.Attempt)); recovery != nil {
+			return d.hold(v1alpha1.ReasonFailBackFailed, "%s", failBackMessage(server, recovery.Message))
+		}
+		return d.start(v1alpha1.StepRecover, plan.startOrder(v1alpha1.StepRecover, server, d.Attempt), "%s", inWords(v1alpha1.StepRecover, server.FQDN))
 	case stop == nil:
 		// A person asked for another try. A restart that is still due may be all that is missing.
 		if last := server.lastInstall(); last != nil && last.State == JobSucceeded {
@@ -149,6 +161,8 @@ func failed(server Server, stop, install *Job) (reason, message string) {
 		return v1alpha1.ReasonInstallerFailed, fmt.Sprintf("the installer failed on %s%s: %s", server.FQDN, code, sentence(install.Message))
 	case install != nil && install.State == JobInterrupted:
 		return v1alpha1.ReasonJobInterrupted, fmt.Sprintf("the installer on %s was cut off: %s", server.FQDN, sentence(install.Message))
+	case install == nil && stop != nil && stop.State == JobFailed && stop.Outcome == OutcomeFailOverRefused:
+		return v1alpha1.ReasonFailOverRefused, fmt.Sprintf("Invoke-CsComputerFailOver did nothing to %s, which still serves: %s", server.FQDN, sentence(stop.Message))
 	case install == nil && stop != nil && stop.State == JobFailed && stop.Outcome == "DrainTimeout":
 		return v1alpha1.ReasonDrainTimeout, fmt.Sprintf("the services of %s did not drain in time: %s", server.FQDN, sentence(stop.Message))
 	case install == nil && stop != nil && stop.State == JobFailed:
@@ -163,11 +177,15 @@ func failed(server Server, stop, install *Job) (reason, message string) {
 func (d ServerDecision) recoverThenHold(plan Plan, server Server, reason, message string) ServerDecision {
 	notRunning, changed := server.missing()
 	recovery := server.job(JobID(v1alpha1.StepRecover, plan.Build, d.Attempt))
-	if len(notRunning)+len(changed) > 0 && recovery == nil {
-		return d.start(v1alpha1.StepRecover, Order{ID: JobID(v1alpha1.StepRecover, plan.Build, d.Attempt), Action: ActionStartServices, Timeout: plan.RestartTimeout},
+	failedOver := server.failedOver()
+	if (len(notRunning)+len(changed) > 0 || failedOver) && recovery == nil {
+		return d.start(v1alpha1.StepRecover, plan.startOrder(v1alpha1.StepRecover, server, d.Attempt),
 			"%s. The services are being put back", strings.TrimSuffix(message, "."))
 	}
 	state := "The services run again"
+	if failedOver {
+		state = "Its services run, but Invoke-CsComputerFailBack did not succeed"
+	}
 	if len(notRunning) > 0 {
 		state = "The services could not all be put back: " + doNot(notRunning) + " not run"
 	}
@@ -182,12 +200,15 @@ func (d ServerDecision) backToService(plan Plan, server Server) ServerDecision {
 		return restart
 	}
 	notRunning, changed := server.missing()
-	if len(notRunning)+len(changed) > 0 {
+	failedOver := server.failedOver()
+	if len(notRunning)+len(changed) > 0 || failedOver {
 		start := server.job(JobID(v1alpha1.StepStartServices, plan.Build, d.Attempt))
 		switch {
 		case start == nil:
-			return d.start(v1alpha1.StepStartServices, Order{ID: JobID(v1alpha1.StepStartServices, plan.Build, d.Attempt), Action: ActionStartServices, Timeout: plan.RestartTimeout},
+			return d.start(v1alpha1.StepStartServices, plan.startOrder(v1alpha1.StepStartServices, server, d.Attempt),
 				"%s", inWords(v1alpha1.StepStartServices, server.FQDN))
+		case failedOver:
+			return d.hold(v1alpha1.ReasonFailBackFailed, "%s", failBackMessage(server, start.Message))
 		case len(notRunning) > 0:
 			return d.hold(v1alpha1.ReasonServicesNotRunning, "%s not run on %s after the upgrade: %s. Start them (Start-CsWindowsService); the rollout then goes on by itself",
 				doNot(notRunning), server.FQDN, sentence(start.Message))
@@ -270,6 +291,10 @@ func (d ServerDecision) awaitJob(plan Plan, server Server, job Job) ServerDecisi
 	}[step]
 	if limit == overtime {
 		limit += plan.RestartTimeout
+	}
+	if job.Action == ActionFailOverComputer || job.Action == ActionFailBackComputer {
+		// What the cmdlet waits for comes before the services are stopped, and after a failback in vain they are started without it.
+		limit += plan.DrainTimeout + overtime
 	}
 	if elapsed := server.Time.Sub(job.Started); !job.Started.IsZero() && elapsed > limit {
 		return d.hold(v1alpha1.ReasonJobOverdue, "the job %s on %s has been running for longer than %s. Nothing else is started. Look at the server: the job's log is in %%ProgramData%%\\LyncOps\\jobs\\%s",

@@ -24,6 +24,9 @@ const (
 	ActionStartWebServer  Action = "StartWebServer"
 	ActionStartServices   Action = "StartServices"
 	ActionUpdateDatabases Action = "UpdateDatabases"
+	// ActionFailOverComputer and ActionFailBackComputer take a front end of Skype for Business Server out of service and bring it back.
+	ActionFailOverComputer Action = "FailOverComputer"
+	ActionFailBackComputer Action = "FailBackComputer"
 )
 
 // Order is one job to be started on a server. Its ID follows from the step, the build and the attempt alone, so that whoever
@@ -38,12 +41,17 @@ type Order struct {
 	// Variant and SQLServer are for UpdateDatabases.
 	Variant   v1alpha1.DatabaseVariant
 	SQLServer string
+	// Computer is the server as its topology names it, and Pool its pool (FailOverComputer, FailBackComputer).
+	Computer, Pool string
+	// DrainingTimeout after which sessions that have not ended are cut; zero is never (FailOverComputer).
+	DrainingTimeout time.Duration
 	// Timeout after which the job itself gives up.
 	Timeout time.Duration
 }
 
 // Plan is what a server is to become and how.
 type Plan struct {
+	Variant
 	Build           v1alpha1.Build
 	PackageSource   string
 	PackageSHA256   string

@@ -50,6 +50,8 @@ type Pool struct {
 	Answer *Gate
 	Policy ReadinessPolicy
 	Now    time.Time
+	// Ungated: a pool without readiness, whose servers are a domain each.
+	Ungated bool
 	// BackEnd names a back end of the pool that is being worked on.
 	BackEnd string
 	Paused  bool
@@ -113,10 +115,18 @@ func NextDomain(pool Pool) PoolDecision {
 		}
 	}
 	if done == len(pool.Domains) && done > 0 {
-		return PoolDecision{Action: PoolIsDone, Reason: v1alpha1.ReasonUpToDate, Message: "every front end has the build and is in service"}
+		message := "every front end has the build and is in service"
+		if pool.Ungated {
+			message = "every server has the build and is in service"
+		}
+		return PoolDecision{Action: PoolIsDone, Reason: v1alpha1.ReasonUpToDate, Message: message}
 	}
 	if stopped := pool.notNow(next); stopped != nil {
 		return *stopped
+	}
+	if pool.Ungated {
+		return PoolDecision{Action: PoolOpens, Domain: next, Reason: v1alpha1.ReasonUpgrading, Message: "it is the next server of a pool that has no upgrade domains to ask for",
+			Until: pool.Now.Add(pool.Policy.TurnLimit() + time.Second)}
 	}
 	if pool.Soak == nil && done > 0 && pool.SoakTime > 0 {
 		pool.Soak = &Soak{After: pool.lastDone()}
