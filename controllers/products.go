@@ -14,8 +14,12 @@ const shortestPersistentChatStop = 15 * time.Minute
 
 // variantOf is the variant of the procedure that the servers of a pool go through.
 func variantOf(pool *v1alpha1.LyncPool) procedure.Variant {
+	servers := len(pool.Status.Servers)
+	if servers == 0 {
+		servers = len(pool.Spec.Servers)
+	}
 	announced := pool.Spec.Rollout.Drain.Mode == v1alpha1.DrainImmediate
-	return procedure.VariantFor(pool.Spec.Product, pool.Spec.Role, string(pool.Spec.PoolFQDN), len(pool.Status.Servers), announced)
+	return procedure.VariantFor(pool.Spec.Product, pool.Spec.Role, string(pool.Spec.PoolFQDN), servers, announced)
 }
 
 // fitsPool says why a back end cannot belong to its pool.

@@ -25,10 +25,12 @@ type fakeServers struct {
 	// notReady are the upgrade domains that are not ready for upgrade.
 	notReady     []string
 	packageBuild string
-	outdated     map[string]string
-	byHand       bool
-	faults       []*fakeFault
-	calls        []fakeCall
+	// product begins the names of the installed components.
+	product  string
+	outdated map[string]string
+	byHand   bool
+	faults   []*fakeFault
+	calls    []fakeCall
 }
 
 // fakeHost is one Windows server.
@@ -81,7 +83,7 @@ type fakeFault struct {
 
 // newFakeServers is a pool with the given upgrade domains, each a list of front ends, all of an old build.
 func newFakeServers(domains ...[]string) *fakeServers {
-	f := &fakeServers{pool: testPool, edition: lync.EditionEnterprise, state: lync.ReadinessReady, hosts: map[string]*fakeHost{}, packageBuild: string(newBuild),
+	f := &fakeServers{pool: testPool, edition: lync.EditionEnterprise, state: lync.ReadinessReady, product: "Microsoft Lync Server 2013", hosts: map[string]*fakeHost{}, packageBuild: string(newBuild),
 		outdated: map[string]string{"rtcxds": "15.13.1", "rtcab": "62.42.10"}}
 	for i, names := range domains {
 		f.domains = append(f.domains, lync.UpgradeDomainReadiness{Name: fmt.Sprintf("UpgradeDomain%d", i+1), Frontends: names})
@@ -116,7 +118,7 @@ func (f *fakeServers) Facts(_ context.Context, access lync.Access) (lync.Facts, 
 	}
 	facts := lync.Facts{
 		ComputerName: strings.ToUpper(strings.Split(host.fqdn, ".")[0]), FQDN: host.fqdn, Time: time.Now().UTC(), BootTime: host.boot,
-		Components: []lync.Component{{Name: "Microsoft Lync Server 2013, Core Components", Version: host.build}, {Name: "Microsoft Lync Server 2013, Front End Server", Version: host.build}},
+		Components: []lync.Component{{Name: f.product + ", Core Components", Version: host.build}, {Name: f.product + ", Front End Server", Version: host.build}},
 		Services:   slices.Clone(host.services), Baseline: slices.Clone(host.baseline), PendingReboot: []string{},
 	}
 	for _, job := range host.jobs {
@@ -287,7 +289,7 @@ func (f *fakeServers) advanceHost(host *fakeHost) {
 
 // prepareFor is what a stop does before it can fail.
 func (h *fakeHost) prepareFor(action lync.Action) {
-	if h.baseline == nil && (action == lync.ActionStopServices || action == lync.ActionStopWebServer) {
+	if h.baseline == nil && (action == lync.ActionStopServices || action == lync.ActionFailOverComputer || action == lync.ActionStopWebServer) {
 		h.baseline = slices.Clone(h.services)
 	}
 }
@@ -301,7 +303,14 @@ func (h *fakeHost) perform(action lync.Action, deployment *fakeServers) {
 		h.setServices(lync.ServiceStopped, func(name string) bool { return name == "W3SVC" })
 	case lync.ActionStartWebServer:
 		h.setServices(lync.ServiceRunning, func(name string) bool { return name == "W3SVC" })
-	case lync.ActionStartServices:
+	case lync.ActionFailOverComputer:
+		h.setServices(lync.ServiceStopped, func(name string) bool { return !strings.HasPrefix(name, "MSSQL") })
+		for i := range h.services {
+			if h.services[i].Status == lync.ServiceStopped {
+				h.services[i].StartType = lync.StartDisabled
+			}
+		}
+	case lync.ActionStartServices, lync.ActionFailBackComputer:
 		h.services = slices.Clone(h.baseline)
 	case lync.ActionInstall:
 		h.build = deployment.packageBuild

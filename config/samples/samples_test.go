@@ -185,6 +185,7 @@ func writesDefaults(t *testing.T, cluster client.Client) {
 		object := create(t, cluster, poolWith(nil))
 		want := map[string]any{
 			"poolFQDN": "pool01.contoso.com", "desiredBuild": "5.0.8308.1149", "management": "Upgrade",
+			"product": "LyncServer2013", "role": "FrontEnd",
 			"package": map[string]any{
 				"source": `\\files.contoso.com\lync\LyncServerUpdateInstaller.exe`, "sha256": sha, "arguments": []any{"/silentmode"},
 			},
@@ -214,7 +215,7 @@ func writesDefaults(t *testing.T, cluster client.Client) {
 	})
 	t.Run("BackEndServer", func(t *testing.T) {
 		checkStored(t, create(t, cluster, enterpriseWith(nil)), map[string]any{
-			"edition": "Enterprise", "poolRef": map[string]any{"name": "pool01"}, "sql": map[string]any{"fqdn": "sql01.contoso.com"},
+			"edition": "Enterprise", "product": "LyncServer2013", "poolRef": map[string]any{"name": "pool01"}, "sql": map[string]any{"fqdn": "sql01.contoso.com"},
 			"desiredBuild": "5.0.8308.1149", "collocatedStores": "Detect", "outageBudget": "30m", "management": "Upgrade",
 		})
 	})
@@ -258,6 +259,16 @@ func refuses(t *testing.T, cluster client.Client) {
 		{"a build with a part that is too long", poolWith(map[string]any{"spec.desiredBuild": "5.0.8308.1234567890"}), buildMessage},
 		{"no build to upgrade to", poolWith(map[string]any{"spec.desiredBuild": absent}), "desiredBuild is needed to upgrade; or set management: Observe"},
 		{"no package to upgrade with", poolWith(map[string]any{"spec.package": absent}), "package is needed to upgrade: its source and sha256; or set management: Observe"},
+
+		{"a build of another product", poolWith(map[string]any{"spec.product": "SkypeForBusinessServer2015"}), "desiredBuild does not fit product: builds of LyncServer2013 begin with 5.0"},
+		{"a build of 2019 for Lync Server 2013", poolWith(map[string]any{"spec.desiredBuild": "7.0.2046.530"}), "desiredBuild does not fit product"},
+		{"an unknown product", poolWith(map[string]any{"spec.product": "LyncServer2010"}), `supported values: "LyncServer2013", "SkypeForBusinessServer2015"`},
+		{"an unknown role", poolWith(map[string]any{"spec.role": "Archiving"}), `supported values: "FrontEnd", "Edge", "Director", "Mediation", "PersistentChat"`},
+		{"an Edge pool without servers", poolWith(map[string]any{"spec.role": "Edge"}), "an Edge pool needs servers"},
+		{"an Edge pool with an empty list of servers", poolWith(map[string]any{"spec.role": "Edge", "spec.servers": []any{}}), "should have at least 1 items"},
+		{"declared front ends", poolWith(map[string]any{"spec.servers": []any{"fe01.contoso.com"}}), "servers is for pools of another role"},
+		{"an Edge pool that is failed over", poolWith(map[string]any{"spec.role": "Edge", "spec.servers": []any{"edge01.contoso.com"}, "spec.rollout.whenUnready": "FailOver"}), "whenUnready: FailOver is for Front End pools"},
+		{"Persistent Chat of 2019", poolWith(map[string]any{"spec.product": "SkypeForBusinessServer2019", "spec.desiredBuild": "7.0.2046.530", "spec.role": "PersistentChat"}), "there is no Persistent Chat in Skype for Business Server 2019"},
 
 		{"a short name", poolWith(map[string]any{"spec.poolFQDN": "pool01"}), fqdnMessage},
 		{"an empty name", poolWith(map[string]any{"spec.poolFQDN": ""}), "not a short name and not empty"},
@@ -307,6 +318,7 @@ func refuses(t *testing.T, cluster client.Client) {
 		{"an Enterprise back end without SQL Server", enterpriseWith(map[string]any{"spec.sql": absent}), "an Enterprise back end needs sql.fqdn"},
 		{"a back end with a short SQL Server name", enterpriseWith(map[string]any{"spec.sql.fqdn": "sql01"}), fqdnMessage},
 		{"a back end without a build", enterpriseWith(map[string]any{"spec.desiredBuild": absent}), "spec.desiredBuild: Required value"},
+		{"a back end with a build of another product", enterpriseWith(map[string]any{"spec.product": "SkypeForBusinessServer2019"}), "desiredBuild does not fit product"},
 		{"a back end with a bad outage budget", enterpriseWith(map[string]any{"spec.outageBudget": "half an hour"}), durationMessage},
 		{"a back end of an unknown edition", enterpriseWith(map[string]any{"spec.edition": "Express"}), `supported values: "Enterprise", "Standard"`},
 		{"a Standard Edition server without a name", standardWith(map[string]any{"spec.serverFQDN": absent}), "a Standard Edition server needs serverFQDN"},
@@ -342,6 +354,10 @@ func takesVariants(t *testing.T, cluster client.Client) {
 		object *unstructured.Unstructured
 	}{
 		{"a pool that is only observed, without build and package", poolWith(map[string]any{"spec.management": "Observe", "spec.desiredBuild": absent, "spec.package": absent})},
+		{"a pool of Skype for Business Server 2015", poolWith(map[string]any{"spec.product": "SkypeForBusinessServer2015", "spec.desiredBuild": "6.0.9319.869"})},
+		{"a pool of Subscription Edition", poolWith(map[string]any{"spec.product": "SkypeForBusinessServerSubscriptionEdition", "spec.desiredBuild": "7.0.2046.879"})},
+		{"an Edge pool", poolWith(map[string]any{"spec.role": "Edge", "spec.servers": []any{"edge01.contoso.com", "edge02.contoso.com"}})},
+		{"a Mediation pool whose servers the topology lists", poolWith(map[string]any{"spec.role": "Mediation"})},
 		{"a package by HTTPS", poolWith(map[string]any{"spec.package.source": "https://packages.contoso.com:8443/lync/LyncServerUpdateInstaller.exe"})},
 		{"a package on a share of a short name", poolWith(map[string]any{"spec.package.source": `\\files\lync updates\2024 July\LyncServerUpdateInstaller.exe`})},
 		{"a package on the server's own disk", poolWith(map[string]any{"spec.package.source": `D:\Updates\LyncServerUpdateInstaller.exe`})},

@@ -6,10 +6,11 @@
 #
 # WHAT IT DOES
 #   Questions change nothing: Get-LyncOpsFacts, Get-LyncOpsTopology, Get-LyncOpsPoolReadiness, Get-LyncOpsPoolFabric,
-#   Get-LyncOpsDatabase, Get-LyncOpsPreflight. Get-LyncOpsFacts reads only the registry, WMI and our own files.
+#   Get-LyncOpsDatabase, Get-LyncOpsPatchVersion, Get-LyncOpsPreflight. Get-LyncOpsFacts reads only the registry, WMI and our own files.
 #   Start-LyncOpsJob registers one scheduled task in the folder \LyncOps and runs it. The task calls Invoke-LyncOpsJob,
 #   which does one of: copy and verify an update package, stop or start the Lync services or W3SVC, run the verified
-#   package, restart the computer, run Install-CsDatabase -Update. Clear-LyncOpsJobs files finished jobs under history.
+#   package, restart the computer, fail a front end of Skype for Business over and back (Invoke-CsComputerFailOver and
+#   -FailBack), run Install-CsDatabase -Update. Clear-LyncOpsJobs files finished jobs under history.
 #   All files are in %ProgramData%\LyncOps, which belongs to Administrators and SYSTEM alone. The services' states
 #   and start types are written to baseline.json before the first stop, so that they can always be restored.
 #
@@ -701,6 +702,18 @@ function Read-JobParameters {
             if ($checked['variant'] -ceq 'Standard') { $checked['sqlServerFqdn'] = '' } else { $checked['sqlServerFqdn'] = Get-FqdnField $Given $where 'sqlServerFqdn' }
             $checked['timeoutSeconds'] = Get-IntegerField $Given $where 'timeoutSeconds' 1 86400
         }
+        'FailOverComputer' {
+            Assert-KnownFields $Given $where @('computerName', 'poolFqdn', 'waitSeconds', 'drainingSeconds')
+            $checked['computerName'] = Get-FqdnField $Given $where 'computerName'
+            $checked['poolFqdn'] = Get-FqdnField $Given $where 'poolFqdn'
+            $checked['waitSeconds'] = Get-IntegerField $Given $where 'waitSeconds' 1 86400
+            $checked['drainingSeconds'] = Get-IntegerField $Given $where 'drainingSeconds' 0 86400
+        }
+        'FailBackComputer' {
+            Assert-KnownFields $Given $where @('computerName', 'waitSeconds')
+            $checked['computerName'] = Get-FqdnField $Given $where 'computerName'
+            $checked['waitSeconds'] = Get-IntegerField $Given $where 'waitSeconds' 1 86400
+        }
         { 'StopWebServer', 'StartWebServer', 'StartServices' -ccontains $_ } {
             Assert-KnownFields $Given $where @('timeoutSeconds')
             $checked['timeoutSeconds'] = Get-IntegerField $Given $where 'timeoutSeconds' 1 86400
@@ -1142,13 +1155,23 @@ function Import-LyncModule {
     foreach ($name in 'Lync', 'SkypeForBusiness') { if (@(Get-Module -Name $name).Count -gt 0) { return $name } }
     foreach ($name in 'Lync', 'SkypeForBusiness') { if (@(Get-Module -Name $name -ListAvailable -ErrorAction SilentlyContinue).Count -gt 0) { [void]$candidates.Add($name) } }
     # A service may have started before setup added these folders to PSModulePath.
-    foreach ($place in 'Microsoft Lync Server 2013\Modules\Lync\Lync.psd1', 'Skype for Business Server 2015\Modules\SkypeForBusiness\SkypeForBusiness.psd1', 'Skype for Business Server 2019\Modules\SkypeForBusiness\SkypeForBusiness.psd1') {
+    foreach ($place in 'Microsoft Lync Server 2013\Modules\Lync\Lync.psd1', 'Skype for Business Server 2015\Modules\SkypeForBusiness\SkypeForBusiness.psd1', 'Skype for Business Server 2019\Modules\SkypeForBusiness\SkypeForBusiness.psd1',
+        'Skype for Business Server Subscription Edition\Modules\SkypeForBusiness\SkypeForBusiness.psd1') {
         $path = [System.IO.Path]::Combine([string]$env:CommonProgramFiles, $place)
         if ([System.IO.File]::Exists($path)) { [void]$candidates.Add($path) }
     }
     if ($candidates.Count -eq 0) { Stop-WithCode 'CmdletMissing' 'The Lync module (Lync or SkypeForBusiness) is not on this server.' }
     Invoke-Cmdlet { Import-Module -Name $candidates[0] -Global -DisableNameChecking -WarningAction SilentlyContinue -ErrorAction Stop }
     return $candidates[0]
+}
+
+# A command of the loaded Lync module, or $null. Asks nothing else, so that PowerShell loads no further module for the answer.
+function Find-LyncCommand {
+    param([string]$Name)
+    foreach ($module in @(Get-Module -Name 'Lync', 'SkypeForBusiness')) {
+        if ($null -ne $module -and $module.ExportedCommands.ContainsKey($Name)) { return $module.ExportedCommands[$Name] }
+    }
+    return $null
 }
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -1213,8 +1236,7 @@ function Stop-UnknownShape {
 
 # The answer of Get-CsPoolUpgradeReadinessState in our words. Never guesses: what is not understood is UnknownShape.
 function ConvertFrom-Readiness {
-    param([string]$PoolFqdn, $Raw)
-    $cmdlet = 'Get-CsPoolUpgradeReadinessState'
+    param([string]$PoolFqdn, $Raw, [string]$Cmdlet = 'Get-CsPoolUpgradeReadinessState')
     $given = @(Get-Elements $Raw)
     if ($given.Count -ne 1 -or $null -eq $given[0]) { Stop-UnknownShape "$cmdlet gave $($given.Count) objects instead of one." $Raw }
     $object = $given[0]
@@ -1393,8 +1415,19 @@ function Get-LyncOpsPoolReadiness {
         $running = @(Get-LyncService | Where-Object { $_['name'] -eq 'RTCSRV' -and $_['status'] -ceq 'Running' })
         if ($running.Count -eq 0) { Stop-WithCode 'NotInService' 'The service RTCSRV does not run here; ask a front end that is in service.' }
         [void](Import-LyncModule -Question)
-        $raw = Invoke-Cmdlet { Get-CsPoolUpgradeReadinessState -Confirm:$false -ErrorAction Stop }
-        ConvertFrom-Readiness $pool $raw
+        # What is installed decides which cmdlet there is. Of 2019 on another one asks, whose QueryTimeout is documented as two
+        # different types and therefore not given. That of 2015 waits for idle secondaries unless it is told not to.
+        $cmdlet = 'Get-CsPoolUpgradeReadinessState'
+        $known = Find-LyncCommand $cmdlet
+        if ($null -ne (Find-LyncCommand 'Get-CsUpgradeDomainInfo')) {
+            $cmdlet = 'Get-CsUpgradeDomainInfo'
+            $raw = Invoke-Cmdlet { Get-CsUpgradeDomainInfo -ErrorAction Stop }
+        }
+        elseif ($null -ne $known -and $known.Parameters.ContainsKey('SkipIdleSecondaryVerification')) {
+            $raw = Invoke-Cmdlet { Get-CsPoolUpgradeReadinessState -SkipIdleSecondaryVerification -Confirm:$false -ErrorAction Stop }
+        }
+        else { $raw = Invoke-Cmdlet { Get-CsPoolUpgradeReadinessState -Confirm:$false -ErrorAction Stop } }
+        ConvertFrom-Readiness $pool $raw $cmdlet
     }
 }
 
@@ -1444,6 +1477,28 @@ function Get-LyncOpsDatabase {
                     installedVersion = (Get-TextProperty $row @('InstalledVersion')); succeed = ((Get-TextProperty $row @('Succeed')) -eq 'True'); mirrorSqlServerFqdn = $mirror })
         }
         [ordered]@{ databases = $databases.ToArray(); collocatedStores = $collocated.ToArray(); mirrored = $mirrored; warnings = $warnings.ToArray() }
+    }
+}
+
+# What the product itself says is installed: Skype for Business Server, from its update of November 2015 on.
+function Get-LyncOpsPatchVersion {
+    [CmdletBinding()]
+    param([string]$Argument, [switch]$ArgumentFromInput)
+    Invoke-Verb 'Get-LyncOpsPatchVersion' $Argument $ArgumentFromInput {
+        param($given)
+        Assert-KnownFields $given '' @()
+        [void](Import-LyncModule -Question)
+        if ($null -eq (Find-LyncCommand 'Get-CsServerPatchVersion')) { Stop-WithCode 'CmdletMissing' 'The command Get-CsServerPatchVersion is not on this server.' }
+        $rows = @(Invoke-Cmdlet { Get-CsServerPatchVersion -ErrorAction Stop })
+        $components = New-Object -TypeName System.Collections.ArrayList
+        foreach ($row in $rows) {
+            $name = Get-TextProperty $row @('ComponentName')
+            $version = Get-TextProperty $row @('Version')
+            if ($name -eq '' -or $version -eq '') { Stop-UnknownShape 'Get-CsServerPatchVersion gave a component without a name or a version.' $row }
+            [void]$components.Add([ordered]@{ name = $name; version = $version })
+        }
+        if ($components.Count -eq 0) { Stop-UnknownShape 'Get-CsServerPatchVersion gave no component.' $rows }
+        [ordered]@{ components = $components.ToArray() }
     }
 }
 
@@ -1561,6 +1616,8 @@ function Invoke-LyncOpsJob {
             'StartWebServer' { Invoke-StartWebServer $parameters['timeoutSeconds'] }
             'StartServices' { Invoke-StartServices $parameters }
             'UpdateDatabases' { Invoke-UpdateDatabases $parameters }
+            'FailOverComputer' { Invoke-FailOverComputer $parameters }
+            'FailBackComputer' { Invoke-FailBackComputer $parameters }
         }
         $record['state'] = 'Succeeded'
     }
@@ -1743,6 +1800,91 @@ function Invoke-StartServices {
     Write-JobLog 'every expected service is Running'
 }
 
+# The cmdlets would take another server as readily as this one.
+function Assert-ThisComputer {
+    param([string]$Name, [string]$Outcome)
+    $here = Get-ComputerFqdn
+    if ($Name.Split('.')[0] -ne $here.Split('.')[0]) { Stop-WithOutcome $Outcome "The order is for $Name, and this computer is $here." }
+}
+
+# What of the services is not as the baseline says.
+function Get-BaselineDifference {
+    $now = @{}
+    foreach ($service in @(Get-LyncService)) { $now[$service['name']] = $service }
+    $baseline = Read-Baseline
+    if ($null -eq $baseline) { return }
+    foreach ($kept in $baseline) {
+        $is = $now[$kept['name']]
+        if ($null -eq $is) { "$($kept['name']) is missing" }
+        elseif ($is['status'] -cne $kept['status']) { "$($kept['name']) is $($is['status'])" }
+        elseif ($is['startType'] -cne $kept['startType']) { "$($kept['name']) has start type $($is['startType'])" }
+    }
+}
+
+# Moves users away, lets sessions end, stops the services and disables them. What exceeds WaitTime does nothing, by the cmdlet's own
+# rule. It is not ended from here when it takes long: half a failover is worse. Neither forced nor without its own health check.
+function Invoke-FailOverComputer {
+    param($Parameters)
+    $computer = $Parameters['computerName']
+    Assert-ThisComputer $computer 'FailOverRefused'
+    if (-not [System.IO.File]::Exists((Get-LyncOpsPath 'baseline.json'))) { Write-Baseline }
+    # Nobody stops a server whose way back cannot be read.
+    [void](Read-Baseline)
+    $names = @(Get-StoppableService | ForEach-Object { $_['name'] })
+    [void](Import-LyncModule)
+    $pool = $Parameters['poolFqdn']
+    # A number would be ticks, and a number in a text days.
+    $wait = [timespan]::FromSeconds($Parameters['waitSeconds'])
+    $draining = [timespan]::FromSeconds($Parameters['drainingSeconds'])
+    try {
+        Write-JobLog "Get-CsPoolFabricState -PoolFqdn $pool"
+        Invoke-LoggedCmdlet { Get-CsPoolFabricState -PoolFqdn $pool -WarningAction Continue -ErrorAction Stop }
+        if ($draining.Ticks -gt 0) {
+            Write-JobLog "Invoke-CsComputerFailOver -ComputerName $computer -WaitTime $wait -DrainingTimeout $draining"
+            Invoke-LoggedCmdlet { Invoke-CsComputerFailOver -ComputerName $computer -WaitTime $wait -DrainingTimeout $draining -Verbose -Confirm:$false -WarningAction Continue -ErrorAction Stop }
+        }
+        else {
+            Write-JobLog "Invoke-CsComputerFailOver -ComputerName $computer -WaitTime $wait"
+            Invoke-LoggedCmdlet { Invoke-CsComputerFailOver -ComputerName $computer -WaitTime $wait -Verbose -Confirm:$false -WarningAction Continue -ErrorAction Stop }
+        }
+    }
+    catch {
+        $why = (Get-RootFailure $_.Exception).Message
+        $changed = @(Get-BaselineDifference)
+        if ($changed.Count -eq 0) { Stop-WithOutcome 'FailOverRefused' $why }
+        Stop-WithOutcome 'CmdletFailed' ($why + ' Meanwhile ' + [string]::Join(', ', $changed) + '.')
+    }
+    $left = @(Wait-ServiceStatus $names 'Stopped' $script:StopAtOnceSeconds)
+    if ($left.Count -gt 0) { Stop-WithOutcome 'ServiceStuck' ('Invoke-CsComputerFailOver ended, and ' + [string]::Join(', ', $left) + '.') }
+    Write-JobLog 'failed over: every Lync service is Stopped'
+}
+
+# Enables and starts the services and takes users back. When that does not succeed in time the cmdlet leaves them disabled; the start
+# types are ours to restore all the same, and a server that runs is better than one that does not. It still counts as failed.
+function Invoke-FailBackComputer {
+    param($Parameters)
+    $computer = $Parameters['computerName']
+    Assert-ThisComputer $computer 'FailBackFailed'
+    [void](Read-Baseline)
+    [void](Import-LyncModule)
+    $wait = [timespan]::FromSeconds($Parameters['waitSeconds'])
+    $why = ''
+    try {
+        Write-JobLog "Invoke-CsComputerFailBack -ComputerName $computer -WaitTime $wait"
+        Invoke-LoggedCmdlet { Invoke-CsComputerFailBack -ComputerName $computer -WaitTime $wait -Verbose -Confirm:$false -WarningAction Continue -ErrorAction Stop }
+    }
+    catch {
+        $why = (Get-RootFailure $_.Exception).Message
+        Write-JobLog ('failed: ' + $why + ' Restoring start types and starting the services without it.')
+    }
+    try { Invoke-StartServices @{ timeoutSeconds = [System.Math]::Min([long]1800, $Parameters['waitSeconds']) } }
+    catch {
+        if ($why -eq '') { throw }
+        Stop-WithOutcome 'FailBackFailed' ($why + ' ' + (Get-RootFailure $_.Exception).Message)
+    }
+    if ($why -ne '') { Stop-WithOutcome 'FailBackFailed' ($why + ' The services were started without it.') }
+}
+
 # Arguments as CommandLineToArgvW takes them apart.
 function Join-CommandLine {
     param([string[]]$Arguments)
@@ -1875,4 +2017,4 @@ function Invoke-UpdateDatabases {
     finally { if ($ended) { $shell.Dispose() } }
 }
 
-Export-ModuleMember -Function Get-LyncOpsFacts, Get-LyncOpsTopology, Get-LyncOpsPoolReadiness, Get-LyncOpsPoolFabric, Get-LyncOpsDatabase, Get-LyncOpsPreflight, Start-LyncOpsJob, Clear-LyncOpsJobs, Invoke-LyncOpsJob
+Export-ModuleMember -Function Get-LyncOpsFacts, Get-LyncOpsTopology, Get-LyncOpsPoolReadiness, Get-LyncOpsPoolFabric, Get-LyncOpsDatabase, Get-LyncOpsPatchVersion, Get-LyncOpsPreflight, Start-LyncOpsJob, Clear-LyncOpsJobs, Invoke-LyncOpsJob
