@@ -262,7 +262,7 @@ func (r *BackEndServerReconciler) compareDatabases(ctx context.Context, work *ba
 	if decision.Local {
 		with = work.with
 	}
-	report, err := r.Servers.Database(ctx, with.At(decision.NeedReport), backEnd.SQLServer, decision.Local)
+	report, err := r.Servers.Database(ctx, with.At(decision.NeedReport), lync.DatabaseQuestion{SQLServerFQDN: backEnd.SQLServer, Local: decision.Local})
 	if err != nil {
 		backEnd.ReportProblem = err.Error()
 		return

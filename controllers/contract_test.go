@@ -138,7 +138,7 @@ func readiness(ctx context.Context, servers Servers, access lync.Access) string 
 }
 
 func databases(ctx context.Context, servers Servers, access lync.Access) string {
-	found, err := servers.Database(ctx, access, testSQLServer, false)
+	found, err := servers.Database(ctx, access, lync.DatabaseQuestion{SQLServerFQDN: testSQLServer})
 	return fmt.Sprintf("collocated %v, mirrored %t, any %t, names without a version %t, %s", found.CollocatedStores, found.Mirrored, len(found.Databases) > 0,
 		slices.ContainsFunc(found.Databases, func(database lync.Database) bool { return database.ExpectedVersion == "" }), lync.KindOf(err))
 }

@@ -124,7 +124,7 @@ func TestOrdersInTheWordsOfTheServers(t *testing.T) {
 		{procedure.Order{Action: procedure.ActionStartWebServer, Timeout: time.Minute}, lync.StartWebServer{TimeoutSeconds: 60}},
 		{procedure.Order{Action: procedure.ActionStartServices, Timeout: time.Minute}, lync.StartServices{TimeoutSeconds: 60}},
 		{procedure.Order{Action: procedure.ActionUpdateDatabases, Variant: v1alpha1.DatabaseVariantEnterpriseCollocated, SQLServer: testSQLServer, Timeout: time.Minute},
-			lync.UpdateDatabases{Variant: lync.DatabaseVariantEnterpriseCollocated, SQLServerFQDN: testSQLServer, TimeoutSeconds: 60}},
+			lync.UpdateDatabases{Variant: lync.DatabaseVariantEnterpriseCollocated, Update: true, SQLServerFQDN: testSQLServer, TimeoutSeconds: 60}},
 	} {
 		test.order.ID = "job-1"
 		got, err := requestFor(test.order, pkg, principal)

@@ -12,7 +12,9 @@ type Servers interface {
 	Facts(ctx context.Context, access lync.Access) (lync.Facts, error)
 	Topology(ctx context.Context, access lync.Access, poolFQDN string) (lync.Topology, error)
 	PoolReadiness(ctx context.Context, access lync.Access, poolFQDN string) (lync.PoolReadiness, error)
-	Database(ctx context.Context, access lync.Access, sqlServerFQDN string, local bool) (lync.DatabaseReport, error)
+	Database(ctx context.Context, access lync.Access, question lync.DatabaseQuestion) (lync.DatabaseReport, error)
+	DatabaseMirror(ctx context.Context, access lync.Access, poolFQDN string) (lync.DatabaseMirror, error)
+	LocalDatabases(ctx context.Context, access lync.Access) (lync.LocalDatabases, error)
 	StartJob(ctx context.Context, access lync.Access, request lync.JobRequest) (lync.Job, error)
 	ClearJobs(ctx context.Context, access lync.Access, except []string) (lync.Cleared, error)
 }

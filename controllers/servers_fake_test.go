@@ -26,11 +26,12 @@ type fakeServers struct {
 	notReady     []string
 	packageBuild string
 	// product begins the names of the installed components.
-	product  string
-	outdated map[string]string
-	byHand   bool
-	faults   []*fakeFault
-	calls    []fakeCall
+	product   string
+	outdated  map[string]string
+	databases fakeDatabases
+	byHand    bool
+	faults    []*fakeFault
+	calls     []fakeCall
 }
 
 // fakeHost is one Windows server.
@@ -163,24 +164,6 @@ func (f *fakeServers) PoolReadiness(_ context.Context, access lync.Access, pool 
 	return answer, nil
 }
 
-func (f *fakeServers) Database(_ context.Context, access lync.Access, sqlServer string, _ bool) (lync.DatabaseReport, error) {
-	f.lock.Lock()
-	defer f.lock.Unlock()
-	if _, err := f.enter(fakeCall{method: "Database", server: access.FQDN}); err != nil {
-		return lync.DatabaseReport{}, err
-	}
-	report := lync.DatabaseReport{CollocatedStores: []string{}, Warnings: []string{}}
-	for name, expected := range map[string]string{"rtcxds": "15.13.23", "rtcab": "62.42.13"} {
-		installed := expected
-		if old, ok := f.outdated[name]; ok {
-			installed = old
-		}
-		report.Databases = append(report.Databases, lync.Database{DatabaseName: name, SQLServerFQDN: sqlServer, ExpectedVersion: expected, InstalledVersion: installed, Succeed: true})
-	}
-	slices.SortFunc(report.Databases, func(a, b lync.Database) int { return strings.Compare(a.DatabaseName, b.DatabaseName) })
-	return report, nil
-}
-
 func (f *fakeServers) StartJob(_ context.Context, access lync.Access, request lync.JobRequest) (lync.Job, error) {
 	f.lock.Lock()
 	defer f.lock.Unlock()
@@ -282,7 +265,7 @@ func (f *fakeServers) advanceHost(host *fakeHost) {
 			}
 		}
 		job.State, job.Finished = lync.JobSucceeded, now
-		host.perform(job.Action, f)
+		host.perform(job.Action, f, f.requested(job.ID))
 		return
 	}
 }
@@ -294,7 +277,7 @@ func (h *fakeHost) prepareFor(action lync.Action) {
 	}
 }
 
-func (h *fakeHost) perform(action lync.Action, deployment *fakeServers) {
+func (h *fakeHost) perform(action lync.Action, deployment *fakeServers, request lync.JobRequest) {
 	h.prepareFor(action)
 	switch action {
 	case lync.ActionStopServices:
@@ -317,7 +300,7 @@ func (h *fakeHost) perform(action lync.Action, deployment *fakeServers) {
 	case lync.ActionRestartComputer:
 		h.away = 2
 	case lync.ActionUpdateDatabases:
-		deployment.outdated = nil
+		deployment.databases.update(deployment, request)
 	case lync.ActionStagePackage:
 	}
 }

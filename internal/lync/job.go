@@ -232,13 +232,18 @@ const (
 	DatabaseVariantEnterprise           DatabaseVariant = "Enterprise"
 	DatabaseVariantEnterpriseCollocated DatabaseVariant = "EnterpriseCollocated"
 	DatabaseVariantStandard             DatabaseVariant = "Standard"
+	DatabaseVariantCentralManagement    DatabaseVariant = "CentralManagement"
 )
 
 // UpdateDatabases are the parameters of ActionUpdateDatabases.
 type UpdateDatabases struct {
-	Variant        DatabaseVariant `json:"variant"`
-	SQLServerFQDN  string          `json:"sqlServerFqdn"`
-	TimeoutSeconds int             `json:"timeoutSeconds"`
+	Variant DatabaseVariant `json:"variant"`
+	// Update says -Update, which the reference forbids for mirrored databases.
+	Update        bool   `json:"update"`
+	SQLServerFQDN string `json:"sqlServerFqdn"`
+	// SQLInstanceName is for the central management store only; empty is the default instance.
+	SQLInstanceName string `json:"sqlInstanceName"`
+	TimeoutSeconds  int    `json:"timeoutSeconds"`
 }
 
 // Cleared is what ClearJobs removed.

@@ -48,6 +48,7 @@ func (s *Servers) ClearJobs(ctx context.Context, access Access, except []string)
 
 var (
 	jobIDForm    = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,79}$`)
+	instanceForm = regexp.MustCompile(`^[A-Za-z0-9_#$-]{0,16}$`)
 	fileNameForm = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9._ ()+-]{0,125}[A-Za-z0-9_)])?$`)
 )
 
@@ -107,13 +108,16 @@ func checkParameters(parameters any) (Action, error) {
 		return ActionStartServices, checkTimeout(p.TimeoutSeconds)
 	case UpdateDatabases:
 		switch p.Variant {
-		case DatabaseVariantEnterprise, DatabaseVariantEnterpriseCollocated:
+		case DatabaseVariantEnterprise, DatabaseVariantEnterpriseCollocated, DatabaseVariantCentralManagement:
 			if p.SQLServerFQDN == "" {
 				return ActionUpdateDatabases, errors.New("parameters.sqlServerFqdn is empty")
 			}
 		case DatabaseVariantStandard:
 		default:
 			return ActionUpdateDatabases, fmt.Errorf("parameters.variant %q is unknown", p.Variant)
+		}
+		if !instanceForm.MatchString(p.SQLInstanceName) {
+			return ActionUpdateDatabases, fmt.Errorf("parameters.sqlInstanceName %q is not the name of an instance", p.SQLInstanceName)
 		}
 		return ActionUpdateDatabases, checkTimeout(p.TimeoutSeconds)
 	}

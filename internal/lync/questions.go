@@ -62,13 +62,21 @@ func (s *Servers) PoolFabric(ctx context.Context, access Access, poolFQDN string
 	return answer.Text, err
 }
 
-// Database asks a server for the versions of the databases on sqlServerFQDN, or, if local, of its own local ones.
-func (s *Servers) Database(ctx context.Context, access Access, sqlServerFQDN string, local bool) (DatabaseReport, error) {
-	type argument struct {
-		SQLServerFQDN string `json:"sqlServerFqdn"`
-		Local         bool   `json:"local"`
-	}
-	return ask[DatabaseReport](ctx, s, access, "Get-LyncOpsDatabase", argument{sqlServerFQDN, local}, nil)
+// Database asks a server for the versions of databases.
+func (s *Servers) Database(ctx context.Context, access Access, question DatabaseQuestion) (DatabaseReport, error) {
+	return ask[DatabaseReport](ctx, s, access, "Get-LyncOpsDatabase", question, nil)
+}
+
+// DatabaseMirror asks a server how the mirrors of a pool's databases stand.
+func (s *Servers) DatabaseMirror(ctx context.Context, access Access, poolFQDN string) (DatabaseMirror, error) {
+	return ask(ctx, s, access, "Get-LyncOpsDatabaseMirror", poolArgument{poolFQDN}, func(answer DatabaseMirror) error {
+		return samePool(poolFQDN, answer.PoolFQDN)
+	})
+}
+
+// LocalDatabases asks a server about the databases of its own SQL Server instances. It needs no Lync module.
+func (s *Servers) LocalDatabases(ctx context.Context, access Access) (LocalDatabases, error) {
+	return ask[LocalDatabases](ctx, s, access, "Get-LyncOpsLocalDatabase", struct{}{}, nil)
 }
 
 // Preflight asks a server whether it is fit to be worked on.

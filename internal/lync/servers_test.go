@@ -172,10 +172,10 @@ func TestQuestionsAskAndAnswerWhatTheProtocolSays(t *testing.T) {
 		compare(t, "Replicas\n", got, err)
 	})
 	t.Run("database", func(t *testing.T) {
-		asked("Get-LyncOpsDatabase", `{"sqlServerFqdn":"sql01.contoso.com","local":false}`, `{"databases":[{"databaseName":"rtcxds",
+		asked("Get-LyncOpsDatabase", `{"sqlServerFqdn":"sql01.contoso.com","local":false,"centralManagement":false}`, `{"databases":[{"databaseName":"rtcxds",
 			"sqlServerFqdn":"sql01.contoso.com","sqlInstanceName":"rtc","expectedVersion":"15.13.22","installedVersion":"","succeed":true,
 			"mirrorSqlServerFqdn":""}],"collocatedStores":["LcsCDR"],"mirrored":false,"warnings":["careful"]}`)
-		got, err := servers.Database(t.Context(), h.access, "sql01.contoso.com", false)
+		got, err := servers.Database(t.Context(), h.access, lync.DatabaseQuestion{SQLServerFQDN: "sql01.contoso.com"})
 		compare(t, lync.DatabaseReport{
 			Databases: []lync.Database{{
 				DatabaseName: "rtcxds", SQLServerFQDN: "sql01.contoso.com", SQLInstanceName: "rtc", ExpectedVersion: "15.13.22", Succeed: true,
@@ -184,6 +184,20 @@ func TestQuestionsAskAndAnswerWhatTheProtocolSays(t *testing.T) {
 		if got.Databases[0].UpToDate() {
 			t.Error("an unknown version counts as up to date")
 		}
+	})
+	t.Run("mirror", func(t *testing.T) {
+		asked("Get-LyncOpsDatabaseMirror", `{"poolFqdn":"pool01.contoso.com"}`, `{"poolFqdn":"pool01.contoso.com","databases":[{"databaseName":"rtcxds",
+			"stateOnPrimary":"Principal","stateOnMirror":"Mirror","statusOnPrimary":"synchronized","statusOnMirror":"synchronizing"}]}`)
+		got, err := servers.DatabaseMirror(t.Context(), h.access, pool)
+		compare(t, lync.DatabaseMirror{PoolFQDN: pool, Databases: []lync.MirroredDatabase{{DatabaseName: "rtcxds", StateOnPrimary: "Principal", StateOnMirror: "Mirror",
+			StatusOnPrimary: "synchronized", StatusOnMirror: "synchronizing"}}}, got, err)
+	})
+	t.Run("local databases", func(t *testing.T) {
+		asked("Get-LyncOpsLocalDatabase", `{}`, `{"databases":[{"instanceName":"RTCLOCAL","databaseName":"rtc","state":"ONLINE","userAccess":"SINGLE_USER"}],
+			"problems":[{"instanceName":"LYNCLOCAL","message":"Login failed."}]}`)
+		got, err := servers.LocalDatabases(t.Context(), h.access)
+		compare(t, lync.LocalDatabases{Databases: []lync.LocalDatabase{{InstanceName: "RTCLOCAL", DatabaseName: "rtc", State: "ONLINE", UserAccess: "SINGLE_USER"}},
+			Problems: []lync.InstanceProblem{{InstanceName: "LYNCLOCAL", Message: "Login failed."}}}, got, err)
 	})
 	t.Run("preflight", func(t *testing.T) {
 		asked("Get-LyncOpsPreflight", `{"poolFqdn":"pool01.contoso.com"}`, `{"checks":[{"name":"FreeDiskSpace","ok":false,"found":"1 GB","remedy":"Free some."}]}`)

@@ -67,9 +67,19 @@ func TestSimulatorAndThisPackageReadTheProtocolAlike(t *testing.T) {
 	if fabric, err := servers.PoolFabric(ctx, h.access, simulatedPool); err != nil || fabric == "" {
 		t.Errorf("fabric: %q, %v", fabric, err)
 	}
-	database, err := servers.Database(ctx, h.access, "sql01.contoso.com", false)
+	database, err := servers.Database(ctx, h.access, lync.DatabaseQuestion{SQLServerFQDN: "sql01.contoso.com"})
 	if err != nil || len(database.Databases) == 0 {
 		t.Errorf("database: %+v, %v", database, err)
+	}
+	central, err := servers.Database(ctx, h.access, lync.DatabaseQuestion{SQLServerFQDN: "sql01.contoso.com", CentralManagement: true})
+	if err != nil || central.Databases == nil {
+		t.Errorf("central management store: %+v, %v", central, err)
+	}
+	if mirror, err := servers.DatabaseMirror(ctx, h.access, simulatedPool); err != nil || len(mirror.Databases) == 0 {
+		t.Errorf("mirror: %+v, %v", mirror, err)
+	}
+	if local, err := servers.LocalDatabases(ctx, h.access); err != nil || len(local.Databases) != 4 || len(local.Problems) > 0 {
+		t.Errorf("local databases: %+v, %v", local, err)
 	}
 	if checks, err := servers.Preflight(ctx, h.access, simulatedPool); err != nil || len(checks) == 0 {
 		t.Errorf("preflight: %+v, %v", checks, err)

@@ -155,7 +155,7 @@ func (e *estate) databases(ctx context.Context, entry string, topology lync.Topo
 	if local {
 		where, sql = "the local databases", ""
 	}
-	report, err := e.servers.Database(ctx, e.target.FrontEnds(server), sql, local)
+	report, err := e.servers.Database(ctx, e.target.FrontEnds(server), lync.DatabaseQuestion{SQLServerFQDN: sql, Local: local})
 	if err != nil {
 		row.Found, row.Remedy = where+": "+message(err), remedy(err)
 		e.noteUnknown("Test-CsDatabase", server, err)

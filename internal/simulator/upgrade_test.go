@@ -106,7 +106,7 @@ func TestAPoolIsUpgradedOverTheWire(t *testing.T) {
 			}
 		}
 	}
-	do(t, s, "fe01.contoso.com", "databases-1", "UpdateDatabases", map[string]any{"variant": "Enterprise", "sqlServerFqdn": "sql01.contoso.com", "timeoutSeconds": 600})
+	do(t, s, "fe01.contoso.com", "databases-1", "UpdateDatabases", map[string]any{"variant": "Enterprise", "update": true, "sqlInstanceName": "", "sqlServerFqdn": "sql01.contoso.com", "timeoutSeconds": 600})
 	for _, fqdn := range pool.FrontEnds {
 		for _, c := range ask[facts](t, s, fqdn, "Get-LyncOpsFacts", struct{}{}).Components {
 			if c.Version != target {

@@ -6,11 +6,13 @@
 #
 # WHAT IT DOES
 #   Questions change nothing: Get-LyncOpsFacts, Get-LyncOpsTopology, Get-LyncOpsPoolReadiness, Get-LyncOpsPoolFabric,
-#   Get-LyncOpsDatabase, Get-LyncOpsPatchVersion, Get-LyncOpsPreflight. Get-LyncOpsFacts reads only the registry, WMI and our own files.
+#   Get-LyncOpsDatabase, Get-LyncOpsDatabaseMirror, Get-LyncOpsLocalDatabase, Get-LyncOpsPatchVersion, Get-LyncOpsPreflight.
+#   Get-LyncOpsFacts reads only the registry, WMI and our own files; Get-LyncOpsLocalDatabase reads sys.databases of the local
+#   SQL Server instances.
 #   Start-LyncOpsJob registers one scheduled task in the folder \LyncOps and runs it. The task calls Invoke-LyncOpsJob,
 #   which does one of: copy and verify an update package, stop or start the Lync services or W3SVC, run the verified
 #   package, restart the computer, fail a front end of Skype for Business over and back (Invoke-CsComputerFailOver and
-#   -FailBack), run Install-CsDatabase -Update. Clear-LyncOpsJobs files finished jobs under history.
+#   -FailBack), run Install-CsDatabase. Clear-LyncOpsJobs files finished jobs under history.
 #   All files are in %ProgramData%\LyncOps, which belongs to Administrators and SYSTEM alone. The services' states
 #   and start types are written to baseline.json before the first stop, so that they can always be restored.
 #
@@ -697,9 +699,11 @@ function Read-JobParameters {
             $checked['delaySeconds'] = Get-IntegerField $Given $where 'delaySeconds' 0 3600
         }
         'UpdateDatabases' {
-            Assert-KnownFields $Given $where @('variant', 'sqlServerFqdn', 'timeoutSeconds')
-            $checked['variant'] = Get-TextField $Given $where 'variant' '^(Enterprise|EnterpriseCollocated|Standard)\z' 'must be Enterprise, EnterpriseCollocated or Standard'
+            Assert-KnownFields $Given $where @('variant', 'update', 'sqlServerFqdn', 'sqlInstanceName', 'timeoutSeconds')
+            $checked['variant'] = Get-TextField $Given $where 'variant' '^(Enterprise|EnterpriseCollocated|Standard|CentralManagement)\z' 'must be Enterprise, EnterpriseCollocated, Standard or CentralManagement'
+            $checked['update'] = Get-BoolField $Given $where 'update'
             if ($checked['variant'] -ceq 'Standard') { $checked['sqlServerFqdn'] = '' } else { $checked['sqlServerFqdn'] = Get-FqdnField $Given $where 'sqlServerFqdn' }
+            $checked['sqlInstanceName'] = Get-TextField $Given $where 'sqlInstanceName' '^([A-Za-z0-9_#$-]{1,16})?\z' 'must be the name of an instance, or empty'
             $checked['timeoutSeconds'] = Get-IntegerField $Given $where 'timeoutSeconds' 1 86400
         }
         'FailOverComputer' {
@@ -1452,13 +1456,17 @@ function Get-LyncOpsDatabase {
     param([string]$Argument, [switch]$ArgumentFromInput)
     Invoke-Verb 'Get-LyncOpsDatabase' $Argument $ArgumentFromInput {
         param($given)
-        Assert-KnownFields $given '' @('sqlServerFqdn', 'local')
+        Assert-KnownFields $given '' @('sqlServerFqdn', 'local', 'centralManagement')
         $local = Get-BoolField $given '' 'local'
+        $central = $false
+        if ($given.Contains('centralManagement')) { $central = Get-BoolField $given '' 'centralManagement' }
+        if ($local -and $central) { Stop-BadArgument 'centralManagement' 'excludes local' }
         $sql = ''
         if (-not $local) { $sql = Get-FqdnField $given '' 'sqlServerFqdn' }
         [void](Import-LyncModule -Question)
         $rows = @(Invoke-Cmdlet {
                 if ($local) { Test-CsDatabase -LocalService -WarningAction Continue -ErrorAction Stop 3>&1 }
+                elseif ($central) { Test-CsDatabase -CentralManagementDatabase -WarningAction Continue -ErrorAction Stop 3>&1 }
                 else { Test-CsDatabase -ConfiguredDatabases -SqlServerFqdn $sql -WarningAction Continue -ErrorAction Stop 3>&1 }
             })
         $databases = New-Object -TypeName System.Collections.ArrayList
@@ -1469,6 +1477,7 @@ function Get-LyncOpsDatabase {
             if ($row -is [System.Management.Automation.WarningRecord]) { [void]$warnings.Add($row.Message); continue }
             $name = Get-TextProperty $row @('DatabaseName')
             if ($name -eq '') { Stop-UnknownShape 'Test-CsDatabase gave a row without a database name.' $row }
+            if ($central -and (Get-TextProperty $row @('SqlServerFqdn')) -ne $sql) { continue }
             $mirror = Get-TextProperty $row @('MirrorSqlServerFqdn')
             if ($mirror -ne '') { $mirrored = $true }
             foreach ($known in $script:CollocatedNames) { if ($known -eq $name -and $collocated -notcontains $known) { [void]$collocated.Add($known) } }
@@ -1499,6 +1508,60 @@ function Get-LyncOpsPatchVersion {
         }
         if ($components.Count -eq 0) { Stop-UnknownShape 'Get-CsServerPatchVersion gave no component.' $rows }
         [ordered]@{ components = $components.ToArray() }
+    }
+}
+
+# Without -DatabaseType: the reference and the fail-over page name different types. All rows come, and the reader picks.
+function Get-LyncOpsDatabaseMirror {
+    [CmdletBinding()]
+    param([string]$Argument, [switch]$ArgumentFromInput)
+    Invoke-Verb 'Get-LyncOpsDatabaseMirror' $Argument $ArgumentFromInput {
+        param($given)
+        Assert-KnownFields $given '' @('poolFqdn')
+        $pool = Get-FqdnField $given '' 'poolFqdn'
+        [void](Import-LyncModule -Question)
+        $databases = New-Object -TypeName System.Collections.ArrayList
+        foreach ($row in @(Invoke-Cmdlet { Get-CsDatabaseMirrorState -PoolFqdn $pool -ErrorAction Stop })) {
+            if ($null -eq $row) { continue }
+            $name = Get-TextProperty $row @('DatabaseName')
+            if ($name -eq '') { Stop-UnknownShape 'Get-CsDatabaseMirrorState gave a row without a database name.' $row }
+            [void]$databases.Add([ordered]@{ databaseName = $name; stateOnPrimary = (Get-TextProperty $row @('StateOnPrimary')); stateOnMirror = (Get-TextProperty $row @('StateOnMirror'))
+                    statusOnPrimary = (Get-TextProperty $row @('MirroringStatusOnPrimary')); statusOnMirror = (Get-TextProperty $row @('MirroringStatusOnSecondary', 'MirroringStatusOnMirror')) })
+        }
+        [ordered]@{ poolFqdn = $pool; databases = $databases.ToArray() }
+    }
+}
+
+# The user databases of one local instance, with what keeps them from being used. Asked as the logged-on account.
+function Read-LocalDatabase {
+    param([string]$Instance)
+    $connection = New-Object -TypeName System.Data.SqlClient.SqlConnection -ArgumentList ('Data Source=.\' + $Instance + ';Initial Catalog=master;Integrated Security=SSPI;Connect Timeout=15;Pooling=false')
+    try {
+        $connection.Open()
+        $command = $connection.CreateCommand()
+        $command.CommandTimeout = 15
+        $command.CommandText = 'SELECT name, state_desc, user_access_desc FROM sys.databases WHERE database_id > 4 ORDER BY name'
+        $reader = $command.ExecuteReader()
+        while ($reader.Read()) { [ordered]@{ instanceName = $Instance; databaseName = $reader.GetString(0); state = $reader.GetString(1); userAccess = $reader.GetString(2) } }
+    }
+    finally { $connection.Dispose() }
+}
+
+function Get-LyncOpsLocalDatabase {
+    [CmdletBinding()]
+    param([string]$Argument, [switch]$ArgumentFromInput)
+    Invoke-Verb 'Get-LyncOpsLocalDatabase' $Argument $ArgumentFromInput {
+        param($given)
+        Assert-KnownFields $given '' @()
+        $databases = New-Object -TypeName System.Collections.ArrayList
+        $problems = New-Object -TypeName System.Collections.ArrayList
+        foreach ($service in @(Get-LyncService)) {
+            if ($service['name'] -notmatch '^MSSQL\$(.+)\z') { continue }
+            $instance = $Matches[1].ToUpperInvariant()
+            try { foreach ($row in @(Read-LocalDatabase $instance)) { [void]$databases.Add($row) } }
+            catch { [void]$problems.Add([ordered]@{ instanceName = $instance; message = (Get-RootFailure $_.Exception).Message }) }
+        }
+        [ordered]@{ databases = $databases.ToArray(); problems = $problems.ToArray() }
     }
 }
 
@@ -1963,8 +2026,15 @@ function Invoke-RestartComputer {
 # The published commands, as a name and its parameters.
 function Get-DatabaseCommand {
     param($Parameters)
-    $command = [ordered]@{ Update = $true }
+    $command = [ordered]@{}
+    # Never on mirrored databases: the reference says that it fails there.
+    if ($Parameters['update']) { $command['Update'] = $true }
     if ($Parameters['variant'] -ceq 'Standard') { $command['LocalDatabases'] = $true }
+    elseif ($Parameters['variant'] -ceq 'CentralManagement') {
+        $command['CentralManagementDatabase'] = $true
+        $command['SqlServerFqdn'] = $Parameters['sqlServerFqdn']
+        if ($Parameters['sqlInstanceName'] -ne '') { $command['SqlInstanceName'] = $Parameters['sqlInstanceName'] }
+    }
     else {
         $command['ConfiguredDatabases'] = $true
         $command['SqlServerFqdn'] = $Parameters['sqlServerFqdn']
@@ -2017,4 +2087,4 @@ function Invoke-UpdateDatabases {
     finally { if ($ended) { $shell.Dispose() } }
 }
 
-Export-ModuleMember -Function Get-LyncOpsFacts, Get-LyncOpsTopology, Get-LyncOpsPoolReadiness, Get-LyncOpsPoolFabric, Get-LyncOpsDatabase, Get-LyncOpsPatchVersion, Get-LyncOpsPreflight, Start-LyncOpsJob, Clear-LyncOpsJobs, Invoke-LyncOpsJob
+Export-ModuleMember -Function Get-LyncOpsFacts, Get-LyncOpsTopology, Get-LyncOpsPoolReadiness, Get-LyncOpsPoolFabric, Get-LyncOpsDatabase, Get-LyncOpsDatabaseMirror, Get-LyncOpsLocalDatabase, Get-LyncOpsPatchVersion, Get-LyncOpsPreflight, Start-LyncOpsJob, Clear-LyncOpsJobs, Invoke-LyncOpsJob

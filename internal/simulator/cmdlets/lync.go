@@ -2,7 +2,6 @@ package cmdlets
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"lyncops.dev/operator/internal/simulator/deployment"
@@ -22,6 +21,8 @@ var lyncCommands = map[string]cmdlet{
 	"Test-CsDatabase":                        testDatabase,
 	"Install-CsDatabase":                     installDatabase,
 	"Get-CsDatabaseMirrorState":              getMirrors,
+	"Invoke-CsDatabaseFailover":              failOverDatabases,
+	"Uninstall-CsMirrorDatabase":             uninstallMirror,
 	"Get-CsPoolBackupRelationship":           getBackupRelationship,
 	"Get-CsServerVersion":                    getServerVersion,
 }
@@ -270,55 +271,6 @@ func getReplication(ctx context.Context, m *machine, c call) ([]powershell.Value
 			rows = append(rows, powershell.NewObject("Microsoft.Rtc.Management.Xds.ReplicaState", "UpToDate", r.UpToDate, "ReplicaFqdn", r.ReplicaFQDN,
 				"LastStatusReport", r.LastStatus, "LastUpdateCreation", r.LastStatus, "ProductVersion", r.ProductVersion))
 		}
-	}
-	return rows, nil
-}
-
-func testDatabase(ctx context.Context, m *machine, c call) ([]powershell.Value, error) {
-	local, sql := c.has("localservice"), c.text("sqlserverfqdn", -1)
-	if !local && sql == "" {
-		return nil, fmt.Errorf("Cannot process command because of one or more missing mandatory parameters: SqlServerFqdn.")
-	}
-	answer, err := m.host.TestDatabases(ctx, sql, local)
-	if err != nil {
-		return nil, err
-	}
-	for _, w := range answer.Warnings {
-		c.streams.Warning(w)
-	}
-	var rows []powershell.Value
-	for _, r := range answer.Rows {
-		rows = append(rows, powershell.NewObject("Microsoft.Rtc.Management.Deployment.DatabaseStatus", "SqlServerFqdn", r.SQLServerFQDN, "SqlInstanceName", r.SQLInstanceName,
-			"MirrorSqlServerFqdn", r.MirrorSQLServer, "MirrorSqlInstanceName", "", "DataSource", r.SQLServerFQDN+`\`+r.SQLInstanceName, "DatabaseName", r.DatabaseName,
-			"SQLServerVersion", "11.0.5058 SP2", "ExpectedVersion", r.ExpectedVersion, "InstalledVersion", r.InstalledVersion, "Succeed", r.Succeed))
-	}
-	return rows, nil
-}
-
-func installDatabase(ctx context.Context, m *machine, c call) ([]powershell.Value, error) {
-	if c.has("whatif") {
-		return nil, nil
-	}
-	if c.has("clean") {
-		return nil, fmt.Errorf("The simulator does not destroy databases: -Clean was refused.")
-	}
-	request := deployment.DatabaseUpdate{Local: c.has("localdatabases"), SQLServer: c.text("sqlserverfqdn", -1), Update: c.has("update"),
-		ExcludeCollocated: c.has("excludecollocatedstores"), As: m.user}
-	if !request.Local && (!c.has("configureddatabases") || request.SQLServer == "") {
-		return nil, fmt.Errorf("Parameter set cannot be resolved using the specified named parameters.")
-	}
-	return nil, m.host.InstallDatabases(ctx, c.caller(), request)
-}
-
-func getMirrors(ctx context.Context, m *machine, c call) ([]powershell.Value, error) {
-	mirrors, err := m.host.MirrorState(ctx, c.text("poolfqdn", 0))
-	if err != nil {
-		return nil, err
-	}
-	var rows []powershell.Value
-	for _, r := range mirrors {
-		rows = append(rows, powershell.NewObject("Microsoft.Rtc.Management.Deployment.MirrorState", "DatabaseName", r.DatabaseName, "StateOnPrimary", r.StateOnPrimary,
-			"StateOnMirror", r.StateOnMirror, "MirroringStatusOnPrimary", r.StatusOnPrimary, "MirroringStatusOnSecondary", r.StatusOnMirror))
 	}
 	return rows, nil
 }

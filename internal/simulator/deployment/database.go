@@ -12,6 +12,21 @@ import (
 type sqlServer struct {
 	SQLServer
 	databases []*database
+	// updating counts the runs of Install-CsDatabase that change something here.
+	updating int
+}
+
+// is says whether a name leads here: that of the server, or of the listener of its availability group.
+func (s SQLServer) is(name string) bool {
+	return sameName(s.FQDN, name) || s.Listener != "" && sameName(s.Listener, name)
+}
+
+// name is what databases here are known under.
+func (s SQLServer) name() string {
+	if s.Listener != "" {
+		return s.Listener
+	}
+	return s.FQDN
 }
 
 // database is one database, of a SQL server or of a host's own instances.
@@ -20,6 +35,8 @@ type database struct {
 	initial, installed string
 	// byInstaller says that the update package itself keeps the database current.
 	byInstaller bool
+	// singleUser says that only one session may use it, which the front end service is not.
+	singleUser bool
 }
 
 func newSQLServer(d SQLServer) *sqlServer {
@@ -122,7 +139,7 @@ func (h *Host) TestDatabases(ctx context.Context, sqlServerFQDN string, local bo
 		sqlServerFQDN = h.pool.description.SQLServer
 	}
 	if owner := m.sqlServer(sqlServerFQDN); owner != nil {
-		h.testDatabasesOf(owner, &answer)
+		h.testDatabasesOf(owner, false, &answer)
 		return answer, nil
 	}
 	// A Standard Edition server is its own SQL server.
@@ -148,13 +165,16 @@ func (h *Host) testOwnDatabases(answer *DatabaseAnswer) {
 	}
 }
 
-func (h *Host) testDatabasesOf(owner *sqlServer, answer *DatabaseAnswer) {
+func (h *Host) testDatabasesOf(owner *sqlServer, central bool, answer *DatabaseAnswer) {
 	machine := h.model.hosts[strings.ToLower(owner.FQDN)]
 	for _, d := range owner.databases {
+		if owner.holdsCentralManagement(d) != central {
+			continue
+		}
 		if slices.Contains(collocatedStores, d.name) {
 			answer.Collocated = append(answer.Collocated, d.name)
 		}
-		row := DatabaseRow{DatabaseName: d.name, SQLServerFQDN: owner.FQDN, SQLInstanceName: d.instance, ExpectedVersion: h.model.expected(h, d), MirrorSQLServer: owner.Mirror}
+		row := DatabaseRow{DatabaseName: d.name, SQLServerFQDN: owner.name(), SQLInstanceName: d.instance, ExpectedVersion: h.model.expected(h, d), MirrorSQLServer: owner.Mirror}
 		if row.Succeed = machine == nil || machine.power == powerOn; row.Succeed {
 			row.InstalledVersion = d.installed
 		} else {
@@ -172,7 +192,7 @@ func (h *Host) databaseServiceRuns(d *database) bool {
 
 func (m *Model) sqlServer(fqdn string) *sqlServer {
 	for _, s := range m.sql {
-		if sameName(s.FQDN, fqdn) {
+		if s.is(fqdn) {
 			return s
 		}
 	}
@@ -184,6 +204,9 @@ type DatabaseUpdate struct {
 	// Local updates the host's own databases, otherwise those configured on SQLServer.
 	Local     bool
 	SQLServer string
+	// CentralManagement updates the central management store on SQLServer, in the instance of that name, instead.
+	CentralManagement bool
+	Instance          string
 	// ExcludeCollocated leaves archiving and monitoring stores alone.
 	ExcludeCollocated bool
 	Update            bool
@@ -199,40 +222,24 @@ func (h *Host) InstallDatabases(ctx context.Context, caller Caller, request Data
 	m := h.model
 	m.mu.Lock()
 	h.touch(caller)
-	var targets []*database
-	if request.Local {
-		h.judgeLocalDatabases(caller)
-		targets = slices.Clone(h.databases)
-	} else {
-		s := m.sqlServer(request.SQLServer)
-		if s == nil {
-			m.mu.Unlock()
-			return fmt.Errorf("Cannot find any configured databases on SQL server %q.", request.SQLServer)
-		}
-		var users []*pool
-		for _, p := range m.pools {
-			if sameName(p.description.SQLServer, s.FQDN) {
-				users = append(users, p)
-			}
-		}
-		h.judgeDatabases(caller, users)
-		if err := h.mayUpdate(s, request); err != nil {
-			h.event(caller, "Install-CsDatabase is refused: "+err.Error())
-			m.mu.Unlock()
-			return err
-		}
-		for _, d := range s.databases {
-			if !slices.Contains(collocatedStores, d.name) {
-				targets = append(targets, d)
-			}
-		}
+	targets, owner, err := h.databasesToUpdate(caller, request)
+	if err != nil {
+		h.event(caller, "Install-CsDatabase is refused: "+err.Error())
+		m.mu.Unlock()
+		return err
+	}
+	if owner != nil {
+		owner.updating++
 	}
 	h.event(caller, "the update of databases begins")
 	m.mu.Unlock()
 	// What happens to them half-way is left open by every source; here each is either old or new.
-	err := h.Pause(ctx, time.Duration(h.description.Timing.DatabaseUpdate))
+	err = h.Pause(ctx, time.Duration(h.description.Timing.DatabaseUpdate))
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if owner != nil {
+		owner.updating--
+	}
 	if err != nil {
 		for i, d := range targets {
 			if i < len(targets)/2 {
@@ -250,7 +257,44 @@ func (h *Host) InstallDatabases(ctx context.Context, caller Caller, request Data
 	return nil
 }
 
-func (h *Host) mayUpdate(s *sqlServer, request DatabaseUpdate) error {
+// databasesToUpdate judges the request and says what it changes, and on which SQL server.
+func (h *Host) databasesToUpdate(caller Caller, request DatabaseUpdate) ([]*database, *sqlServer, error) {
+	if request.Local {
+		h.judgeLocalDatabases(caller)
+		return slices.Clone(h.databases), nil, nil
+	}
+	m := h.model
+	s := m.sqlServer(request.SQLServer)
+	if s == nil {
+		return nil, nil, fmt.Errorf("Cannot find any configured databases on SQL server %q.", request.SQLServer)
+	}
+	var users, owners []*pool
+	for _, p := range m.pools {
+		if s.is(p.description.SQLServer) {
+			owners = append(owners, p)
+		}
+		if s.is(p.description.SQLServer) || slices.ContainsFunc(p.description.OtherStores, s.is) || request.CentralManagement && p.description.CentralManagement {
+			users = append(users, p)
+		}
+	}
+	h.judgeDatabases(caller, users)
+	if err := h.mayUpdate(caller, s, request); err != nil {
+		return nil, nil, err
+	}
+	var targets []*database
+	for _, d := range s.databases {
+		collocated := len(owners) > 0 && slices.Contains(collocatedStores, d.name)
+		if !collocated && s.holdsCentralManagement(d) == request.CentralManagement && (!request.CentralManagement || sameName(d.instance, request.Instance)) {
+			targets = append(targets, d)
+		}
+	}
+	if len(targets) == 0 {
+		return nil, nil, fmt.Errorf("Cannot find any configured databases on SQL server %q.", request.SQLServer)
+	}
+	return targets, s, nil
+}
+
+func (h *Host) mayUpdate(caller Caller, s *sqlServer, request DatabaseUpdate) error {
 	if host := h.model.hosts[strings.ToLower(s.FQDN)]; host != nil && host.power != powerOn {
 		return fmt.Errorf("A network-related or instance-specific error occurred while establishing a connection to SQL Server %s.", s.FQDN)
 	}
@@ -261,42 +305,33 @@ func (h *Host) mayUpdate(s *sqlServer, request DatabaseUpdate) error {
 		}
 		return fmt.Errorf("Login failed for user '%s'.", as)
 	}
-	if s.Mirror != "" && s.MirrorPrincipal {
-		return fmt.Errorf("The databases on %s cannot be updated: the mirror %s is the principal.", s.FQDN, s.Mirror)
+	if s.Listener != "" && !sameName(request.SQLServer, s.Listener) {
+		return fmt.Errorf("The databases on %s belong to an availability group; name its listener %s.", s.FQDN, s.Listener)
 	}
-	return nil
+	return h.mayUpdateMirrored(caller, s, request)
 }
 
-// MirrorRow is one row of what Get-CsDatabaseMirrorState answers.
-type MirrorRow struct {
-	DatabaseName, StateOnPrimary, StateOnMirror, StatusOnPrimary, StatusOnMirror string
+var centralManagementDatabases = []string{"xds", "lis"}
+
+// holdsCentralManagement says whether the database belongs to the central management store, where the description says that it is here.
+func (s *sqlServer) holdsCentralManagement(d *database) bool {
+	return s.CentralManagement && slices.Contains(centralManagementDatabases, d.name)
 }
 
-// MirrorState answers Get-CsDatabaseMirrorState for a pool.
-func (h *Host) MirrorState(ctx context.Context, poolFQDN string) ([]MirrorRow, error) {
-	if err := h.Cmdlet(ctx); err != nil {
-		return nil, err
+// TestCentralManagement compares the databases of the central management store.
+func (h *Host) TestCentralManagement(ctx context.Context) (DatabaseAnswer, error) {
+	if err := h.lyncCmdlet(ctx); err != nil {
+		return DatabaseAnswer{}, err
 	}
 	h.model.mu.Lock()
 	defer h.model.mu.Unlock()
-	p := h.model.pool(poolFQDN)
-	if p == nil {
-		return nil, NoSuchPoolError{poolFQDN}
-	}
-	var rows []MirrorRow
-	if s := h.model.sqlServer(p.description.SQLServer); s != nil {
-		for _, d := range s.databases {
-			row := MirrorRow{DatabaseName: d.name, StateOnPrimary: "DatabaseInaccessibleOrMirroringNotEnabled", StateOnMirror: "DatabaseInaccessibleOrMirroringNotEnabled"}
-			if s.Mirror != "" {
-				row = MirrorRow{d.name, "Principal", "Mirror", "synchronized", "synchronized"}
-				if s.MirrorPrincipal {
-					row.StateOnPrimary, row.StateOnMirror = "Mirror", "Principal"
-				}
-			}
-			rows = append(rows, row)
+	answer := DatabaseAnswer{Rows: []DatabaseRow{}, Warnings: []string{}, Collocated: []string{}}
+	for _, s := range h.model.sql {
+		if s.CentralManagement {
+			h.testDatabasesOf(s, true, &answer)
 		}
 	}
-	return rows, nil
+	return answer, nil
 }
 
 // NoSuchPoolError says that the topology has no such pool.

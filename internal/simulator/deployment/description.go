@@ -98,6 +98,10 @@ type SQLServer struct {
 	// Mirror is the SQL server that holds the mirrors, empty for none; MirrorPrincipal says that it is principal now.
 	Mirror          string `yaml:"mirror"`
 	MirrorPrincipal bool   `yaml:"mirrorPrincipal"`
+	// Listener is the availability group listener through which the databases are reached; empty for none.
+	Listener string `yaml:"listener"`
+	// CentralManagement says that xds and lis here are the central management store, which only a call of its own updates.
+	CentralManagement bool `yaml:"centralManagement"`
 	// Administrators are the accounts (DOMAIN\user) that may change databases from a job. Empty: anyone.
 	Administrators []string `yaml:"administrators"`
 }
@@ -127,9 +131,11 @@ type Pool struct {
 	// FrontEnds are the servers in topology order. A Standard Edition pool has the one that bears its name.
 	FrontEnds []string `yaml:"frontEnds"`
 	// UpgradeDomains default to one domain for each front end.
-	UpgradeDomains    []Domain `yaml:"upgradeDomains"`
-	SQLServer         string   `yaml:"sqlServer"`
-	SQLInstance       string   `yaml:"sqlInstance"`
+	UpgradeDomains []Domain `yaml:"upgradeDomains"`
+	SQLServer      string   `yaml:"sqlServer"`
+	SQLInstance    string   `yaml:"sqlInstance"`
+	// OtherStores are the SQL servers that hold the pool's archiving and monitoring databases, where they are not SQLServer.
+	OtherStores       []string `yaml:"otherStores"`
 	BackupPool        string   `yaml:"backupPool"`
 	CentralManagement bool     `yaml:"centralManagement"`
 }

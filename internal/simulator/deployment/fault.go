@@ -25,11 +25,18 @@ const (
 	FaultServiceWontStart  = "serviceWontStart"  // the service (default RTCSRV) stops again after starting
 	FaultSourceUnreachable = "sourceUnreachable" // the package cannot be fetched
 	FaultRebootTakes       = "rebootTakes"       // the next boot takes duration
+	// the mirror is the principal of the pool's databases
+	FaultPrincipalOnMirror = "principalOnMirror"
+	// principal and mirror do not hold the same
+	FaultMirrorUnsynchronised = "mirrorUnsynchronised"
+	// the installer ends with exitCode (default 0) and leaves local databases in single-user mode
+	FaultInstallerLeavesSingleUser = "installerLeavesSingleUser"
 )
 
 var faultKinds = []string{FaultPoolBusy, FaultPoolInsufficient, FaultDomainNotReady, FaultReadinessShape, FaultDuplicateDomain,
 	FaultDuplicateFrontEnd, FaultInstallerFails, FaultInstallerSlow, FaultSlowDrain, FaultLinkLost, FaultHostUnreachable,
-	FaultLoginRefused, FaultServiceWontStart, FaultSourceUnreachable, FaultRebootTakes}
+	FaultLoginRefused, FaultServiceWontStart, FaultSourceUnreachable, FaultRebootTakes,
+	FaultPrincipalOnMirror, FaultMirrorUnsynchronised, FaultInstallerLeavesSingleUser}
 
 // Fault is something that goes wrong on request.
 type Fault struct {

@@ -104,12 +104,18 @@ func (h *Host) RunInstaller(ctx context.Context, caller Caller, path string, arg
 	h.installing = run
 	h.event(caller, fmt.Sprintf("the installer of %s begins (%s)", update.coreVersion(), strings.Join(arguments, " ")))
 	takes, exit := h.courseOf(update)
+	breaks := m.takeFault(FaultInstallerLeavesSingleUser, nil, h.FQDN(), h.Pool())
+	if breaks != nil && exit == ExitSuccess {
+		exit = breaks.ExitCode
+	}
 	if err := h.awaitInstallation(ctx, run, takes); err != nil {
 		return 0, err
 	}
 	h.installing = nil
 	defer func() { h.refresh(); m.notify() }()
-	if !slices.Contains([]int{ExitSuccess, ExitRebootRequired, 1641, 3010}, exit) {
+	succeeded := slices.Contains([]int{ExitSuccess, ExitRebootRequired, 1641, 3010}, exit)
+	h.leaveSingleUser(breaks != nil || !succeeded && h.brokenDatabase() != "")
+	if !succeeded {
 		h.failed(fmt.Sprintf("the installer ended with %d", exit))
 		h.event(caller, fmt.Sprintf("the installer failed with %d", exit))
 		return exit, nil

@@ -37,6 +37,8 @@ func (h *Host) takeOut(caller Caller) {
 	if p == nil || !p.enterprise() {
 		return
 	}
+	h.judgeMirror(caller)
+	h.judgeUpdating(caller)
 	domain := p.domainOf(h)
 	for _, other := range p.members {
 		if other == h || other.out == nil {
@@ -115,7 +117,7 @@ func (h *Host) judgeInstall(caller Caller, p *updatePackage) {
 	h.touch(caller)
 	if h.installing != nil {
 		h.violation(caller, RuleInstallerTwice, "an installer runs already")
-	} else if len(h.components) > 0 && h.atBuild(p) {
+	} else if len(h.components) > 0 && h.atBuild(p) && h.brokenDatabase() == "" {
 		h.violation(caller, RuleInstallerTwice, "these builds are installed already")
 	}
 	for _, c := range h.components {

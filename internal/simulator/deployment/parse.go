@@ -99,7 +99,7 @@ func (d *Deployment) setDefaults() {
 	}
 	// A pool may name a SQL server in passing; it then has the usual databases.
 	for _, p := range d.Pools {
-		if p.SQLServer != "" && !slices.ContainsFunc(d.SQLServers, func(s SQLServer) bool { return sameName(s.FQDN, p.SQLServer) }) {
+		if p.SQLServer != "" && !slices.ContainsFunc(d.SQLServers, func(s SQLServer) bool { return s.is(p.SQLServer) }) {
 			d.SQLServers = append(d.SQLServers, SQLServer{FQDN: p.SQLServer,
 				Instances: []SQLInstance{{Name: p.SQLInstance, Databases: defaultPoolDatabases()}}})
 		}

@@ -36,6 +36,11 @@ const (
 	RuleForbiddenCommand    Rule = "forbiddenCommand"
 	RuleSecretExposed       Rule = "secretExposed"
 	RuleStepsOutOfOrder     Rule = "stepsOutOfOrder"
+	// A mirror is removed, its databases are updated in a way or at a time that they must not be, or a front end is taken out
+	// while the mirror is the principal.
+	RuleMirror Rule = "mirror"
+	// A front end is taken out while databases of its pool are being updated.
+	RuleDatabasesAndFrontEnds Rule = "databasesAndFrontEnds"
 )
 
 // Violation is a rule broken by a command.

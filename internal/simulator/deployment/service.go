@@ -179,6 +179,11 @@ func (h *Host) beginStart(s *service) error {
 			h.event(Caller{User: "(service manager)"}, fmt.Sprintf("%s did not start", s.name))
 			return
 		}
+		if broken := h.brokenDatabase(); broken != "" && s.name == "RTCSRV" {
+			h.to(s, Stopped, 0, nil)
+			h.event(Caller{User: "(service manager)"}, fmt.Sprintf("%s did not start: %s", s.name, broken))
+			return
+		}
 		if s.name == "RTCSRV" && h.pool != nil && h.pool.enterprise() {
 			s.waiting = true
 			h.pool.admit()

@@ -132,6 +132,11 @@ func (d *Deployment) validatePools(found *problems) {
 		default:
 			found.add(path+".edition", "%q is neither Enterprise nor Standard", p.Edition)
 		}
+		for _, store := range p.OtherStores {
+			if !slices.ContainsFunc(d.SQLServers, func(s SQLServer) bool { return s.is(store) }) {
+				found.add(path+".otherStores", "%q is not one of the sqlServers", store)
+			}
+		}
 		for _, fe := range p.FrontEnds {
 			if other, taken := owner[strings.ToLower(fe)]; taken {
 				found.add(path+".frontEnds", "%q is already in %s", fe, other)
@@ -177,7 +182,7 @@ func (p Pool) validateEnterprise(path string, found *problems) {
 
 func (d *Deployment) sqlInstance(server, instance string) *SQLInstance {
 	for i := range d.SQLServers {
-		if !sameName(d.SQLServers[i].FQDN, server) {
+		if !d.SQLServers[i].is(server) {
 			continue
 		}
 		for j := range d.SQLServers[i].Instances {

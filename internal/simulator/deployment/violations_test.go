@@ -96,6 +96,48 @@ func TestEachEvilAdministratorIsCaught(t *testing.T) {
 			func(w world) {
 				w.host("fe01").JudgeCommand("x", "Uninstall-CsMirrorDatabase -SqlServerFqdn sql01.contoso.com")
 			}, []Rule{RuleForbiddenCommand}},
+		"removes a mirror": {
+			func(w world) {
+				w.mirrored()
+				w.must(w.host("fe01").RemoveMirror(w.Context(), admin, "sql01.contoso.com"))
+			}, []Rule{RuleMirror}},
+		"updates mirrored databases with -Update": {
+			func(w world) {
+				w.mirrored()
+				if err := w.databases("fe01"); err == nil {
+					w.Error("-Update went through on mirrored databases")
+				}
+			}, []Rule{RuleMirror}},
+		"updates databases while the mirror is the principal": {
+			func(w world) {
+				w.mirrored()
+				w.fault(Fault{Kind: FaultPrincipalOnMirror, Target: "pool01.contoso.com"})
+				if err := w.host("fe01").InstallDatabases(w.Context(), admin, DatabaseUpdate{SQLServer: "sql01.contoso.com"}); err == nil {
+					w.Error("databases were updated on the wrong side")
+				}
+			}, []Rule{RuleMirror}},
+		"updates databases that are not synchronised": {
+			func(w world) {
+				w.mirrored()
+				w.fault(Fault{Kind: FaultMirrorUnsynchronised, Target: "sql01.contoso.com"})
+				w.must(w.host("fe01").InstallDatabases(w.Context(), admin, DatabaseUpdate{SQLServer: "sql01.contoso.com"}))
+			}, []Rule{RuleMirror}},
+		"takes out a server while the mirror is the principal": {
+			func(w world) {
+				w.mirrored()
+				w.must(w.host("fe01").FailOverDatabases(w.Context(), admin, "pool01.contoso.com", true))
+				w.gate()
+				w.stop("fe01")
+			}, []Rule{RuleMirror}},
+		"takes out a server while databases change": {
+			func(w world) {
+				_, _, err := w.host("fe06").Spawn(func(context.Context) { w.must(w.databases("fe06")) })
+				w.must(err)
+				time.Sleep(5 * time.Second)
+				w.gate()
+				w.stop("fe01")
+				w.eventually(func() bool { return w.model.sqlServer("sql01.contoso.com").updating == 0 })
+			}, []Rule{RuleDatabasesAndFrontEnds}},
 		"orders a lower build": {
 			func(w world) {
 				w.gate()

@@ -378,20 +378,28 @@ func notRunning(host *deployment.Host, baseline []serviceFact) string {
 func newUpdateDatabases(text json.RawMessage) (action, error) {
 	var p struct {
 		timeout
-		Variant       string `json:"variant"`
-		SQLServerFQDN string `json:"sqlServerFqdn"`
+		Variant         string  `json:"variant"`
+		Update          *bool   `json:"update"`
+		SQLServerFQDN   string  `json:"sqlServerFqdn"`
+		SQLInstanceName *string `json:"sqlInstanceName"`
 	}
 	if err := read(text, &p); err != nil {
 		return nil, err
 	}
 	switch p.Variant {
-	case "Enterprise", "EnterpriseCollocated":
+	case "Enterprise", "EnterpriseCollocated", "CentralManagement":
 		if p.SQLServerFQDN == "" {
 			return nil, wrongArgument("parameters.sqlServerFqdn", "is missing")
 		}
 	case "Standard":
 	default:
-		return nil, wrongArgument("parameters.variant", "%q is not Enterprise, EnterpriseCollocated or Standard", p.Variant)
+		return nil, wrongArgument("parameters.variant", "%q is not Enterprise, EnterpriseCollocated, Standard or CentralManagement", p.Variant)
+	}
+	if p.Update == nil {
+		return nil, wrongArgument("parameters.update", "must be true or false")
+	}
+	if p.SQLInstanceName == nil {
+		return nil, wrongArgument("parameters.sqlInstanceName", "is missing")
 	}
 	if err := p.check(); err != nil {
 		return nil, err
@@ -399,8 +407,9 @@ func newUpdateDatabases(text json.RawMessage) (action, error) {
 	return func(ctx context.Context, w work) (*int, string, error) {
 		bounded, cancel := p.bound(ctx)
 		defer cancel()
-		err := w.host.InstallDatabases(bounded, w.caller, deployment.DatabaseUpdate{Update: true, Local: p.Variant == "Standard",
-			SQLServer: p.SQLServerFQDN, ExcludeCollocated: p.Variant == "EnterpriseCollocated", As: w.as})
+		err := w.host.InstallDatabases(bounded, w.caller, deployment.DatabaseUpdate{Update: *p.Update, Local: p.Variant == "Standard",
+			SQLServer: p.SQLServerFQDN, CentralManagement: p.Variant == "CentralManagement", Instance: *p.SQLInstanceName,
+			ExcludeCollocated: p.Variant == "EnterpriseCollocated", As: w.as})
 		if errors.Is(err, deployment.ErrNoLyncTools) {
 			return nil, cmdletFailed, err
 		}

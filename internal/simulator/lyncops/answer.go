@@ -14,7 +14,7 @@ import (
 
 // Verbs are the commands of the module.
 func Verbs() []string {
-	return []string{"Get-LyncOpsFacts", "Get-LyncOpsTopology", "Get-LyncOpsPoolReadiness", "Get-LyncOpsPoolFabric", "Get-LyncOpsDatabase",
+	return []string{"Get-LyncOpsFacts", "Get-LyncOpsTopology", "Get-LyncOpsPoolReadiness", "Get-LyncOpsPoolFabric", "Get-LyncOpsDatabase", "Get-LyncOpsDatabaseMirror", "Get-LyncOpsLocalDatabase",
 		"Get-LyncOpsPreflight", "Start-LyncOpsJob", "Clear-LyncOpsJobs"}
 }
 
@@ -98,6 +98,10 @@ func dispatch(ctx context.Context, host *deployment.Host, user, verb, argument s
 		return fabric(ctx, host, text)
 	case "Get-LyncOpsDatabase":
 		return databases(ctx, host, text)
+	case "Get-LyncOpsDatabaseMirror":
+		return mirrors(ctx, host, text)
+	case "Get-LyncOpsLocalDatabase":
+		return localDatabases(host, text)
 	case "Get-LyncOpsPreflight":
 		return preflight(ctx, host, text)
 	case "Start-LyncOpsJob":

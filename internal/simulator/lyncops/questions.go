@@ -226,35 +226,6 @@ func fabric(ctx context.Context, host *deployment.Host, argument []byte) (any, e
 	}{name, text}, nil
 }
 
-func databases(ctx context.Context, host *deployment.Host, argument []byte) (any, error) {
-	var a struct {
-		SQLServerFQDN string `json:"sqlServerFqdn"`
-		Local         *bool  `json:"local"`
-	}
-	if err := read(argument, &a); err != nil {
-		return nil, err
-	}
-	if a.Local == nil {
-		return nil, wrongArgument("local", "must be true or false")
-	}
-	if a.SQLServerFQDN == "" && !*a.Local {
-		return nil, wrongArgument("sqlServerFqdn", "is missing")
-	}
-	if err := mayLoadLync(host); err != nil {
-		return nil, err
-	}
-	answer, err := host.TestDatabases(ctx, a.SQLServerFQDN, *a.Local)
-	if err != nil {
-		return nil, err
-	}
-	return struct {
-		Databases        []deployment.DatabaseRow `json:"databases"`
-		CollocatedStores []string                 `json:"collocatedStores"`
-		Mirrored         bool                     `json:"mirrored"`
-		Warnings         []string                 `json:"warnings"`
-	}{answer.Rows, answer.Collocated, answer.Mirrored, answer.Warnings}, nil
-}
-
 type check struct {
 	Name   string `json:"name"`
 	OK     bool   `json:"ok"`

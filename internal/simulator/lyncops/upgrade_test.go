@@ -198,7 +198,7 @@ func TestThePublishedSequenceUpgradesThePoolAndBreaksNoRule(t *testing.T) {
 		if got := outdated(); len(got) != 2 {
 			t.Errorf("before the update of databases, %v are outdated, want rtcxds and rtcab", got)
 		}
-		do(t, fe, "databases-1", "UpdateDatabases", map[string]any{"variant": "Enterprise", "sqlServerFqdn": "sql01.contoso.com", "timeoutSeconds": 600})
+		do(t, fe, "databases-1", "UpdateDatabases", map[string]any{"variant": "Enterprise", "update": true, "sqlInstanceName": "", "sqlServerFqdn": "sql01.contoso.com", "timeoutSeconds": 600})
 		if got := outdated(); len(got) != 0 {
 			t.Errorf("after the update of databases, %v are outdated", got)
 		}
@@ -247,7 +247,7 @@ func TestTheElevenStepsUpgradeAStandardEditionServer(t *testing.T) {
 				}
 				do(t, h, "stop-2", "StopServices", stop)
 				do(t, h, "start-web-1", "StartWebServer", limit)
-				do(t, h, "databases-1", "UpdateDatabases", map[string]any{"variant": "Standard", "sqlServerFqdn": "se01.contoso.com", "timeoutSeconds": 600})
+				do(t, h, "databases-1", "UpdateDatabases", map[string]any{"variant": "Standard", "update": true, "sqlInstanceName": "", "sqlServerFqdn": "se01.contoso.com", "timeoutSeconds": 600})
 				do(t, h, "start-1", "StartServices", limit)
 				type answer struct{ Databases []deployment.DatabaseRow }
 				for _, row := range ask[answer](t, h, "Get-LyncOpsDatabase", map[string]any{"sqlServerFqdn": "se01.contoso.com", "local": true}).Databases {

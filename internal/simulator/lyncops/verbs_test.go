@@ -222,7 +222,7 @@ func TestHowJobsFail(t *testing.T) {
 		"the drain never ends":      {&deployment.Fault{Kind: deployment.FaultSlowDrain}, false, "StopServices", stop("Fail"), drainTimeout, 0},
 		"the drain is cut short":    {&deployment.Fault{Kind: deployment.FaultSlowDrain}, false, "StopServices", stop("StopAtOnce"), "", 0},
 		"the databases are far away": {nil, false, "UpdateDatabases", func(*testing.T, *deployment.Model) map[string]any {
-			return map[string]any{"variant": "Enterprise", "sqlServerFqdn": "nosuch.contoso.com", "timeoutSeconds": 60}
+			return map[string]any{"variant": "Enterprise", "update": true, "sqlInstanceName": "", "sqlServerFqdn": "nosuch.contoso.com", "timeoutSeconds": 60}
 		}, databaseUpdateFailed, 0},
 	}
 	for name, test := range tests {

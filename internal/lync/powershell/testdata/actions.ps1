@@ -197,14 +197,25 @@ $published = [ordered]@{
     Enterprise = 'Install-CsDatabase -Update -ConfiguredDatabases -SqlServerFqdn sql01.contoso.com'
     EnterpriseCollocated = 'Install-CsDatabase -Update -ConfiguredDatabases -SqlServerFqdn sql01.contoso.com -ExcludeCollocatedStores'
     Standard = 'Install-CsDatabase -Update -LocalDatabases'
+    CentralManagement = 'Install-CsDatabase -Update -CentralManagementDatabase -SqlServerFqdn sql01.contoso.com -SqlInstanceName rtc'
 }
 foreach ($variant in $published.Keys) {
     Reset-Machine
-    $job = Invoke-Job UpdateDatabases ('{"variant":"' + $variant + '","sqlServerFqdn":"sql01.contoso.com","timeoutSeconds":60}')
+    $job = Invoke-Job UpdateDatabases ('{"variant":"' + $variant + '","update":true,"sqlServerFqdn":"sql01.contoso.com","sqlInstanceName":"rtc","timeoutSeconds":60}')
     Test-That "the published command for $variant" "$(Get-Outcome $job) $([System.IO.File]::ReadAllText($env:LYNC_CALLS).TrimEnd())" "Succeeded $($published[$variant])"
     Test-Like "its words are in the log for $variant" $job.logTail 'Verbose: Updating databases\.[\s\S]*Warning: Collocated stores were found\.|Warning: Collocated[\s\S]*Verbose: Updating'
+    Reset-Machine
+    $job = Invoke-Job UpdateDatabases ('{"variant":"' + $variant + '","update":false,"sqlServerFqdn":"sql01.contoso.com","sqlInstanceName":"rtc","timeoutSeconds":60}')
+    Test-That "the same without -Update for $variant" "$(Get-Outcome $job) $([System.IO.File]::ReadAllText($env:LYNC_CALLS).TrimEnd())" "Succeeded $($published[$variant].Replace(' -Update', ''))"
 }
-$database = '{"variant":"Standard","timeoutSeconds":60}'
+Reset-Machine
+$job = Invoke-Job UpdateDatabases '{"variant":"CentralManagement","update":true,"sqlServerFqdn":"sql01.contoso.com","sqlInstanceName":"","timeoutSeconds":60}'
+Test-That 'the default instance has no name' ([System.IO.File]::ReadAllText($env:LYNC_CALLS).TrimEnd()) 'Install-CsDatabase -Update -CentralManagementDatabase -SqlServerFqdn sql01.contoso.com'
+foreach ($bad in '"variant":"Standard","sqlInstanceName":""', '"variant":"Standard","update":"yes","sqlInstanceName":""', '"variant":"Standard","update":true', '"variant":"Standard","update":true,"sqlInstanceName":"a b"', '"variant":"CentralManagement","update":true,"sqlInstanceName":""') {
+    $refused = Invoke-Order Start-LyncOpsJob ('{"id":"job-9","action":"UpdateDatabases","parameters":{' + $bad + ',"timeoutSeconds":60},"principal":{"kind":"LocalSystem"}}')
+    Test-Like "no update of databases with $bad" "$($refused.error.code) $($refused.error.message)" '^BadArgument parameters\.(update|sqlInstanceName|sqlServerFqdn): '
+}
+$database = '{"variant":"Standard","update":true,"sqlServerFqdn":"","sqlInstanceName":"","timeoutSeconds":60}'
 Reset-Machine
 $env:LYNC_DATABASE = 'fail'
 $job = Invoke-Job UpdateDatabases $database

@@ -82,6 +82,11 @@ function global:Get-WmiObject {
     function script:Get-JobTaskState { param($Id) if ($global:Machine.tasks.ContainsKey($Id)) { return $global:Machine.tasks[$Id] }; return 'Missing' }
     function script:Remove-JobTask { param($Id) $global:Machine.tasks.Remove($Id) }
     function script:Test-Administrator { return $true }
+    function script:Read-LocalDatabase {
+        param($Instance)
+        if (-not $global:Machine.databases.ContainsKey($Instance)) { throw 'Login failed for user.' }
+        foreach ($row in $global:Machine.databases[$Instance]) { [ordered]@{ instanceName = $Instance; databaseName = $row[0]; state = $row[1]; userAccess = $row[2] } }
+    }
     function script:Get-FreeDiskBytes { return [long]53687091200 }
     function script:Get-WinRMQuota { return $global:Machine.quotas }
     function script:Get-PolicyInForce { return $global:Machine.policy }

@@ -1,7 +1,7 @@
 # The questions: what they answer, in which bytes, and what they refuse.
 . ([System.IO.Path]::Combine($PSScriptRoot, 'harness.ps1'))
 $pool = '{"poolFqdn":"pool01.contoso.com"}'
-$verbs = 'Get-LyncOpsFacts', 'Get-LyncOpsTopology', 'Get-LyncOpsPoolReadiness', 'Get-LyncOpsPoolFabric', 'Get-LyncOpsDatabase', 'Get-LyncOpsPreflight'
+$verbs = 'Get-LyncOpsFacts', 'Get-LyncOpsTopology', 'Get-LyncOpsPoolReadiness', 'Get-LyncOpsPoolFabric', 'Get-LyncOpsDatabase', 'Get-LyncOpsDatabaseMirror', 'Get-LyncOpsLocalDatabase', 'Get-LyncOpsPreflight'
 
 # --- facts
 $uninstall = 'SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall'
@@ -44,7 +44,7 @@ Test-Like 'an unreadable baseline is not taken for none' "$($broken.error.code) 
 # --- no Lync module on the server
 $modules = $env:PSModulePath
 $env:PSModulePath = $env:ProgramData
-foreach ($verb in 'Get-LyncOpsTopology', 'Get-LyncOpsPoolReadiness', 'Get-LyncOpsPoolFabric') { Test-That "$verb without the Lync module" (Invoke-Ask $verb $pool).error.code 'CmdletMissing' }
+foreach ($verb in 'Get-LyncOpsTopology', 'Get-LyncOpsPoolReadiness', 'Get-LyncOpsPoolFabric', 'Get-LyncOpsDatabaseMirror') { Test-That "$verb without the Lync module" (Invoke-Ask $verb $pool).error.code 'CmdletMissing' }
 Test-That 'Get-LyncOpsDatabase without the Lync module' (Invoke-Ask Get-LyncOpsDatabase '{"sqlServerFqdn":"","local":true}').error.code 'CmdletMissing'
 $env:PSModulePath = $modules
 
@@ -91,6 +91,36 @@ Test-That 'the two published calls' @($global:Calls | Where-Object { $_ -like 'T
 $global:Answers['Test-CsDatabase'] = [pscustomobject]@{ Other = 1 }
 Test-That 'a row without a name' (Invoke-Ask Get-LyncOpsDatabase '{"sqlServerFqdn":"","local":true}').error.code 'UnknownShape'
 
+# --- the central management store: only the rows of the server that is meant
+$global:Answers['Test-CsDatabase'] = @((New-Row 'xds' '10.13.2' '10.13.1'), [pscustomobject]@{ DatabaseName = 'lis'; SqlServerFqdn = 'sql09.contoso.com'; ExpectedVersion = '1'; InstalledVersion = '1' })
+$database = (Invoke-Ask Get-LyncOpsDatabase '{"sqlServerFqdn":"SQL01.contoso.com","local":false,"centralManagement":true}').result
+Test-That 'the central management store of one server' @($database.databases | ForEach-Object { "$($_.databaseName) $($_.installedVersion)" }) @('xds 10.13.1')
+Test-That 'is asked by its own switch' $global:Calls[-1] 'Test-CsDatabase ByCMS '
+Test-Like 'it is not local' (Invoke-Ask Get-LyncOpsDatabase '{"sqlServerFqdn":"","local":true,"centralManagement":true}' | ForEach-Object { $_.error.message }) '^centralManagement: '
+Test-Like 'it is true or false' (Invoke-Ask Get-LyncOpsDatabase '{"sqlServerFqdn":"sql01.contoso.com","local":false,"centralManagement":1}' | ForEach-Object { $_.error.message }) '^centralManagement: '
+
+# --- mirrors
+$global:Answers['Get-CsDatabaseMirrorState'] = @([pscustomobject]@{ DatabaseName = 'rtcxds'; StateOnPrimary = 'Principal'; StateOnMirror = 'Mirror'; MirroringStatusOnPrimary = 'synchronized'; MirroringStatusOnSecondary = 'synchronizing' },
+    [pscustomobject]@{ DatabaseName = 'rgsdyn'; StateOnPrimary = 'DatabaseInaccessibleOrMirroringNotEnabled'; StateOnMirror = 'DatabaseInaccessibleOrMirroringNotEnabled'; MirroringStatusOnPrimary = ''; MirroringStatusOnSecondary = $null })
+$mirrors = (Invoke-Ask Get-LyncOpsDatabaseMirror $pool).result
+$global:Line
+Test-That 'roles and states as the cmdlet gives them' @($mirrors.databases | ForEach-Object { "$($_.databaseName) $($_.stateOnPrimary) $($_.stateOnMirror) '$($_.statusOnPrimary)' '$($_.statusOnMirror)'" }) @("rtcxds Principal Mirror 'synchronized' 'synchronizing'", "rgsdyn DatabaseInaccessibleOrMirroringNotEnabled DatabaseInaccessibleOrMirroringNotEnabled '' ''")
+Test-That 'all types at once' $global:Calls[-1] 'Get-CsDatabaseMirrorState pool01.contoso.com '
+$global:Answers['Get-CsDatabaseMirrorState'] = $null
+Test-That 'no rows is an empty list' ($null -ne (Invoke-Ask Get-LyncOpsDatabaseMirror $pool) -and $global:Line.Contains('"databases":[]')) 'True'
+$global:Answers['Get-CsDatabaseMirrorState'] = [pscustomobject]@{ State = 'Principal' }
+Test-That 'a mirror without a database' (Invoke-Ask Get-LyncOpsDatabaseMirror $pool).error.code 'UnknownShape'
+
+# --- local databases
+$global:Machine.databases = @{ RTCLOCAL = @(@('rtc', 'ONLINE', 'SINGLE_USER'), @('rtcdyn', 'OFFLINE', 'MULTI_USER')) }
+$global:Calls = @()
+$local = (Invoke-Ask Get-LyncOpsLocalDatabase).result
+$global:Line
+Test-That 'local databases and their states' @($local.databases | ForEach-Object { "$($_.instanceName) $($_.databaseName) $($_.state) $($_.userAccess)" }) @('RTCLOCAL rtc ONLINE SINGLE_USER', 'RTCLOCAL rtcdyn OFFLINE MULTI_USER')
+Test-That 'no Lync cmdlet is needed' $global:Calls.Count '0'
+$global:Machine.databases = @{}
+Test-That 'an instance that cannot be asked is a problem, not an answer' @((Invoke-Ask Get-LyncOpsLocalDatabase).result.problems | ForEach-Object { "$($_.instanceName): $($_.message)" }) @('RTCLOCAL: Login failed for user.')
+
 # --- preflight
 $global:Answers['Get-CsPool'] = [pscustomobject]@{ Identity = 'pool01.contoso.com' }
 $global:Answers['Get-CsManagementStoreReplicationStatus'] = @([pscustomobject]@{ UpToDate = $true; ReplicaFqdn = 'fe01.contoso.com' }, [pscustomobject]@{ UpToDate = $false; ReplicaFqdn = 'fe02.contoso.com' })
@@ -111,7 +141,7 @@ Test-That 'quotas that cannot be read are not taken for enough' (Get-Found 'WinR
 # --- while an installer of ours runs, nothing loads the Lync module
 [void][System.IO.Directory]::CreateDirectory([System.IO.Path]::Combine($global:Root, 'jobs', 'install-1'))
 [System.IO.File]::WriteAllText([System.IO.Path]::Combine($global:Root, 'jobs', 'install-1', 'state.json'), '{"id":"install-1","action":"Install","state":"Running","claimed":"2013-02-19T10:00:00.000Z","claimedUptime":1,"processId":' + $PID + ',"processStart":"2013-02-19T09:29:59.123456Z"}')
-foreach ($verb in 'Get-LyncOpsTopology', 'Get-LyncOpsPoolReadiness', 'Get-LyncOpsPoolFabric') {
+foreach ($verb in 'Get-LyncOpsTopology', 'Get-LyncOpsPoolReadiness', 'Get-LyncOpsPoolFabric', 'Get-LyncOpsDatabaseMirror') {
     $refused = Invoke-Ask $verb $pool
     Test-That "$verb beside an installer" "$($refused.error.code) $($refused.error.detail)" 'JobConflict install-1'
 }
@@ -131,7 +161,7 @@ foreach ($verb in $verbs + 'Start-LyncOpsJob', 'Clear-LyncOpsJobs') {
 $deep = '{"a":' * 500 + '1' + '}' * 500
 Test-Like 'an argument nested too deep' (Invoke-Ask Get-LyncOpsFacts $deep | ForEach-Object { $_.error.message }) '^argument: '
 foreach ($bad in '""', 'null', '7', '["a"]', '"a b"', '"a;b"', '"pool01.contoso.com\n"', '"-a"', '"a..b"', '"$(x)"', '"''"') {
-    foreach ($verb in 'Get-LyncOpsTopology', 'Get-LyncOpsPoolReadiness', 'Get-LyncOpsPoolFabric', 'Get-LyncOpsPreflight') {
+    foreach ($verb in 'Get-LyncOpsTopology', 'Get-LyncOpsPoolReadiness', 'Get-LyncOpsPoolFabric', 'Get-LyncOpsDatabaseMirror', 'Get-LyncOpsPreflight') {
         Test-Like "$verb of the pool $bad" (Invoke-Ask $verb ('{"poolFqdn":' + $bad + '}') | ForEach-Object { $_.error.code + ' ' + $_.error.message }) '^BadArgument poolFqdn: '
     }
 }

@@ -19,8 +19,13 @@ function Get-CsPoolFabricState { [CmdletBinding()] param([Parameter(Mandatory = 
 function Get-CsManagementStoreReplicationStatus { [CmdletBinding()] param([string]$ReplicaFqdn) Get-Answer 'Get-CsManagementStoreReplicationStatus' }
 function Test-CsDatabase {
     [CmdletBinding(DefaultParameterSetName = 'ByConfigured')]
-    param([Parameter(ParameterSetName = 'ByConfigured')][switch]$ConfiguredDatabases, [Parameter(ParameterSetName = 'ByConfigured')][string]$SqlServerFqdn, [Parameter(ParameterSetName = 'ByLocal')][switch]$LocalService)
+    param([Parameter(ParameterSetName = 'ByConfigured')][switch]$ConfiguredDatabases, [Parameter(ParameterSetName = 'ByConfigured')][string]$SqlServerFqdn, [Parameter(ParameterSetName = 'ByLocal')][switch]$LocalService,
+        [Parameter(ParameterSetName = 'ByCMS')][switch]$CentralManagementDatabase)
     Add-Call "Test-CsDatabase $($PSCmdlet.ParameterSetName) $SqlServerFqdn"; Get-Answer 'Test-CsDatabase'
+}
+function Get-CsDatabaseMirrorState {
+    [CmdletBinding()] param([Parameter(Mandatory = $true)][string]$PoolFqdn, [string]$DatabaseType, [switch]$LocalStore)
+    Add-Call "Get-CsDatabaseMirrorState $PoolFqdn $DatabaseType"; Get-Answer 'Get-CsDatabaseMirrorState'
 }
 function Stop-CsWindowsService {
     [CmdletBinding(SupportsShouldProcess = $true, ConfirmImpact = 'High')]
@@ -42,12 +47,13 @@ function Start-CsWindowsService {
 }
 function Install-CsDatabase {
     [CmdletBinding(SupportsShouldProcess = $true, ConfirmImpact = 'High')]
-    param([Parameter(ParameterSetName = 'ByConfigured')][switch]$ConfiguredDatabases, [Parameter(ParameterSetName = 'ByConfigured')][string]$SqlServerFqdn,
+    param([Parameter(ParameterSetName = 'ByConfigured')][switch]$ConfiguredDatabases, [Parameter(ParameterSetName = 'ByConfigured')][Parameter(ParameterSetName = 'ByCMS')][string]$SqlServerFqdn,
+        [Parameter(ParameterSetName = 'ByCMS')][switch]$CentralManagementDatabase, [Parameter(ParameterSetName = 'ByCMS')][string]$SqlInstanceName,
         [Parameter(ParameterSetName = 'ByConfigured')][switch]$ExcludeCollocatedStores, [Parameter(ParameterSetName = 'ByLocal')][switch]$LocalDatabases, [switch]$Update, [switch]$Force)
     if (-not $PSCmdlet.ShouldProcess('databases')) { return }
     $text = 'Install-CsDatabase'
-    foreach ($name in 'Update', 'ConfiguredDatabases', 'SqlServerFqdn', 'ExcludeCollocatedStores', 'LocalDatabases') {
-        if ($PSBoundParameters.ContainsKey($name)) { $text += ' -' + $name; if ($name -eq 'SqlServerFqdn') { $text += ' ' + $SqlServerFqdn } }
+    foreach ($name in 'Update', 'ConfiguredDatabases', 'CentralManagementDatabase', 'SqlServerFqdn', 'SqlInstanceName', 'ExcludeCollocatedStores', 'LocalDatabases') {
+        if ($PSBoundParameters.ContainsKey($name)) { $text += ' -' + $name; if ($name -like 'Sql*') { $text += ' ' + $PSBoundParameters[$name] } }
     }
     [System.IO.File]::AppendAllText($env:LYNC_CALLS, $text + "`n")
     Write-Verbose 'Updating databases.'
