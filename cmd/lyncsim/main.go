@@ -9,19 +9,22 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"syscall"
 	"text/tabwriter"
 
 	"lyncops.dev/operator/internal/simulator"
 	"lyncops.dev/operator/internal/simulator/deployment"
+	"lyncops.dev/operator/internal/simulator/engine"
 	"lyncops.dev/operator/internal/simulator/wsman"
 )
 
 const usage = `lyncsim serves a simulated Lync deployment over WinRM.
 
-  lyncsim serve --deployment FILE [--listen ADDRESS] [--plain] [--control ADDRESS] [--state-dir DIR] [--time-scale N] [--channel-binding LEVEL]
+  lyncsim serve --deployment FILE [--listen ADDRESS] [--plain] [--control ADDRESS] [--state-dir DIR] [--time-scale N] [--channel-binding LEVEL] [--engine PATH]
   lyncsim describe --deployment FILE
 
 Run "lyncsim serve --help" for what the flags mean.
@@ -65,6 +68,7 @@ func serve(ctx context.Context, arguments []string, stdout, stderr io.Writer) er
 	plain := flags.Bool("plain", false, "serve HTTP instead of HTTPS")
 	control := flags.String("control", "", "loopback `address` of the control interface, empty for none")
 	stateDir := flags.String("state-dir", "", "`directory` that gets ca.crt, the certificate to trust")
+	pwsh := flags.String("engine", "", "`path` of a PowerShell engine that runs the hosts' commands, or auto to look for one; empty for the built-in interpreter")
 	timeScale := flags.Float64("time-scale", 1, "how many times faster than described everything happens")
 	binding := flags.String("channel-binding", string(wsman.ChannelBindingRelaxed), "`level` of CbtHardeningLevel for NTLM inside TLS: None, Relaxed or Strict")
 	d, err := parse(flags, arguments, file)
@@ -78,8 +82,16 @@ func serve(ctx context.Context, arguments []string, stdout, stderr io.Writer) er
 	if *timeScale <= 0 {
 		return fmt.Errorf("--time-scale: %v is not above 0", *timeScale)
 	}
-	running, err := simulator.Start(ctx, simulator.Config{Deployment: d, Listen: *listen, Plain: *plain, ControlListen: *control,
-		TimeScale: *timeScale, StateDir: *stateDir, WSMan: wsman.Options{ChannelBinding: level}})
+	config := simulator.Config{Deployment: d, Listen: *listen, Plain: *plain, ControlListen: *control, TimeScale: *timeScale, StateDir: *stateDir,
+		WSMan: wsman.Options{ChannelBinding: level}}
+	if *pwsh != "" {
+		folder, err := useEngine(ctx, &config, *pwsh)
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(folder)
+	}
+	running, err := simulator.Start(ctx, config)
 	if err != nil {
 		return err
 	}
@@ -89,6 +101,33 @@ func serve(ctx context.Context, arguments []string, stdout, stderr io.Writer) er
 	}
 	<-ctx.Done()
 	return nil
+}
+
+// useEngine has a PowerShell engine run the hosts' commands. The folder that it gives holds their disks.
+func useEngine(ctx context.Context, config *simulator.Config, program string) (string, error) {
+	if program == "auto" {
+		found, err := engine.Find()
+		if err != nil {
+			return "", fmt.Errorf("--engine: %w", err)
+		}
+		program = found
+	}
+	path, err := exec.LookPath(program)
+	if err != nil {
+		return "", fmt.Errorf("--engine: %w", err)
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return "", err
+	}
+	folder, err := os.MkdirTemp("", "lyncsim-")
+	if err != nil {
+		return "", err
+	}
+	config.Disks = filepath.Join(folder, "hosts")
+	config.NewExecutor = func(model *deployment.Model) (simulator.Executor, error) {
+		return engine.New(ctx, model, engine.Options{Program: path, Directory: filepath.Join(folder, "engine"), TimeScale: config.TimeScale})
+	}
+	return folder, nil
 }
 
 func parse(flags *flag.FlagSet, arguments []string, file *string) (deployment.Deployment, error) {

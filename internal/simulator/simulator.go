@@ -36,6 +36,8 @@ type Config struct {
 	StateDir string
 	// WSMan changes the endpoint's quotas and its demand for channel binding. Basic (over HTTPS) and NTLM are always offered.
 	WSMan wsman.Options
+	// Disks is a folder that gets the hosts' files, for an executor of real processes. Empty means that they are in memory.
+	Disks string
 	// Log is for what happens on the wire.
 	Log logr.Logger
 	// NewExecutor makes what runs the command lines that reach the hosts. Default: the built-in interpreter.
@@ -62,7 +64,7 @@ func Start(ctx context.Context, config Config) (*Simulator, error) {
 	if config.ControlListen != "" && !isLoopback(config.ControlListen) {
 		return nil, fmt.Errorf("simulator: control address %s: only a loopback address is allowed, the interface asks for no password", config.ControlListen)
 	}
-	model, err := deployment.New(config.Deployment, deployment.Options{TimeScale: config.TimeScale})
+	model, err := deployment.New(config.Deployment, deployment.Options{TimeScale: config.TimeScale, Disks: config.Disks})
 	if err != nil {
 		return nil, err
 	}

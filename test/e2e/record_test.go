@@ -37,12 +37,16 @@ func (r record) withEffect(text string) record {
 	return slices.DeleteFunc(slices.Clone(r), func(e lab.Event) bool { return !strings.Contains(e.Effect, text) })
 }
 
-// jobs are the identities of the jobs that were begun, in order.
+// jobs are the identities of the jobs that were begun, in order: the simulator says that it claimed one, and a scheduled task shows
+// that the module itself did.
 func (r record) jobs() []string {
 	var ids []string
 	for _, event := range r {
-		if id, found := strings.CutSuffix(event.Effect, " is claimed"); found {
-			ids = append(ids, strings.TrimPrefix(id, "job "))
+		for _, words := range [][2]string{{"job ", " is claimed"}, {`the scheduled task \LyncOps\`, " is created"}} {
+			id, begins := strings.CutPrefix(event.Effect, words[0])
+			if id, ends := strings.CutSuffix(id, words[1]); begins && ends {
+				ids = append(ids, id)
+			}
 		}
 	}
 	return ids

@@ -31,6 +31,8 @@ type Options struct {
 	Deployment string
 	// TimeScale is how many times faster than described the simulated servers are; 0 means 1.
 	TimeScale float64
+	// Engine is the PowerShell engine that runs the commands on the simulated servers; empty for the simulator's own interpreter.
+	Engine string
 	// Binaries are what Build returned.
 	Binaries Binaries
 	// ManagerArguments come after those that connect the operator to the lab.
@@ -152,9 +154,12 @@ var readyLine = regexp.MustCompile(`lyncsim ready: WinRM on (\S+), control on (\
 
 func (l *Lab) startSimulator(ctx context.Context) error {
 	log := filepath.Join(l.options.Directory, "lyncsim.log")
-	lyncsim, err := startProcess("simulator", log, l.options.Binaries.Lyncsim, nil, "serve", "--deployment", l.options.Deployment,
-		"--listen", "127.0.0.1:0", "--control", "127.0.0.1:0", "--state-dir", l.options.Directory,
-		"--time-scale", strconv.FormatFloat(l.options.TimeScale, 'g', -1, 64))
+	arguments := []string{"serve", "--deployment", l.options.Deployment, "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0",
+		"--state-dir", l.options.Directory, "--time-scale", strconv.FormatFloat(l.options.TimeScale, 'g', -1, 64)}
+	if l.options.Engine != "" {
+		arguments = append(arguments, "--engine", l.options.Engine)
+	}
+	lyncsim, err := startProcess("simulator", log, l.options.Binaries.Lyncsim, nil, arguments...)
 	if err != nil {
 		return err
 	}

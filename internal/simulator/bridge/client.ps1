@@ -74,13 +74,14 @@ function ConvertFrom-LyncSimObject {
     foreach ($pair in $Element.GetProperty('properties').EnumerateArray()) {
         $object.PSObject.Properties.Add([psnoteproperty]::new($pair[0].GetString(), (ConvertFrom-LyncSimJson $pair[1])))
     }
-    $object.PSObject.TypeNames.Insert(0, $Element.GetProperty('type').GetString())
     $text = $Element.GetProperty('text').GetString()
     if ($text -ne '') { $object.PSObject.Methods.Add([psscriptmethod]::new('ToString', { $text }.GetNewClosure())) }
     foreach ($method in $Element.GetProperty('methods').EnumerateArray()) {
         $id = $Element.GetProperty('id').GetString(); $name = $method.GetString(); $send = ${function:Invoke-LyncSimMethod}
         $object.PSObject.Methods.Add([psscriptmethod]::new($name, { & $send $id $name $args }.GetNewClosure()))
     }
+    # Last, because what the engine knows about types of these names would be in the way.
+    $object.PSObject.TypeNames.Insert(0, $Element.GetProperty('type').GetString())
     return $object
 }
 
@@ -131,7 +132,9 @@ function Invoke-LyncSimMethod {
     $answer = Send-LyncSim '/method' ('{"object":"' + $Id + '","method":"' + $Method + '","arguments":' + (ConvertTo-LyncSimJson @($Arguments)) + '}')
     $failure = $answer.GetProperty('error')
     if ([string]$failure.ValueKind -eq 'Object') { throw (New-LyncSimFailure $failure) }
-    return ConvertFrom-LyncSimJson $answer.GetProperty('output')[0]
+    # A method without a result gives nothing, not $null.
+    $result = $answer.GetProperty('output')[0]
+    if ([string]$result.ValueKind -ne 'Null') { return ConvertFrom-LyncSimJson $result }
 }
 
 # Calls a command with named values and gives its whole output as a list; throws what it fails with.

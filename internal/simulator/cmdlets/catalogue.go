@@ -1,8 +1,11 @@
 package cmdlets
 
 import (
+	"context"
+	"io"
 	"maps"
 	"slices"
+	"strings"
 
 	"lyncops.dev/operator/internal/simulator/deployment"
 	"lyncops.dev/operator/internal/simulator/powershell"
@@ -21,3 +24,13 @@ func WindowsCommands() []string { return slices.Sorted(maps.Keys(windowsCommands
 
 // Switches are the names of the parameters that take no value, in lower case.
 func Switches() []string { return slices.Clone(switches) }
+
+// Native runs a Windows program, or an update package by its path, as a user of a host. found is false where there is none.
+func Native(ctx context.Context, host *deployment.Host, user string, engine Engine, name string, arguments []string, stdout, stderr io.Writer) (exitCode int, found bool) {
+	return (&machine{host: host, user: user, engine: engine}).Native(ctx, name, arguments, strings.NewReader(""), stdout, stderr)
+}
+
+// Environment gives the environment variables that scripts use on a host, empty where there is none of that name.
+func Environment(host *deployment.Host, user, name string) string {
+	return (&machine{host: host, user: user}).Environment(name)
+}

@@ -67,6 +67,25 @@ type machine struct {
 	host  *deployment.Host
 	user  string
 	stdin io.Reader
+	// engine runs powershell.exe; nil stands for the interpreter.
+	engine Engine
+}
+
+// Engine runs powershell.exe with these arguments (without the program's name) on a host as a user, and returns its exit code. It
+// must have ended when the context does.
+type Engine func(ctx context.Context, host *deployment.Host, user string, arguments []string, stdin io.Reader, stdout, stderr io.Writer) int
+
+// RunWith is Run, with another engine for powershell.exe than the interpreter. What Ansible sends stays with the interpreter.
+func RunWith(ctx context.Context, engine Engine, host *deployment.Host, user, line string, stdin io.Reader, stdout, stderr io.Writer) int {
+	return run(ctx, &machine{host: host, user: user, stdin: stdin, engine: engine}, line, stdout, stderr)
+}
+
+// PowerShell runs powershell.exe by the session's engine. done is false where that is the interpreter.
+func (m *machine) PowerShell(ctx context.Context, arguments []string, stdin io.Reader, stdout, stderr io.Writer) (exitCode int, done bool) {
+	if m.engine == nil {
+		return 0, false
+	}
+	return m.engine(ctx, m.host, m.user, arguments, stdin, stdout, stderr), true
 }
 
 var _ powershell.Machine = (*machine)(nil)

@@ -288,10 +288,9 @@ func runSchtasks(_ context.Context, m *machine, r nativeRun) int {
 // runTask starts a task's command as its user; it lives until it ends or the host goes down.
 func (m *machine) runTask(task deployment.Task) error {
 	host := m.host
-	_, _, err := host.Spawn(func(ctx context.Context) {
-		session := &machine{host: host, user: task.User, stdin: strings.NewReader("")}
+	return host.RunTask(task, func(ctx context.Context) {
+		session := &machine{host: host, user: task.User, stdin: strings.NewReader(""), engine: m.engine}
 		host.JudgeCommand(task.User, Texts(task.Command)...)
 		powershell.ExecuteLine(ctx, session, task.Command, session.stdin, io.Discard, io.Discard)
 	})
-	return err
 }

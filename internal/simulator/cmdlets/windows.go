@@ -33,12 +33,22 @@ func matches(pattern, name string) bool {
 
 var startTypeNumbers = map[string]int64{deployment.Automatic: 2, deployment.Manual: 3, deployment.Disabled: 4}
 
-func serviceObject(h *deployment.Host, s deployment.ServiceState) *powershell.Object {
+// serviceObject is a ServiceController. Its Stop and Start ask the service manager and do not wait, as those of .NET.
+func serviceObject(m *machine, c call, h *deployment.Host, s deployment.ServiceState) *powershell.Object {
 	o := powershell.NewObject("System.ServiceProcess.ServiceController", "Status", statusEnum(s.Status), "Name", s.Name, "DisplayName", s.DisplayName,
 		"StartType", powershell.Enum{TypeName: "System.ServiceProcess.ServiceStartMode", Name: s.StartType, Number: startTypeNumbers[s.StartType]},
 		"ServiceName", s.Name, "MachineName", h.NetBIOS(), "CanStop", s.Status == deployment.Running)
 	o.Display = []string{"Status", "Name", "DisplayName"}
 	o.Text = "System.ServiceProcess.ServiceController"
+	by := func(what string) deployment.Caller {
+		return deployment.Caller{User: m.user, Command: "(" + c.caller().Command + " " + s.Name + ")." + what + "()"}
+	}
+	o.SetMethod("Stop", func(ctx context.Context, _ []powershell.Value) (powershell.Value, error) {
+		return nil, h.StopService(ctx, by("Stop"), s.Name, true)
+	})
+	o.SetMethod("Start", func(ctx context.Context, _ []powershell.Value) (powershell.Value, error) {
+		return nil, h.StartService(ctx, by("Start"), s.Name, true)
+	})
 	return o
 }
 
@@ -55,7 +65,7 @@ func getService(_ context.Context, m *machine, c call) ([]powershell.Value, erro
 			found := false
 			for _, s := range h.Services() {
 				if matches(pattern, s.Name) {
-					rows, found = append(rows, serviceObject(h, s)), true
+					rows, found = append(rows, serviceObject(m, c, h, s)), true
 				}
 			}
 			if !found && !strings.ContainsAny(pattern, "*?[") {
@@ -64,7 +74,7 @@ func getService(_ context.Context, m *machine, c call) ([]powershell.Value, erro
 		}
 		for _, s := range h.Services() {
 			if (len(patterns) == 0 && len(byDisplay) == 0) || slices.ContainsFunc(byDisplay, func(p string) bool { return matches(p, s.DisplayName) }) {
-				rows = append(rows, serviceObject(h, s))
+				rows = append(rows, serviceObject(m, c, h, s))
 			}
 		}
 	}
@@ -193,6 +203,8 @@ func (m *machine) instances(c call, class string, moment func(time.Time) powersh
 				}
 				rows = append(rows, powershell.NewObject("System.Management.ManagementObject#root\\cimv2\\Win32_Service", "Name", s.Name, "DisplayName", s.DisplayName, "State", s.StatusName, "StartMode", mode))
 			}
+		case "win32_process":
+			rows = append(rows, processInstances(h, c.text("filter", -1), moment)...)
 		default:
 			return nil, fmt.Errorf("Invalid class %q", class)
 		}

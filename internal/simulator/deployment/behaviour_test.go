@@ -326,7 +326,13 @@ func TestThePoolsNameLeadsToAFrontEndThatServes(t *testing.T) {
 }
 
 func TestFiles(t *testing.T) {
-	f := newFiles(func(string, []byte) {})
+	for name, folder := range map[string]string{"in memory": "", "in a folder": t.TempDir()} {
+		t.Run(name, func(t *testing.T) { testFiles(t, newFiles(folder, func(string, []byte) {})) })
+	}
+}
+
+func testFiles(t *testing.T, f *Files) {
+	t.Helper()
 	if err := f.WriteFile(`C:\a\b.txt`, []byte("1")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a file in a folder that is not there: %v", err)
 	}

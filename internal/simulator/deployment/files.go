@@ -11,6 +11,8 @@ import (
 // Files is the disk of a host. Paths are compared without regard to case and may use either slash.
 type Files struct {
 	onWrite func(path string, contents []byte)
+	// disk is set when the files are in a folder of this computer.
+	disk *disk
 
 	mu      sync.Mutex
 	entries map[string]*entry
@@ -22,7 +24,11 @@ type entry struct {
 	contents  []byte
 }
 
-func newFiles(onWrite func(string, []byte)) *Files {
+// newFiles makes a disk in a folder of this computer, or in memory when that is empty.
+func newFiles(folder string, onWrite func(string, []byte)) *Files {
+	if folder != "" {
+		return &Files{onWrite: onWrite, disk: &disk{root: folder, seen: map[string]stamp{}}}
+	}
 	return &Files{onWrite: onWrite, entries: map[string]*entry{`c:`: {path: `C:`, directory: true}}}
 }
 
@@ -67,6 +73,9 @@ func notExist(operation, path string) error {
 
 // ReadFile returns a file's contents; the error of one that is not there is fs.ErrNotExist.
 func (f *Files) ReadFile(path string) ([]byte, error) {
+	if f.disk != nil {
+		return f.disk.readFile(path)
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	e := f.entries[key(path)]
@@ -95,6 +104,9 @@ func (f *Files) CreateFile(path string, contents []byte) error {
 }
 
 func (f *Files) write(path string, contents []byte, createNew bool) error {
+	if f.disk != nil {
+		return f.disk.write(path, contents, createNew)
+	}
 	clean := CleanPath(path)
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -117,6 +129,9 @@ func (f *Files) write(path string, contents []byte, createNew bool) error {
 
 // Exists says whether there is a file or folder.
 func (f *Files) Exists(path string) bool {
+	if f.disk != nil {
+		return f.disk.exists(path)
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.entries[key(path)] != nil
@@ -124,6 +139,9 @@ func (f *Files) Exists(path string) bool {
 
 // IsDirectory says whether the path is a folder.
 func (f *Files) IsDirectory(path string) bool {
+	if f.disk != nil {
+		return f.disk.isDirectory(path)
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	e := f.entries[key(path)]
@@ -132,6 +150,9 @@ func (f *Files) IsDirectory(path string) bool {
 
 // MkdirAll creates a folder and those above it.
 func (f *Files) MkdirAll(path string) error {
+	if f.disk != nil {
+		return f.disk.mkdirAll(path)
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for at := CleanPath(path); at != ""; at = parent(at) {
@@ -153,6 +174,9 @@ func (f *Files) Rename(from, to string) error { return f.rename(from, to, false)
 func (f *Files) Replace(from, to string) error { return f.rename(from, to, true) }
 
 func (f *Files) rename(from, to string, replace bool) error {
+	if f.disk != nil {
+		return f.disk.rename(from, to, replace)
+	}
 	source, target := CleanPath(from), CleanPath(to)
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -182,6 +206,9 @@ func (f *Files) rename(from, to string, replace bool) error {
 
 // Remove deletes a file, or a folder with everything in it.
 func (f *Files) Remove(path string) error {
+	if f.disk != nil {
+		return f.disk.remove(path)
+	}
 	at := key(path)
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -198,6 +225,9 @@ func (f *Files) Remove(path string) error {
 
 // List names what a folder holds, sorted.
 func (f *Files) List(path string) ([]string, error) {
+	if f.disk != nil {
+		return f.disk.list(path)
+	}
 	at := key(path)
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -216,6 +246,9 @@ func (f *Files) List(path string) ([]string, error) {
 
 // Paths lists every file (not the folders), sorted.
 func (f *Files) Paths() []string {
+	if f.disk != nil {
+		return f.disk.paths()
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var paths []string

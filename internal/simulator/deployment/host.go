@@ -27,6 +27,7 @@ type Host struct {
 	pool        *pool
 	files       *Files
 	mutex       sync.Mutex
+	taskRuns    sync.Mutex
 
 	// Guarded by the model's lock.
 	power         power
@@ -39,9 +40,10 @@ type Host struct {
 	components    []Component
 	databases     []*database
 	tasks         map[string]Task
+	taskFolders   map[string]struct{}
 	pendingReboot []string
 	installing    *installation
-	processes     map[int]time.Time
+	processes     map[int]Process
 	out           *Caller
 	outSince      time.Time
 	steps         standardSteps
@@ -57,9 +59,9 @@ type Caller struct {
 var ErrHostDown = errors.New("the host went down")
 
 func newHost(m *Model, d HostDescription, now time.Time) *Host {
-	h := &Host{model: m, description: d, components: slices.Clone(d.Components), tasks: map[string]Task{}, processes: map[int]time.Time{},
+	h := &Host{model: m, description: d, components: slices.Clone(d.Components), tasks: map[string]Task{}, taskFolders: map[string]struct{}{}, processes: map[int]Process{},
 		bootTime: now.Add(-time.Hour).UTC().Truncate(time.Millisecond)}
-	h.files = newFiles(func(path string, contents []byte) { h.checkFileForSecrets(path, contents) })
+	h.files = newFiles(m.diskOf(d.FQDN), func(path string, contents []byte) { h.checkFileForSecrets(path, contents) })
 	for _, directory := range []string{`C:\Windows\System32`, `C:\Windows\Temp`, `C:\ProgramData`, `C:\Program Files`, `C:\Users\Administrator`} {
 		_ = h.files.MkdirAll(directory)
 	}
@@ -157,41 +159,6 @@ func (h *Host) Pause(ctx context.Context, d time.Duration) error {
 // Cmdlet lets the time of a Lync cmdlet that only asks pass.
 func (h *Host) Cmdlet(ctx context.Context) error {
 	return h.Pause(ctx, time.Duration(h.description.Timing.Cmdlet))
-}
-
-// Spawn runs f as a process of the host that nobody waits for; its context ends with the host's session or the model.
-func (h *Host) Spawn(f func(ctx context.Context)) (process int, started time.Time, err error) {
-	m := h.model
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.closed {
-		return 0, time.Time{}, ErrClosed
-	}
-	if h.power != powerOn {
-		return 0, time.Time{}, ErrHostDown
-	}
-	m.nextProcess += 4
-	id, session, generation := 1000+m.nextProcess, h.session, h.generation
-	started = time.Now().UTC().Truncate(time.Millisecond)
-	h.processes[id] = started
-	m.processes.Go(func() {
-		f(session)
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		if h.generation == generation {
-			delete(h.processes, id)
-		}
-		m.notify()
-	})
-	return id, started, nil
-}
-
-// Alive says whether a process that Spawn started still runs.
-func (h *Host) Alive(process int, started time.Time) bool {
-	h.model.mu.Lock()
-	defer h.model.mu.Unlock()
-	at, ok := h.processes[process]
-	return ok && at.Equal(started)
 }
 
 // Restart orders a restart after the delay (a modelled duration) and returns at once.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -19,6 +20,7 @@ import (
 type Model struct {
 	description Deployment
 	scale       float64
+	disks       string
 	record      *record
 	context     context.Context
 	cancel      context.CancelFunc
@@ -63,6 +65,9 @@ type updatePackage struct {
 type Options struct {
 	// TimeScale divides every duration of the description; 0 means 1.
 	TimeScale float64
+	// Disks is a folder that gets one folder for each host, with its files on drive C. They are kept when the model ends. Empty
+	// means that files are in memory only.
+	Disks string
 }
 
 // New starts the model of a description that ParseYAML returned. Every host is up, every service runs. Close ends it.
@@ -72,7 +77,7 @@ func New(description Deployment, options Options) (*Model, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	m := &Model{
-		description: description, scale: cmp.Or(options.TimeScale, 1), record: &record{}, context: ctx, cancel: cancel,
+		description: description, scale: cmp.Or(options.TimeScale, 1), disks: options.Disks, record: &record{}, context: ctx, cancel: cancel,
 		changed: make(chan struct{}), random: rand.New(rand.NewPCG(description.Seed, 1)), hosts: map[string]*Host{},
 	}
 	now := time.Now()
@@ -122,6 +127,14 @@ func newPackage(p Package, seed uint64) *updatePackage {
 	}
 	sum := sha256.Sum256(contents)
 	return &updatePackage{Package: p, contents: contents, sha256: hex.EncodeToString(sum[:])}
+}
+
+// diskOf is the folder with a host's drive C, empty when it is in memory.
+func (m *Model) diskOf(fqdn string) string {
+	if m.disks == "" {
+		return ""
+	}
+	return filepath.Join(m.disks, strings.ToLower(fqdn), "drive_c")
 }
 
 // Close ends everything that runs on the hosts and waits for it.

@@ -312,6 +312,11 @@ func runOne(ctx context.Context, machine Machine, text string, stdin io.Reader, 
 	}
 	switch strings.TrimSuffix(strings.ToLower(leaf(program)), ".exe") {
 	case "powershell":
+		if runner, ok := machine.(EngineRunner); ok {
+			if code, done := runner.PowerShell(ctx, words[1:], stdin, stdout, stderr); done {
+				return code, false
+			}
+		}
 		return Main(ctx, machine, words[1:], stdin, stdout, stderr), false
 	case "cmd":
 		return runCommandShell(ctx, machine, rest, stdin, stdout, stderr), false

@@ -46,6 +46,12 @@ type SwitchNamer interface {
 	IsSwitch(command, parameter string) bool
 }
 
+// EngineRunner is a Machine on which powershell.exe may be another program than this package's interpreter. done is false
+// where it is the interpreter after all.
+type EngineRunner interface {
+	PowerShell(ctx context.Context, arguments []string, stdin io.Reader, stdout, stderr io.Writer) (exitCode int, done bool)
+}
+
 // FileSystem holds files under paths such as C:\a\b, compared without regard to case. A missing file is reported with
 // an error that wraps fs.ErrNotExist.
 type FileSystem interface {

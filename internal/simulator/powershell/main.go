@@ -15,16 +15,21 @@ func deeper(ctx context.Context) (context.Context, bool) {
 	return context.WithValue(ctx, processDepth{}, depth+1), depth < maximumProcesses
 }
 
-// commandLine is what a command line of powershell.exe asks for.
-type commandLine struct {
-	command   string
-	encoded   bool
-	fromInput bool
-	file      string
-	arguments []string
-	output    string
-	help      bool
-	problem   string
+// CommandLine is what a command line of powershell.exe asks for.
+type CommandLine struct {
+	// Command is a script; Encoded says that it came with -EncodedCommand, and FromInput that it comes from standard input.
+	Command            string
+	Encoded, FromInput bool
+	// File is a script file, and Arguments what follows it.
+	File      string
+	Arguments []string
+	// Output is text or xml, in lower case; empty where it was not given.
+	Output string
+	// Policy is the execution policy of the process; empty where it was not given.
+	Policy string
+	Help   bool
+	// Problem says why the line cannot be understood.
+	Problem string
 }
 
 // flags of powershell.exe with the least letters that name them, and whether a value follows.
@@ -56,18 +61,19 @@ func flagOf(word string) (name string, value, ok bool) {
 	return "", false, false
 }
 
-func parseArguments(args []string) commandLine {
-	var line commandLine
+// ParseArguments reads the arguments of powershell.exe.
+func ParseArguments(args []string) CommandLine {
+	var line CommandLine
 	for i := 0; i < len(args); i++ {
 		name, value, ok := flagOf(args[i])
 		if !ok {
-			line.command = strings.Join(args[i:], " ")
+			line.Command = strings.Join(args[i:], " ")
 			return line
 		}
 		given := ""
 		if value {
 			if i+1 >= len(args) {
-				line.problem = "Cannot process the command because of a missing parameter. A command must follow " + args[i] + "."
+				line.Problem = "Cannot process the command because of a missing parameter. A command must follow " + args[i] + "."
 				return line
 			}
 			i++
@@ -77,29 +83,31 @@ func parseArguments(args []string) commandLine {
 		case "encodedcommand", "ec":
 			script, err := decodeCommand(given)
 			if err != nil {
-				line.problem = "Cannot process the command because the value specified with -EncodedCommand is not properly encoded. The value must be Base64 encoded."
+				line.Problem = "Cannot process the command because the value specified with -EncodedCommand is not properly encoded. The value must be Base64 encoded."
 				return line
 			}
-			line.command, line.encoded = script, true
+			line.Command, line.Encoded = script, true
 		case "command":
 			if given == "-" {
-				line.fromInput = true
+				line.FromInput = true
 				return line
 			}
-			line.command = strings.Join(args[i:], " ")
+			line.Command = strings.Join(args[i:], " ")
 			return line
 		case "file":
-			line.file, line.arguments = given, args[i+1:]
-			line.fromInput = given == "-"
+			line.File, line.Arguments = given, args[i+1:]
+			line.FromInput = given == "-"
 			return line
 		case "outputformat", "of":
-			line.output = strings.ToLower(given)
+			line.Output = strings.ToLower(given)
+		case "executionpolicy", "ep":
+			line.Policy = given
 		case "help", "?":
-			line.help = true
+			line.Help = true
 		}
 	}
-	if line.command == "" && !line.encoded {
-		line.fromInput = true
+	if line.Command == "" && !line.Encoded {
+		line.FromInput = true
 	}
 	return line
 }
@@ -113,17 +121,17 @@ func Main(ctx context.Context, machine Machine, args []string, stdin io.Reader, 
 		_, _ = io.WriteString(stderr, "Not enough quota is available to process this command.\r\n")
 		return 1
 	}
-	line := parseArguments(args)
-	if line.problem != "" {
-		_, _ = io.WriteString(stderr, line.problem+"\r\n")
+	line := ParseArguments(args)
+	if line.Problem != "" {
+		_, _ = io.WriteString(stderr, line.Problem+"\r\n")
 		return 1
 	}
-	if line.help {
+	if line.Help {
 		_, _ = io.WriteString(stdout, "\r\nPowerShell[.exe] [-NoLogo] [-NoExit] [-NoProfile] [-NonInteractive] [-InputFormat {Text | XML}] [-OutputFormat {Text | XML}]\r\n    [-EncodedCommand <Base64EncodedCommand>] [-ExecutionPolicy <ExecutionPolicy>] [-File - | <filePath> <args>] [-Command - | <string>]\r\n")
 		return 0
 	}
 	in := newInterpreter(ctx, machine, stdin, stdout)
-	say := &speaker{to: stderr, clixml: line.encoded && line.output != "text" || line.output == "xml", host: in}
+	say := &speaker{to: stderr, clixml: line.Encoded && line.Output != "text" || line.Output == "xml", host: in}
 	in.streams = outputs{failure: say.failure, warning: say.warning, verbose: say.verbose, native: stderr, host: func(text string) {
 		in.display.flush()
 		_, _ = io.WriteString(stdout, text)
@@ -155,22 +163,22 @@ func newInterpreter(ctx context.Context, machine Machine, stdin io.Reader, stdou
 	return in
 }
 
-func (in *interpreter) main(line commandLine) int {
-	script, name := line.command, ""
+func (in *interpreter) main(line CommandLine) int {
+	script, name := line.Command, ""
 	switch {
-	case line.fromInput:
+	case line.FromInput:
 		read, err := io.ReadAll(io.LimitReader(in.stdin, maximumText))
 		if err != nil || in.cancelled() != nil {
 			return 1
 		}
 		script = decodeText(read)
-	case line.file != "":
-		data, err := in.machine.Files().ReadFile(line.file)
+	case line.File != "":
+		data, err := in.machine.Files().ReadFile(line.File)
 		if err != nil {
-			_ = in.report(&Failure{Message: "The argument '" + line.file + "' to the -File parameter does not exist. Provide the path to an existing '.ps1' file as an argument to the -File parameter.", native: true})
+			_ = in.report(&Failure{Message: "The argument '" + line.File + "' to the -File parameter does not exist. Provide the path to an existing '.ps1' file as an argument to the -File parameter.", native: true})
 			return -196608
 		}
-		script, name = decodeText(data), line.file
+		script, name = decodeText(data), line.File
 	}
 	parsed, err := parseNamed(script, name)
 	if err != nil {
@@ -179,9 +187,9 @@ func (in *interpreter) main(line commandLine) int {
 	}
 	out := func(item Value) error { in.display.show(item); return in.cancelled() }
 	if name != "" {
-		err = in.callBlock(parsed, name, fileArguments(line.arguments), out, nil)
+		err = in.callBlock(parsed, name, fileArguments(line.Arguments), out, nil)
 	} else {
-		if strings.Contains(strings.ToLower(script), "$input") && !line.fromInput {
+		if strings.Contains(strings.ToLower(script), "$input") && !line.FromInput {
 			read, _ := io.ReadAll(io.LimitReader(in.stdin, maximumText)) // what was read before an error is the input
 			in.global.variables["input"] = textLines(decodeText(read))
 		}

@@ -1,0 +1,127 @@
+# What stands in for Windows in a PowerShell engine on another system, before anything else runs. No function of the operator's module
+# is replaced: these are commands and .NET types that only Windows has, or whose answer would be about this computer.
+
+# Types. A name that is given to another class here means that class in every script that is read afterwards.
+class LyncSimRegistryKey {
+    hidden $Key
+    static [LyncSimRegistryKey] OpenBaseKey($hive, $view) { return [LyncSimRegistryKey]::new() }
+    [object] OpenSubKey([string]$path) {
+        $found = (Invoke-LyncSim 'LyncSim-RegistryKey' @{ Path = $path })[0]
+        if ($null -eq $found) { return $null }
+        $opened = [LyncSimRegistryKey]::new()
+        $opened.Key = $found
+        return $opened
+    }
+    [string[]] GetSubKeyNames() { return [string[]]@($this.Key.Subkeys) }
+    [object] GetValue([string]$name) { return $this.Key.Values[$name] }
+    [void] Close() { }
+}
+class LyncSimProcess {
+    [int]$Id
+    [object]$ExitCode = $null
+    static [LyncSimProcess] Start($start) {
+        $process = [LyncSimProcess]::new()
+        $process.Id = (Invoke-LyncSim 'LyncSim-StartProcess' @{ Path = $start.FileName; Arguments = $start.Arguments; Parent = $global:PID })[0]
+        return $process
+    }
+    static [object] GetProcessById([int]$id) { throw [System.ArgumentException]::new("Process with an Id of $id is not running.") }
+    [bool] WaitForExit([int]$milliseconds) {
+        if ($null -eq $this.ExitCode) { $this.ExitCode = (Invoke-LyncSim 'LyncSim-WaitProcess' @{ Id = $this.Id; Milliseconds = $milliseconds })[0] }
+        return $null -ne $this.ExitCode
+    }
+    [void] WaitForExit() { [void]$this.WaitForExit(-1) }
+}
+class LyncSimEnvironment {
+    static [string]$MachineName = $env:COMPUTERNAME
+    static [string]$UserName = $env:USERNAME
+    static [string]$UserDomainName = $env:USERDOMAIN
+    # Empty, so that a program of this folder is called by its bare name, which is a function below.
+    static [string]$SystemDirectory = ''
+    static [string]$NewLine = "`r`n"
+    static [string] GetEnvironmentVariable([string]$name) { return [System.Environment]::GetEnvironmentVariable($name) }
+}
+class LyncSimStopwatch {
+    static [long]$Frequency = 1000
+    # Counts from the host's boot, and not from that of this computer.
+    static [long]$Offset = [System.DateTimeOffset]::UtcNow.ToUnixTimeMilliseconds() - [long]$env:LYNCSIM_BOOT - [System.Environment]::TickCount64
+    static [long] GetTimestamp() { return [LyncSimStopwatch]::Offset + [System.Environment]::TickCount64 }
+}
+class LyncSimIdentity {
+    [string]$Name = $env:LYNCSIM_USER
+    static [LyncSimIdentity] GetCurrent() { return [LyncSimIdentity]::new() }
+}
+# Every account of a deployment is an administrator of every host.
+class LyncSimPrincipal { [bool] IsInRole($role) { return $true } }
+class LyncSimAddress {
+    static [object] GetIPGlobalProperties() {
+        $name, $domain = $env:LYNCSIM_FQDN.Split('.', 2)
+        return [pscustomobject]@{ HostName = $name; DomainName = $domain }
+    }
+}
+$accelerators = [psobject].Assembly.GetType('System.Management.Automation.TypeAccelerators')
+foreach ($stand in @(
+        @('Microsoft.Win32.RegistryKey', [LyncSimRegistryKey]), @('System.Diagnostics.Process', [LyncSimProcess]), @('System.Environment', [LyncSimEnvironment]),
+        @('System.Diagnostics.Stopwatch', [LyncSimStopwatch]), @('System.Security.Principal.WindowsIdentity', [LyncSimIdentity]),
+        @('System.Net.NetworkInformation.IPGlobalProperties', [LyncSimAddress]))) { $accelerators::Add($stand[0], $stand[1]) }
+
+# Objects.
+function global:New-Object {
+    [CmdletBinding()]
+    param([Parameter(Position = 0)][string]$TypeName, [Parameter(Position = 1)][object[]]$ArgumentList, [System.Collections.IDictionary]$Property, [string]$ComObject, [switch]$Strict)
+    if ($ComObject -eq 'Schedule.Service') { return (Invoke-LyncSim 'LyncSim-TaskService')[0] }
+    switch ($TypeName) {
+        'System.Security.Principal.WindowsPrincipal' { return [LyncSimPrincipal]::new() }
+        'System.IO.DriveInfo' { return [pscustomobject]@{ AvailableFreeSpace = [long](Invoke-LyncSim 'LyncSim-FreeBytes')[0] } }
+        # Machine-wide means wide as the host, not as this computer with all its hosts.
+        'System.Threading.Mutex' { if ($ArgumentList.Count -ge 2) { return [System.Threading.Mutex]::new($ArgumentList[0], [string]$ArgumentList[1] + '-' + $env:LYNCSIM_HOST) } }
+    }
+    Microsoft.PowerShell.Utility\New-Object @PSBoundParameters
+}
+
+# Commands whose answer would be about this computer.
+function global:Get-Item {
+    [CmdletBinding()]
+    param([Parameter(Position = 0)][string[]]$Path, [string[]]$LiteralPath, [switch]$Force, [string]$Filter, [string[]]$Include, [string[]]$Exclude, [string[]]$Stream)
+    if ("$Path" -notlike 'WSMan:*') { return Microsoft.PowerShell.Management\Get-Item @PSBoundParameters }
+    $setting = (Invoke-LyncSim 'LyncSim-WinRMSetting' @{ Path = "$Path" })[0]
+    if ($null -eq $setting) { Write-Error "Cannot find path '$Path' because it does not exist."; return }
+    $setting
+}
+function global:Get-ExecutionPolicy {
+    [CmdletBinding()] param([Parameter(Position = 0)][string]$Scope, [switch]$List)
+    $policies = foreach ($name in 'MachinePolicy', 'UserPolicy', 'Process', 'CurrentUser', 'LocalMachine') {
+        $policy = 'Undefined'
+        if ($name -eq 'Process') { $policy = $env:LYNCSIM_POLICY }
+        if ($name -eq 'LocalMachine') { $policy = 'RemoteSigned' }
+        [pscustomobject]@{ Scope = $name; ExecutionPolicy = $policy }
+    }
+    if ($List) { return $policies }
+    if ($Scope) { return @($policies | Where-Object { $_.Scope -eq $Scope })[0].ExecutionPolicy }
+    return $env:LYNCSIM_POLICY
+}
+function global:Stop-Process {
+    [CmdletBinding(SupportsShouldProcess = $true)] param([Parameter(Mandatory = $true, Position = 0)][int[]]$Id, [switch]$Force)
+    foreach ($one in $Id) {
+        if (-not (Invoke-LyncSim 'LyncSim-EndProcess' @{ Id = $one })[0]) { Write-Error "Cannot find a process with the process identifier $one." }
+    }
+}
+# What waits on a host waits in its time.
+function global:Start-Sleep {
+    [CmdletBinding()] param([Parameter(Position = 0)][double]$Seconds, [int]$Milliseconds)
+    $whole = $Seconds * 1000 + $Milliseconds
+    [System.Threading.Thread]::Sleep([int][System.Math]::Ceiling($whole / [double]::Parse($env:LYNCSIM_TIME_SCALE, [cultureinfo]::InvariantCulture)))
+}
+
+# Programs.
+foreach ($program in 'icacls', 'shutdown', 'hostname', 'whoami', 'schtasks', 'net', 'sc') {
+    $run = {
+        $done = (Invoke-LyncSim 'LyncSim-Native' @{ Name = $program; Arguments = @($args) })[0]
+        if ($done.Output) { $done.Output.TrimEnd() -split "`r`n" }
+        if ($done.Error) { [System.Console]::Error.Write($done.Error) }
+        $global:LASTEXITCODE = $done.Code
+    }.GetNewClosure()
+    Set-Item -Path "function:global:$program.exe" -Value $run
+    # sc alone is Set-Content.
+    if ($program -ne 'sc') { Set-Item -Path "function:global:$program" -Value $run }
+}
+Remove-Variable -Name accelerators, stand, program, run

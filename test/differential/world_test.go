@@ -1,0 +1,173 @@
+package differential_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf16"
+
+	"lyncops.dev/operator/internal/lync/powershell"
+	"lyncops.dev/operator/internal/simulator/cmdlets"
+	"lyncops.dev/operator/internal/simulator/deployment"
+	"lyncops.dev/operator/internal/simulator/engine"
+	"lyncops.dev/operator/internal/simulator/wsman"
+)
+
+// The account that asks, and the one that jobs may run as.
+const (
+	user     = `CONTOSO\svc-lyncops`
+	password = "Correct-Horse-7-Battery"
+	pool     = "pool01.contoso.com"
+	scale    = 200
+)
+
+// side is one of the two: a model, and who runs the command lines on its hosts.
+type side struct {
+	name    string
+	model   *deployment.Model
+	execute func(ctx context.Context, host *deployment.Host, command wsman.Command) int
+}
+
+func contoso(t *testing.T, disks string) *deployment.Model {
+	t.Helper()
+	text, err := os.ReadFile("../../internal/simulator/testdata/contoso.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	description, err := deployment.ParseYAML(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	model, err := deployment.New(description, deployment.Options{TimeScale: scale, Disks: disks})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(model.Close)
+	return model
+}
+
+// builtIn is the simulator as it is without an engine.
+func builtIn(t *testing.T) *side {
+	t.Helper()
+	return &side{"the simulator", contoso(t, ""), func(ctx context.Context, host *deployment.Host, command wsman.Command) int {
+		return cmdlets.Execute(ctx, host, command.User, command.Line, command.Stdin, command.Stdout, command.Stderr)
+	}}
+}
+
+// inEngine is the module in an engine.
+func inEngine(t *testing.T, edition string) *side {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("starts PowerShell engines")
+	}
+	program, err := engine.Find()
+	if err != nil {
+		t.Skip(err)
+	}
+	model := contoso(t, t.TempDir())
+	executor, err := engine.New(t.Context(), model, engine.Options{Program: program, Edition: edition, Directory: t.TempDir(), TimeScale: scale})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		// The processes end with the model.
+		model.Close()
+		executor.Close()
+	})
+	return &side{"the module in the " + edition + " edition", model, executor.Execute}
+}
+
+func (s *side) host(t *testing.T, name string) *deployment.Host {
+	t.Helper()
+	host, ok := s.model.Host(name)
+	if !ok {
+		t.Fatalf("there is no host %s", name)
+	}
+	return host
+}
+
+// script is one of the three of docs/server-protocol.md, as it stands there.
+func script(t *testing.T, name string) string {
+	t.Helper()
+	page, err := os.ReadFile("../../docs/server-protocol.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, found := strings.Cut(string(page), "**"+name+"**")
+	var lines []string
+	for line := range strings.Lines(after) {
+		code, indented := strings.CutPrefix(line, "    ")
+		if indented {
+			lines = append(lines, code)
+		} else if len(lines) > 0 && strings.TrimSpace(line) != "" {
+			break
+		}
+	}
+	if !found || len(lines) == 0 {
+		t.Fatalf("docs/server-protocol.md has no script %s", name)
+	}
+	return strings.Join(lines, "")
+}
+
+// run runs a script as the operator sends it, and gives its standard output.
+func (s *side) run(t *testing.T, host, text, input string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	var encoded bytes.Buffer
+	for _, unit := range utf16.Encode([]rune(strings.ReplaceAll(text, "<sha256>", powershell.SHA256()))) {
+		encoded.WriteByte(byte(unit))
+		encoded.WriteByte(byte(unit >> 8))
+	}
+	var stdout, stderr bytes.Buffer
+	code := s.execute(ctx, s.host(t, host), wsman.Command{User: user, Stdin: strings.NewReader(input), Stdout: &stdout, Stderr: &stderr,
+		Line: "powershell.exe -NoProfile -NonInteractive -ExecutionPolicy RemoteSigned -EncodedCommand " + base64.StdEncoding.EncodeToString(encoded.Bytes())})
+	if code != 0 {
+		t.Fatalf("%s: exit code %d\n%s\n%s", s.name, code, stdout.String(), stderr.String())
+	}
+	return stdout.String()
+}
+
+// stage puts the module on a host.
+func (s *side) stage(t *testing.T, host string) {
+	t.Helper()
+	if said := s.run(t, host, script(t, "Stage"), base64.StdEncoding.EncodeToString(powershell.Module())); strings.TrimSpace(said) != "LYNCOPS-STAGED" {
+		t.Fatalf("%s: staging said %q", s.name, said)
+	}
+}
+
+var marked = regexp.MustCompile(`<<<LYNCOPS (.*) LYNCOPS>>>`)
+
+// ask asks a verb, with the argument on the command line, or by standard input where it is an order.
+func (s *side) ask(t *testing.T, host, verb string, argument any) map[string]any {
+	t.Helper()
+	text, isText := argument.(string)
+	if !isText {
+		encoded, err := json.Marshal(argument)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = string(encoded)
+	}
+	packed := base64.StdEncoding.EncodeToString([]byte(text))
+	asked, input := strings.NewReplacer("<Verb>", verb, "<Base64 of the UTF-8 JSON argument>", packed).Replace(script(t, "Ask")), ""
+	if strings.HasPrefix(verb, "Start-") || strings.HasPrefix(verb, "Clear-") {
+		asked, input = strings.ReplaceAll(asked, "-Argument '"+packed+"'", "-ArgumentFromInput"), packed
+	}
+	said := s.run(t, host, asked, input)
+	found := marked.FindStringSubmatch(said)
+	if found == nil {
+		t.Fatalf("%s: %s answered %q", s.name, verb, said)
+	}
+	var answer map[string]any
+	if err := json.Unmarshal([]byte(found[1]), &answer); err != nil {
+		t.Fatal(err)
+	}
+	return answer
+}
