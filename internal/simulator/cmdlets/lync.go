@@ -2,6 +2,7 @@ package cmdlets
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"lyncops.dev/operator/internal/simulator/deployment"
@@ -242,18 +243,18 @@ func getCsService(ctx context.Context, m *machine, c call) ([]powershell.Value, 
 	var rows []powershell.Value
 	for _, p := range pools {
 		if all || c.has("registrar") {
-			rows = append(rows, powershell.NewObject("Microsoft.Rtc.Management.Xds.Registrar", "Identity", "Registrar:"+p.FQDN, "PoolFqdn", p.FQDN, "SiteId", "Site:Contoso", "Version", int64(6), "Role", "Registrar", "BackupRegistrar", reference("Registrar:", p.BackupPool)))
+			rows = append(rows, powershell.NewObject("Microsoft.Rtc.Management.Xds.Registrar", "Identity", "Registrar:"+p.FQDN, "PoolFqdn", p.FQDN, "SiteId", "Site:Contoso", "Version", registrarVersion(p.Product), "Role", "Registrar", "BackupRegistrar", reference("Registrar:", p.BackupPool)))
 		}
 		if all || c.has("userserver") {
 			sql, instance := p.SQLServer, p.SQLInstance
 			if p.Edition == deployment.Standard {
 				sql, instance = p.FQDN, "rtc"
 			}
-			rows = append(rows, powershell.NewObject("Microsoft.Rtc.Management.Xds.UserServer", "Identity", "UserServer:"+p.FQDN, "PoolFqdn", p.FQDN, "SiteId", "Site:Contoso", "Version", int64(6), "Role", "UserServer",
+			rows = append(rows, powershell.NewObject("Microsoft.Rtc.Management.Xds.UserServer", "Identity", "UserServer:"+p.FQDN, "PoolFqdn", p.FQDN, "SiteId", "Site:Contoso", "Version", registrarVersion(p.Product), "Role", "UserServer",
 				"UserDatabase", "UserDatabase:"+sql, "UserStore", sql+`\`+instance))
 		}
 		if p.CentralManagement && (all || c.has("centralmanagement")) {
-			rows = append(rows, powershell.NewObject("Microsoft.Rtc.Management.Xds.CentralManagement", "Identity", "CentralManagement:"+p.FQDN, "PoolFqdn", p.FQDN, "SiteId", "Site:Contoso", "Version", int64(6), "Active", true))
+			rows = append(rows, powershell.NewObject("Microsoft.Rtc.Management.Xds.CentralManagement", "Identity", "CentralManagement:"+p.FQDN, "PoolFqdn", p.FQDN, "SiteId", "Site:Contoso", "Version", registrarVersion(p.Product), "Active", true))
 		}
 	}
 	return rows, nil
@@ -294,6 +295,16 @@ func getServerVersion(ctx context.Context, m *machine, _ call) ([]powershell.Val
 		return nil, err
 	}
 	// It names the base version, whatever update is installed.
-	d := m.host.Model().Description()
-	return []powershell.Value{d.Product + " (5.0.8308.0): Volume license key installed."}, nil
+	return []powershell.Value{fmt.Sprintf("%s (%s): Volume license key installed.", m.host.Product(), deployment.FirstBuild(m.host.Product()))}, nil
+}
+
+// registrarVersion is the number by which services tell the products apart.
+func registrarVersion(product string) int64 {
+	switch product {
+	case deployment.SkypeServer2015:
+		return 7
+	case deployment.SkypeServer2019, deployment.SkypeSubscriptionEdition:
+		return 8
+	}
+	return 6
 }

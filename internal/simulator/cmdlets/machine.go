@@ -97,9 +97,11 @@ func (m *machine) Command(name string) (powershell.Command, bool) {
 			return m.bind(run), true
 		}
 	}
-	for known, run := range lyncCommands {
-		if strings.EqualFold(known, name) && m.host.HasLync() {
-			return m.bind(run), true
+	for _, commands := range []map[string]cmdlet{lyncCommands, skypeCommands} {
+		for known, run := range commands {
+			if strings.EqualFold(known, name) && m.host.HasLync() && hasCommand(m.host, known) {
+				return m.bind(run), true
+			}
 		}
 	}
 	return nil, false
@@ -165,8 +167,8 @@ func (m *machine) Now() time.Time { return time.Now() }
 // ImportModule knows Lync, what Windows brings, and the LyncOps module where its file is.
 func (m *machine) ImportModule(_ context.Context, nameOrPath string) (map[string]powershell.Command, error) {
 	switch strings.ToLower(nameOrPath) {
-	case "lync":
-		if !m.host.HasLync() {
+	case "lync", "skypeforbusiness":
+		if !m.host.HasLync() || !strings.EqualFold(nameOrPath, m.host.ModuleName()) {
 			return nil, deployment.ErrNoLyncTools
 		}
 		return nil, nil
@@ -199,7 +201,7 @@ func (m *machine) ImportModule(_ context.Context, nameOrPath string) (map[string
 var switches = []string{"graceful", "nowait", "force", "leavewebserverrunning", "leaveclsagentrunning", "passthru", "update", "clean",
 	"configureddatabases", "excludecollocatedstores", "localdatabases", "localservice", "centralmanagementdatabase", "local", "localstore", "userserver", "userdatabase", "registrar",
 	"centralmanagement", "centralmanagementstorestatus", "excludeactivitylevel", "usedefaultsqlpaths", "confirm", "whatif", "wait", "noreindex",
-	"skippreparecheck", "skipidlesecondaryverification", "verbose", "debug"}
+	"nostop", "nostart", "skipfabrichealthcheck", "skippreparecheck", "skipidlesecondaryverification", "verbose", "debug"}
 
 // IsSwitch says which parameters of these cmdlets take no value.
 func (m *machine) IsSwitch(_, parameter string) bool {

@@ -72,7 +72,7 @@ func (m *Model) expected(asking *Host, d *database) string {
 	version, from := d.initial, ""
 	for _, p := range m.packages {
 		for name, v := range p.Databases {
-			if sameName(name, d.name) && compareVersions(p.coreVersion(), build) <= 0 && (from == "" || compareVersions(p.coreVersion(), from) > 0) {
+			if sameName(name, d.name) && p.appliesTo(build) && compareVersions(p.coreVersion(), build) <= 0 && (from == "" || compareVersions(p.coreVersion(), from) > 0) {
 				version, from = v, p.coreVersion()
 			}
 		}

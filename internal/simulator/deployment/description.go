@@ -32,7 +32,7 @@ type Deployment struct {
 	Jitter float64 `yaml:"jitter"`
 	// Product begins the name of every component. Default: Microsoft Lync Server 2013.
 	Product string `yaml:"product"`
-	// Build is the version of every component that does not name its own. Default: 5.0.8308.0.
+	// Build is the version of every component that does not name its own. Default: the first build of the product.
 	Build string `yaml:"build"`
 	// Timing holds the durations of hosts that do not name their own.
 	Timing     Timing      `yaml:"timing"`
@@ -132,8 +132,15 @@ type Pool struct {
 	FrontEnds []string `yaml:"frontEnds"`
 	// UpgradeDomains default to one domain for each front end.
 	UpgradeDomains []Domain `yaml:"upgradeDomains"`
-	SQLServer      string   `yaml:"sqlServer"`
-	SQLInstance    string   `yaml:"sqlInstance"`
+	// Product and Build of what is installed on its servers; by default those of the deployment, or the product's first build.
+	Product string `yaml:"product"`
+	Build   string `yaml:"build"`
+	// Role is FrontEnd (default), Edge, Director, Mediation or PersistentChat. FrontEnds are its servers in any case.
+	Role string `yaml:"role"`
+	// AnnouncedDowntime says that users of a pool of another role know that it will be away.
+	AnnouncedDowntime bool   `yaml:"announcedDowntime"`
+	SQLServer         string `yaml:"sqlServer"`
+	SQLInstance       string `yaml:"sqlInstance"`
 	// OtherStores are the SQL servers that hold the pool's archiving and monitoring databases, where they are not SQLServer.
 	OtherStores       []string `yaml:"otherStores"`
 	BackupPool        string   `yaml:"backupPool"`

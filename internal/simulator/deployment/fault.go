@@ -31,12 +31,14 @@ const (
 	FaultMirrorUnsynchronised = "mirrorUnsynchronised"
 	// the installer ends with exitCode (default 0) and leaves local databases in single-user mode
 	FaultInstallerLeavesSingleUser = "installerLeavesSingleUser"
+	FaultFailOverRefused           = "failOverRefused" // the failover of a computer exceeds its wait time, and does nothing
+	FaultFailBackFails             = "failBackFails"   // the failback of a computer exceeds its wait time, and does nothing
 )
 
 var faultKinds = []string{FaultPoolBusy, FaultPoolInsufficient, FaultDomainNotReady, FaultReadinessShape, FaultDuplicateDomain,
 	FaultDuplicateFrontEnd, FaultInstallerFails, FaultInstallerSlow, FaultSlowDrain, FaultLinkLost, FaultHostUnreachable,
 	FaultLoginRefused, FaultServiceWontStart, FaultSourceUnreachable, FaultRebootTakes,
-	FaultPrincipalOnMirror, FaultMirrorUnsynchronised, FaultInstallerLeavesSingleUser}
+	FaultPrincipalOnMirror, FaultMirrorUnsynchronised, FaultInstallerLeavesSingleUser, FaultFailOverRefused, FaultFailBackFails}
 
 // Fault is something that goes wrong on request.
 type Fault struct {

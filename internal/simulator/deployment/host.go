@@ -45,8 +45,10 @@ type Host struct {
 	installing    *installation
 	processes     map[int]Process
 	out           *Caller
-	outSince      time.Time
-	steps         standardSteps
+	// failedOver says that no failback has undone a failover; failingOver that one takes the host out at this moment.
+	failedOver, failingOver bool
+	outSince                time.Time
+	steps                   standardSteps
 }
 
 // Caller says who does something, and with which words.
@@ -278,7 +280,11 @@ func (h *Host) inFabric() bool {
 
 // serves says whether the host takes new connections.
 func (h *Host) serves() bool {
-	s := h.service("RTCSRV")
+	name := "RTCSRV"
+	if h.pool != nil {
+		name = servingService(h.pool.description.Role)
+	}
+	s := h.service(name)
 	return h.power == powerOn && s != nil && s.status == Running
 }
 

@@ -47,7 +47,7 @@ func (p *updatePackage) coreVersion() string { return p.versionOf("x, Core Compo
 
 func (h *Host) atBuild(p *updatePackage) bool {
 	for _, c := range h.components {
-		if v := p.versionOf(c.Name); v != "" && compareVersions(c.Version, v) < 0 {
+		if v := p.versionOf(c.Name); v != "" && p.appliesTo(c.Version) && compareVersions(c.Version, v) < 0 {
 			return false
 		}
 	}
@@ -156,7 +156,7 @@ func (h *Host) awaitInstallation(ctx context.Context, run *installation, takes t
 // in use.
 func (h *Host) completeInstallation(run *installation, exit int) int {
 	for i, c := range h.components {
-		if v := run.update.versionOf(c.Name); v != "" && compareVersions(c.Version, v) < 0 {
+		if v := run.update.versionOf(c.Name); v != "" && run.update.appliesTo(c.Version) && compareVersions(c.Version, v) < 0 {
 			h.components[i].Version = v
 		}
 	}
@@ -191,7 +191,7 @@ func (h *Host) abortInstallation(why string) {
 	h.installing = nil
 	run.abort(ErrHostDown)
 	for i := range h.components[:len(h.components)/2] {
-		if v := run.update.versionOf(h.components[i].Name); v != "" && compareVersions(h.components[i].Version, v) < 0 {
+		if v := run.update.versionOf(h.components[i].Name); v != "" && run.update.appliesTo(h.components[i].Version) && compareVersions(h.components[i].Version, v) < 0 {
 			h.components[i].Version = v
 		}
 	}

@@ -34,11 +34,17 @@ func (h *Host) takeOut(caller Caller) {
 	}
 	h.out, h.outSince = &caller, time.Now().UTC()
 	p := h.pool
+	if p != nil && p.ofRole() {
+		p.takeOutOfRole(h, caller)
+	}
 	if p == nil || !p.enterprise() {
 		return
 	}
 	h.judgeMirror(caller)
 	h.judgeUpdating(caller)
+	if p.failsOver() {
+		h.takeOutFailsOver(caller)
+	}
 	domain := p.domainOf(h)
 	for _, other := range p.members {
 		if other == h || other.out == nil {
@@ -89,7 +95,7 @@ func (s *standardSteps) backInService() {
 	}
 }
 
-func (h *Host) standard() bool { return h.pool != nil && !h.pool.enterprise() }
+func (h *Host) standard() bool { return h.pool != nil && h.pool.description.Edition == Standard }
 
 // stopped notes a stop of all Lync services; of a single one (named) the steps say nothing.
 func (s *standardSteps) noteStop(name string) {
@@ -121,7 +127,7 @@ func (h *Host) judgeInstall(caller Caller, p *updatePackage) {
 		h.violation(caller, RuleInstallerTwice, "these builds are installed already")
 	}
 	for _, c := range h.components {
-		if v := p.versionOf(c.Name); v != "" && compareVersions(v, c.Version) < 0 {
+		if v := p.versionOf(c.Name); v != "" && p.appliesTo(c.Version) && compareVersions(v, c.Version) < 0 {
 			h.violation(caller, RuleForbiddenCommand, fmt.Sprintf("%s would go from %s down to %s", c.Name, c.Version, v))
 		}
 	}
@@ -171,6 +177,9 @@ func (m *Model) CheckAtRest() []Violation {
 			h.violation(caller, RuleNotAtRest, "the host is "+h.power.String())
 			continue
 		}
+		if h.failedOver {
+			h.violation(caller, RuleNotAtRest, "was failed over and never failed back")
+		}
 		for _, s := range h.services {
 			if s.ranAtStart && s.status != Running {
 				h.violation(caller, RuleNotAtRest, fmt.Sprintf("%s is %s", s.name, s.status))
@@ -185,6 +194,12 @@ func (m *Model) CheckAtRest() []Violation {
 
 var forbidden = regexp.MustCompile(`(?i)(^|[\s;|(])-Clean\b|\bFullReset\b|\bUninstall-CsMirrorDatabase\b`)
 
+// With -Force the failover cmdlet ignores -WhatIf.
+var (
+	forced    = regexp.MustCompile(`(?i)\bInvoke-CsComputerFailOver\b[^;|]*\s-Force\b`)
+	rehearsed = regexp.MustCompile(`(?i)\bInvoke-CsComputerFailOver\b[^;|]*\s-WhatIf\b`)
+)
+
 // JudgeCommand looks at everything a command says: the line as it came, and what was encoded in it. Secrets and commands
 // nobody may send are reported.
 func (h *Host) JudgeCommand(user string, texts ...string) {
@@ -192,6 +207,9 @@ func (h *Host) JudgeCommand(user string, texts ...string) {
 	caller := Caller{User: user, Command: shorten(h.model.hideSecrets(texts[len(texts)-1]))}
 	if found := forbidden.FindString(joined); found != "" {
 		h.violation(caller, RuleForbiddenCommand, "says "+strings.TrimSpace(found))
+	}
+	if forced.MatchString(joined) && rehearsed.MatchString(joined) {
+		h.violation(caller, RuleForbiddenCommand, "says -Force with -WhatIf, which really fails over")
 	}
 	if account, found := h.model.findSecret([]byte(joined)); found {
 		h.violation(caller, RuleSecretExposed, "the password of "+account+" is in a command line")

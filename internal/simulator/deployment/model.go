@@ -345,7 +345,7 @@ func (p *pool) domainOf(h *Host) string {
 	return ""
 }
 
-func (p *pool) enterprise() bool { return p.description.Edition == Enterprise }
+func (p *pool) enterprise() bool { return p.description.Edition == Enterprise && !p.ofRole() }
 
 // vector evaluates a property of every front end in topology order.
 func (p *pool) vector(property func(*Host) bool) []bool {

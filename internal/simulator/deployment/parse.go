@@ -64,8 +64,8 @@ var defaultTiming = Timing{
 }
 
 func (d *Deployment) setDefaults() {
-	d.Product = cmp.Or(d.Product, "Microsoft Lync Server 2013")
-	d.Build = cmp.Or(d.Build, "5.0.8308.0")
+	d.Product = cmp.Or(d.Product, LyncServer2013)
+	d.Build = cmp.Or(d.Build, firstBuilds[d.Product], "5.0.8308.0")
 	d.Timing = d.Timing.orElse(defaultTiming)
 	for i := range d.Packages {
 		p := &d.Packages[i]
@@ -82,6 +82,7 @@ func (d *Deployment) setDefaults() {
 	for i := range d.Pools {
 		p := &d.Pools[i]
 		p.Edition = cmp.Or(p.Edition, Enterprise)
+		p.setProductDefaults(d)
 		if p.Edition == Standard {
 			if len(p.FrontEnds) == 0 {
 				p.FrontEnds = []string{p.FQDN}
@@ -91,7 +92,7 @@ func (d *Deployment) setDefaults() {
 		if p.SQLServer != "" {
 			p.SQLInstance = cmp.Or(p.SQLInstance, "rtc")
 		}
-		if p.UpgradeDomains == nil {
+		if p.UpgradeDomains == nil && p.Role == RoleFrontEnd {
 			for n, fe := range p.FrontEnds {
 				p.UpgradeDomains = append(p.UpgradeDomains, Domain{Name: fmt.Sprintf("UpgradeDomain%d", n+1), FrontEnds: []string{fe}})
 			}
@@ -131,23 +132,29 @@ func (d *Deployment) setHostDefaults(h *HostDescription) {
 	h.WinRM = cmp.Or(h.WinRM, "open")
 	h.FreeDiskBytes = cmp.Or(h.FreeDiskBytes, int64(50)<<30)
 	h.Timing = h.Timing.orElse(d.Timing)
-	edition := ""
+	edition, role, product, build := "", RoleFrontEnd, d.Product, d.Build
 	for _, p := range d.Pools {
 		if containsName(p.FrontEnds, h.FQDN) {
-			edition = p.Edition
+			edition, role, product, build = p.Edition, p.Role, p.Product, p.Build
 		}
 	}
 	isSQL := slices.ContainsFunc(d.SQLServers, func(s SQLServer) bool { return sameName(s.FQDN, h.FQDN) || sameName(s.Mirror, h.FQDN) })
 	if h.Components == nil && edition != "" {
-		for _, name := range defaultComponents {
-			h.Components = append(h.Components, Component{Name: d.Product + ", " + name})
+		names := defaultComponents
+		if role != RoleFrontEnd {
+			names = roleComponents[role]
+		}
+		for _, name := range names {
+			h.Components = append(h.Components, Component{Name: product + ", " + name})
 		}
 	}
 	for i := range h.Components {
-		h.Components[i].Version = cmp.Or(h.Components[i].Version, d.Build)
+		h.Components[i].Version = cmp.Or(h.Components[i].Version, build)
 	}
 	if h.Services == nil {
 		switch {
+		case edition != "" && role != RoleFrontEnd:
+			h.Services = servicesOfRole(role)
 		case edition != "":
 			h.Services = defaultFrontEndServices(edition)
 		case isSQL:

@@ -41,6 +41,10 @@ const (
 	RuleMirror Rule = "mirror"
 	// A front end is taken out while databases of its pool are being updated.
 	RuleDatabasesAndFrontEnds Rule = "databasesAndFrontEnds"
+	RuleNotFailedOver         Rule = "notFailedOver"
+	RuleNotFailedBack         Rule = "notFailedBack"
+	RuleTwoServersOut         Rule = "twoServersOut"
+	RuleLastServer            Rule = "lastServer"
 )
 
 // Violation is a rule broken by a command.

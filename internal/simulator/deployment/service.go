@@ -28,13 +28,15 @@ var statusNames = [...]string{"", "Stopped", "StartPending", "StopPending", "Run
 func (s Status) String() string { return statusNames[s] }
 
 type service struct {
-	name, displayName  string
-	startType          string
-	startTypeAtStart   string
-	ranAtStart         bool
-	lync               bool
-	dependsOn          []string
-	drain, stop, start time.Duration
+	name, displayName string
+	startType         string
+	startTypeAtStart  string
+	// startTypeBeforeFailOver is set while a failover has disabled the service.
+	startTypeBeforeFailOver string
+	ranAtStart              bool
+	lync                    bool
+	dependsOn               []string
+	drain, stop, start      time.Duration
 
 	status Status
 	// transition makes the timers of an older change of state void.

@@ -121,6 +121,7 @@ func (d *Deployment) validatePools(found *problems) {
 	for i, p := range d.Pools {
 		path := fmt.Sprintf("pools[%d]", i)
 		found.checkName(path+".fqdn", p.FQDN)
+		p.validateProduct(path, found)
 		switch p.Edition {
 		case Standard:
 			p.validateStandard(path, found)
@@ -175,7 +176,7 @@ func (p Pool) validateEnterprise(path string, found *problems) {
 			placed = append(placed, fe)
 		}
 	}
-	if len(placed) < len(p.FrontEnds) {
+	if len(placed) < len(p.FrontEnds) && p.Role == RoleFrontEnd {
 		found.add(path+".upgradeDomains", "they hold %d of the %d front ends", len(placed), len(p.FrontEnds))
 	}
 }

@@ -94,6 +94,10 @@ func newAction(name string, parameters json.RawMessage) (action, error) {
 		return newStartServices(parameters)
 	case "UpdateDatabases":
 		return newUpdateDatabases(parameters)
+	case "FailOverComputer":
+		return newFailOver(parameters)
+	case "FailBackComputer":
+		return newFailBack(parameters)
 	}
 	return nil, wrongArgument("action", "%q is not one this module knows", name)
 }
