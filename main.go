@@ -25,6 +25,7 @@ import (
 
 	"lyncops.dev/operator/api/v1alpha1"
 	"lyncops.dev/operator/controllers"
+	"lyncops.dev/operator/internal/credentials"
 	"lyncops.dev/operator/internal/lync"
 	"lyncops.dev/operator/internal/lync/powershell"
 	"lyncops.dev/operator/internal/winrm/connectto"
@@ -109,9 +110,9 @@ const (
 )
 
 func addControllers(manager ctrl.Manager, servers controllers.Servers) error {
-	recorder := manager.GetEventRecorder("lyncops")
+	recorder, memory := manager.GetEventRecorder("lyncops"), credentials.NewMemory()
 	shared := func() (c controllers.Shared) {
-		return controllers.Shared{Client: manager.GetClient(), Live: manager.GetAPIReader(), Servers: servers, Recorder: recorder, Clock: clock.RealClock{}}
+		return controllers.Shared{Client: manager.GetClient(), Live: manager.GetAPIReader(), Servers: servers, Recorder: recorder, Memory: memory, Clock: clock.RealClock{}}
 	}
 	return errors.Join(
 		(&controllers.LyncPoolReconciler{Shared: shared()}).SetupWithManager(manager),

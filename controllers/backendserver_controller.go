@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -29,7 +30,7 @@ type BackEndServerReconciler struct {
 	Shared
 }
 
-// +kubebuilder:rbac:groups=lyncops.dev,resources=backendservers,verbs=get;list;watch
+// +kubebuilder:rbac:groups=lyncops.dev,resources=backendservers,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=lyncops.dev,resources=backendservers/status,verbs=get;patch
 
 // SetupWithManager registers the reconciler.
@@ -77,6 +78,15 @@ type backEndWork struct {
 	frontEnds credentials.Credentials
 	now       time.Time
 	told      []announcement
+	before    *v1alpha1.BackEndServer
+	// leaves: nothing is left to be finished, and the finalizer is taken off.
+	leaves bool
+	forced procedure.DepartureDecision
+}
+
+// deleting: the object, or the pool without which it cannot be worked on, is being deleted.
+func (w *backEndWork) deleting() bool {
+	return beingDeleted(w.object) || w.pool != nil && beingDeleted(w.pool)
 }
 
 // Reconcile brings one back end or Standard Edition server one decision further.
@@ -85,18 +95,22 @@ func (r *BackEndServerReconciler) Reconcile(ctx context.Context, request reconci
 	if err := r.Client.Get(ctx, request.NamespacedName, &object); err != nil {
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
-	if !object.DeletionTimestamp.IsZero() {
+	if beingDeleted(&object) && !claimed(&object) {
 		return reconcile.Result{}, nil
 	}
 	before := object.DeepCopy()
-	work := &backEndWork{object: &object, now: r.Clock.Now(), conditions: conditions{list: &object.Status.Conditions, generation: object.Generation}}
+	work := &backEndWork{object: &object, before: before, now: r.Clock.Now(), conditions: conditions{list: &object.Status.Conditions, generation: object.Generation}}
 	next, err := r.pass(ctx, work)
+	if errors.Is(err, errChanged) {
+		return reconcile.Result{RequeueAfter: quickestLook}, nil
+	}
 	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("back end %s: %w", request, err)
 	}
 	object.Status.ObservedGeneration = object.Generation
 	return r.finish(ctx, outcome{before: before, after: &object, changed: changed(before.Status, object.Status),
-		conditionsBefore: before.Status.Conditions, conditionsAfter: object.Status.Conditions, told: work.told, next: next})
+		conditionsBefore: before.Status.Conditions, conditionsAfter: object.Status.Conditions, told: work.told, next: next,
+		leaves: work.leaves, forced: work.forced})
 }
 
 func (r *BackEndServerReconciler) pass(ctx context.Context, work *backEndWork) (time.Duration, error) {
@@ -110,6 +124,7 @@ func (r *BackEndServerReconciler) pass(ctx context.Context, work *backEndWork) (
 	}
 	if problem != nil {
 		work.conditions.problem(*problem)
+		r.departUnseen(work, *problem)
 		return troubleLook, nil
 	}
 	r.grantRetry(work)
@@ -120,6 +135,13 @@ func (r *BackEndServerReconciler) pass(ctx context.Context, work *backEndWork) (
 			r.compareDatabases(ctx, work, &backEnd, decision)
 			decision = procedure.NextBackEndStep(backEnd)
 		}
+		stands, err := r.begin(ctx, work, &backEnd, decision)
+		if err != nil {
+			return 0, err
+		}
+		if !stands {
+			decision = procedure.NextBackEndStep(backEnd)
+		}
 		again, err := r.act(ctx, work, &decision)
 		if err != nil {
 			return 0, err
@@ -128,6 +150,7 @@ func (r *BackEndServerReconciler) pass(ctx context.Context, work *backEndWork) (
 			continue
 		}
 		r.report(work, backEnd, decision)
+		r.leaveOrStay(work, backEnd, decision)
 		return r.nextLook(work, backEnd, decision), nil
 	}
 }
@@ -176,13 +199,13 @@ func (r *BackEndServerReconciler) prepare(ctx context.Context, work *backEndWork
 	if account == nil {
 		account = &v1alpha1.JobAccount{}
 	}
-	with, problem, err := credentials.Resolve(ctx, r.Live, work.object.Namespace, *connection, *account)
+	with, problem, err := r.resolve(ctx, work.object, work.deleting(), *connection, *account)
 	if problem != nil || err != nil {
 		return problem, err
 	}
 	work.with, work.frontEnds = with, with
 	if work.pool != nil && spec.Connection != nil {
-		work.frontEnds, problem, err = credentials.Resolve(ctx, r.Live, work.object.Namespace, work.pool.Spec.Connection, work.pool.Spec.Jobs)
+		work.frontEnds, problem, err = r.resolve(ctx, work.pool, work.deleting(), work.pool.Spec.Connection, work.pool.Spec.Jobs)
 	}
 	return problem, err
 }
@@ -219,6 +242,7 @@ func (r *BackEndServerReconciler) observe(ctx context.Context, work *backEndWork
 	backEnd := procedure.BackEnd{
 		Plan: planFor(object.Spec.DesiredBuild, &work.pkg, rollout), Edition: object.Spec.Edition, Stores: object.Spec.CollocatedStores,
 		Declared: string(object.Spec.ServerFQDN), Paused: work.paused(), Observe: object.Spec.Management == v1alpha1.ManagementObserve,
+		Deleting:  work.deleting(),
 		Confirmed: object.Status.ObservedGeneration == object.Generation && object.Status.CurrentStep == v1alpha1.StepDone,
 	}
 	backEnd.Plan.Product = object.Spec.Product

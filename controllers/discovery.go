@@ -182,7 +182,7 @@ func (r *LyncPoolReconciler) loadDomains(ctx context.Context, work *poolWork) er
 	}
 	work.domains = nil
 	for i := range list.Items {
-		if list.Items[i].Spec.PoolRef.Name == work.object.Name && list.Items[i].DeletionTimestamp.IsZero() {
+		if list.Items[i].Spec.PoolRef.Name == work.object.Name {
 			work.domains = append(work.domains, &list.Items[i])
 		}
 	}
@@ -302,7 +302,7 @@ func domainObjectName(pool, domain string) string {
 }
 
 func (r *LyncPoolReconciler) keepInStep(ctx context.Context, work *poolWork, domain *v1alpha1.UpgradeDomain, frontEnds []v1alpha1.FQDN) error {
-	if !metav1.IsControlledBy(domain, work.object) {
+	if !metav1.IsControlledBy(domain, work.object) || beingDeleted(domain) {
 		return nil
 	}
 	before := domain.DeepCopy()
@@ -321,7 +321,7 @@ func (r *LyncPoolReconciler) dropVanished(ctx context.Context, work *poolWork, n
 	kept := work.domains[:0]
 	for _, domain := range work.domains {
 		reported := slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, domain.Spec.DomainName) })
-		if reported || domain.Status.InProgress || !metav1.IsControlledBy(domain, work.object) {
+		if reported || domain.Status.InProgress || beingDeleted(domain) || !metav1.IsControlledBy(domain, work.object) {
 			kept = append(kept, domain)
 			continue
 		}

@@ -29,6 +29,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"lyncops.dev/operator/api/v1alpha1"
+	"lyncops.dev/operator/internal/credentials"
 )
 
 const (
@@ -155,7 +156,7 @@ func (w *world) startOperator(lies ...interceptor.Funcs) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	shared := Shared{Client: manager.GetClient(), Live: manager.GetAPIReader(), Servers: w.servers, Clock: clock.RealClock{},
+	shared := Shared{Client: manager.GetClient(), Live: manager.GetAPIReader(), Servers: w.servers, Memory: credentials.NewMemory(), Clock: clock.RealClock{},
 		Recorder: w.ledger.recorder(manager.GetEventRecorder("lyncops"))}
 	if err := errors.Join((&LyncPoolReconciler{shared}).SetupWithManager(manager), (&UpgradeDomainReconciler{shared}).SetupWithManager(manager),
 		(&BackEndServerReconciler{shared}).SetupWithManager(manager)); err != nil {

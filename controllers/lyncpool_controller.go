@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -27,7 +28,7 @@ type LyncPoolReconciler struct {
 	Shared
 }
 
-// +kubebuilder:rbac:groups=lyncops.dev,resources=lyncpools,verbs=get;list;watch
+// +kubebuilder:rbac:groups=lyncops.dev,resources=lyncpools,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=lyncops.dev,resources=lyncpools/status,verbs=get;patch
 // +kubebuilder:rbac:groups=lyncops.dev,resources=upgradedomains,verbs=create;delete;patch
 // +kubebuilder:rbac:groups=lyncops.dev,resources=lyncpools/finalizers,verbs=update
@@ -83,9 +84,15 @@ func domainView(domain *v1alpha1.UpgradeDomain) any {
 		inProgress, staged     bool
 		progress, reason, said string
 		current, deleted       bool
+		claimed                bool
+		blocked                string
 	}{
 		spec: domain.Spec, state: domain.Status.State, inProgress: domain.Status.InProgress, staged: staged(domain),
-		progress: domain.Status.ServerProgress, current: domain.Status.ObservedGeneration == domain.Generation, deleted: !domain.DeletionTimestamp.IsZero(),
+		progress: domain.Status.ServerProgress, current: domain.Status.ObservedGeneration == domain.Generation, deleted: beingDeleted(domain),
+		claimed: claimed(domain),
+	}
+	if reason, said := readyReason(domain.Status.Conditions); reason == v1alpha1.ReasonDeletionBlocked {
+		view.blocked = said
 	}
 	if domain.Status.State != v1alpha1.DomainOpen {
 		view.reason, view.said = readyReason(domain.Status.Conditions)
@@ -104,7 +111,7 @@ func backEndMatters() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(update event.UpdateEvent) bool {
 		before, okBefore := update.ObjectOld.(*v1alpha1.BackEndServer)
 		after, okAfter := update.ObjectNew.(*v1alpha1.BackEndServer)
-		return okBefore && okAfter && before.Status.InProgress != after.Status.InProgress
+		return okBefore && okAfter && (before.Status.InProgress != after.Status.InProgress || claimed(before) != claimed(after))
 	}}
 }
 
@@ -120,10 +127,14 @@ func turnChanged() predicate.Predicate {
 // poolWork is one pass over one pool.
 type poolWork struct {
 	object     *v1alpha1.LyncPool
+	before     *v1alpha1.LyncPool
 	conditions conditions
 	with       credentials.Credentials
 	now        time.Time
 	told       []announcement
+	// leaves: nothing is left to be finished, and the finalizer is taken off.
+	leaves bool
+	forced procedure.DepartureDecision
 	// domains are the UpgradeDomain objects in the order in which they are taken.
 	domains []*v1alpha1.UpgradeDomain
 	// problem is why the pool could not be asked in this pass.
@@ -138,18 +149,26 @@ func (r *LyncPoolReconciler) Reconcile(ctx context.Context, request reconcile.Re
 	if err := r.Client.Get(ctx, request.NamespacedName, &object); err != nil {
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
-	if !object.DeletionTimestamp.IsZero() {
+	if beingDeleted(&object) && !claimed(&object) {
 		return reconcile.Result{}, nil
 	}
 	before := object.DeepCopy()
-	work := &poolWork{object: &object, now: r.Clock.Now(), conditions: conditions{list: &object.Status.Conditions, generation: object.Generation}}
-	next, err := r.pass(ctx, work)
+	work := &poolWork{object: &object, before: before, now: r.Clock.Now(), conditions: conditions{list: &object.Status.Conditions, generation: object.Generation}}
+	pass := r.pass
+	if beingDeleted(&object) {
+		pass = r.passOfDeleted
+	}
+	next, err := pass(ctx, work)
+	if errors.Is(err, errChanged) {
+		return reconcile.Result{RequeueAfter: quickestLook}, nil
+	}
 	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("pool %s: %w", request, err)
 	}
 	object.Status.ObservedGeneration = object.Generation
 	return r.finish(ctx, outcome{before: before, after: &object, changed: changed(before.Status, object.Status),
-		conditionsBefore: before.Status.Conditions, conditionsAfter: object.Status.Conditions, told: work.told, next: next})
+		conditionsBefore: before.Status.Conditions, conditionsAfter: object.Status.Conditions, told: work.told, next: next,
+		leaves: work.leaves, forced: work.forced})
 }
 
 func (r *LyncPoolReconciler) pass(ctx context.Context, work *poolWork) (time.Duration, error) {
@@ -160,7 +179,7 @@ func (r *LyncPoolReconciler) pass(ctx context.Context, work *poolWork) (time.Dur
 		work.conditions.problem(procedure.Problem{Reason: v1alpha1.ReasonInvalidSpec, Message: "spec.desiredBuild: " + err.Error(), Lasting: true})
 		return 0, nil
 	}
-	with, problem, err := credentials.Resolve(ctx, r.Live, object.Namespace, object.Spec.Connection, object.Spec.Jobs)
+	with, problem, err := r.resolve(ctx, object, false, object.Spec.Connection, object.Spec.Jobs)
 	if err != nil {
 		return 0, err
 	}
@@ -188,9 +207,15 @@ func (r *LyncPoolReconciler) pass(ctx context.Context, work *poolWork) (time.Dur
 		if err != nil {
 			return 0, err
 		}
+		if underWay(object) || decision.Action == procedure.PoolOpens || decision.Action == procedure.PoolAdopts {
+			if err := r.claim(ctx, object, work.before); err != nil {
+				return 0, err
+			}
+		}
 		r.apply(work, decision)
 		if decision.Action != procedure.PoolCloses {
-			return r.nextLook(decision), nil
+			work.leaves, err = r.finished(ctx, work, decision)
+			return r.nextLook(decision), err
 		}
 		// What comes after a closed turn is decided in the same pass, so that both stand in the status with one write.
 	}
@@ -211,7 +236,7 @@ func (r *LyncPoolReconciler) noteRetry(work *poolWork) {
 
 func (r *LyncPoolReconciler) decide(ctx context.Context, work *poolWork) (procedure.PoolDecision, error) {
 	object := work.object
-	busy, err := r.backEndAtWork(ctx, client.ObjectKeyFromObject(object))
+	busy, err := r.backEndAtWork(ctx, r.Client, client.ObjectKeyFromObject(object))
 	if err != nil {
 		return procedure.PoolDecision{}, err
 	}
@@ -269,6 +294,12 @@ func (w *poolWork) view() []procedure.PoolDomain {
 	for _, object := range w.domains {
 		domain := procedure.PoolDomain{Name: object.Spec.DomainName, State: object.Status.State, InProgress: object.Status.InProgress, Staged: staged(object)}
 		domain.Reason, domain.Message = readyReason(object.Status.Conditions)
+		if beingDeleted(object) {
+			domain.State, domain.Leaving, domain.Reason = v1alpha1.DomainUnknown, true, v1alpha1.ReasonDiscovering
+			domain.Message = fmt.Sprintf("the object UpgradeDomain %s is being deleted; it is made anew when it is gone", object.Name)
+			domains = append(domains, domain)
+			continue
+		}
 		if object.Status.ObservedGeneration != object.Generation {
 			domain.State = v1alpha1.DomainUnknown
 			domain.Reason, domain.Message = "", ""

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"lyncops.dev/operator/api/v1alpha1"
+	"lyncops.dev/operator/internal/procedure"
 )
 
 // announcement is an event that is told after the status write that it belongs to.
@@ -41,16 +43,19 @@ type outcome struct {
 	told                              []announcement
 	// next is when to look again; zero: when something happens.
 	next time.Duration
+	// leaves: the finalizer is taken off once the status is written; forced says that a server is left half way by it.
+	leaves bool
+	forced procedure.DepartureDecision
 }
 
 // finish writes the status once when it changed, never when it did not, on condition that nobody else has changed the object in
 // between, and tells the events afterwards. Decisions that rest on a stale object are lost with the conflict and taken again.
 func (s Shared) finish(ctx context.Context, pass outcome) (reconcile.Result, error) {
 	if !pass.changed {
-		return reconcile.Result{RequeueAfter: pass.next}, nil
+		return s.leave(ctx, pass)
 	}
 	err := s.Client.Status().Patch(ctx, pass.after, client.MergeFromWithOptions(pass.before, client.MergeFromWithOptimisticLock{}))
-	if apierrors.IsConflict(err) {
+	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
 		return reconcile.Result{RequeueAfter: quickestLook}, nil
 	}
 	if err != nil {
@@ -66,6 +71,20 @@ func (s Shared) finish(ctx context.Context, pass outcome) (reconcile.Result, err
 			kind = corev1.EventTypeWarning
 		}
 		s.Recorder.Eventf(pass.after, nil, kind, one.reason, one.action, "%s", cut(one.note, longestNote))
+	}
+	return s.leave(ctx, pass)
+}
+
+// leave takes the finalizer off where nothing is left to be finished, at the end of a pass that was not refused.
+func (s Shared) leave(ctx context.Context, pass outcome) (reconcile.Result, error) {
+	if !pass.leaves {
+		return reconcile.Result{RequeueAfter: pass.next}, nil
+	}
+	s.tellForced(pass.after, pass.forced)
+	if err := s.letGo(ctx, pass.after, pass.before); errors.Is(err, errChanged) {
+		return reconcile.Result{RequeueAfter: quickestLook}, nil
+	} else if err != nil {
+		return reconcile.Result{}, err
 	}
 	return reconcile.Result{RequeueAfter: pass.next}, nil
 }
@@ -100,6 +119,7 @@ var troubling = map[string]bool{
 	v1alpha1.ReasonUnknownPoolState: true, v1alpha1.ReasonQuorumAtRisk: true,
 	v1alpha1.ReasonCredentialsMissing: true, v1alpha1.ReasonCertificateAuthorityMissing: true, v1alpha1.ReasonPoolNotFound: true,
 	v1alpha1.ReasonServerUnreachable: true, v1alpha1.ReasonServerAnswerUnknown: true, v1alpha1.ReasonServicesNotRunning: true,
+	v1alpha1.ReasonDeletionBlocked: true,
 }
 
 // changed says whether two statuses differ in anything but formalities.

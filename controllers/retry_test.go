@@ -90,7 +90,13 @@ func TestRequestThatWasThereBeforeTheFirstLookIsNotObeyed(t *testing.T) {
 	if err := w.client.Delete(t.Context(), domain); err != nil {
 		t.Fatal(err)
 	}
-	again.ResourceVersion, again.UID, again.Status = "", "", v1alpha1.UpgradeDomainStatus{ObservedGeneration: -1}
+	w.eventually("the object is gone", func() error {
+		if err := w.look(domain); err == nil && beingDeleted(domain) {
+			return errors.New("it is still there")
+		}
+		return nil
+	})
+	again.ResourceVersion, again.UID, again.Finalizers, again.DeletionTimestamp, again.Status = "", "", nil, nil, v1alpha1.UpgradeDomainStatus{ObservedGeneration: -1}
 	annotate(again, v1alpha1.AnnotationRetry, "some other day")
 	if err := w.client.Create(t.Context(), again); err != nil {
 		t.Skipf("the pool was quicker to declare the domain again: %v", err)

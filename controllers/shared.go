@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"lyncops.dev/operator/api/v1alpha1"
+	"lyncops.dev/operator/internal/credentials"
 )
 
 // Shared is what every reconciler needs.
@@ -18,17 +19,21 @@ type Shared struct {
 	Live     client.Reader
 	Servers  Servers
 	Recorder events.EventRecorder
-	Clock    clock.PassiveClock
+	// Memory of the credentials of work that was begun; nil keeps none.
+	Memory *credentials.Memory
+	Clock  clock.PassiveClock
 }
 
-// backEndAtWork names a back end of the pool whose services or databases are being worked on.
-func (s Shared) backEndAtWork(ctx context.Context, pool client.ObjectKey) (string, error) {
+// backEndAtWork names a back end of the pool whose services or databases are being worked on, or may be at any moment: it bears
+// the finalizer from before its first order on.
+func (s Shared) backEndAtWork(ctx context.Context, reader client.Reader, pool client.ObjectKey) (string, error) {
 	var backEnds v1alpha1.BackEndServerList
-	if err := s.Client.List(ctx, &backEnds, client.InNamespace(pool.Namespace)); err != nil {
+	if err := reader.List(ctx, &backEnds, client.InNamespace(pool.Namespace)); err != nil {
 		return "", fmt.Errorf("listing back ends: %w", err)
 	}
-	for _, backEnd := range backEnds.Items {
-		if backEnd.Spec.PoolRef != nil && backEnd.Spec.PoolRef.Name == pool.Name && backEnd.Status.InProgress {
+	for i := range backEnds.Items {
+		backEnd := &backEnds.Items[i]
+		if backEnd.Spec.PoolRef != nil && backEnd.Spec.PoolRef.Name == pool.Name && (backEnd.Status.InProgress || claimed(backEnd)) {
 			return backEnd.Name, nil
 		}
 	}

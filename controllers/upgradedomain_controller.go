@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -27,7 +28,7 @@ type UpgradeDomainReconciler struct {
 	Shared
 }
 
-// +kubebuilder:rbac:groups=lyncops.dev,resources=upgradedomains,verbs=get;list;watch
+// +kubebuilder:rbac:groups=lyncops.dev,resources=upgradedomains,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=lyncops.dev,resources=upgradedomains/status,verbs=get;patch
 
 // SetupWithManager registers the reconciler.
@@ -64,9 +65,26 @@ func (r *UpgradeDomainReconciler) domainsOf(ctx context.Context, pool client.Obj
 type domainWork struct {
 	object *v1alpha1.UpgradeDomain
 	pool   *v1alpha1.LyncPool
+	before *v1alpha1.UpgradeDomain
 	with   credentials.Credentials
 	now    time.Time
 	told   []announcement
+	// leaves: nothing is left to be finished, and the finalizer is taken off.
+	leaves bool
+	forced procedure.DepartureDecision
+}
+
+// deleting: the domain, or the pool without which it cannot be worked on, is being deleted.
+func (w *domainWork) deleting() bool {
+	return beingDeleted(w.object) || w.pool != nil && beingDeleted(w.pool)
+}
+
+// force is what a person has written to let the domain go half way.
+func (w *domainWork) force() string {
+	if w.pool != nil && beingDeleted(w.pool) {
+		return forceValue(w.object, w.pool)
+	}
+	return forceValue(w.object)
 }
 
 // Reconcile observes the servers of a domain, decides, starts at most one job a server, and reports.
@@ -75,18 +93,22 @@ func (r *UpgradeDomainReconciler) Reconcile(ctx context.Context, request reconci
 	if err := r.Client.Get(ctx, request.NamespacedName, &object); err != nil {
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
-	if !object.DeletionTimestamp.IsZero() {
+	if beingDeleted(&object) && !claimed(&object) {
 		return reconcile.Result{}, nil
 	}
 	before := object.DeepCopy()
-	work := &domainWork{object: &object, now: r.Clock.Now()}
+	work := &domainWork{object: &object, before: before, now: r.Clock.Now()}
 	next, err := r.pass(ctx, work)
+	if errors.Is(err, errChanged) {
+		return reconcile.Result{RequeueAfter: quickestLook}, nil
+	}
 	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("upgrade domain %s: %w", request, err)
 	}
 	object.Status.ObservedGeneration = object.Generation
 	return r.finish(ctx, outcome{before: before, after: &object, changed: changed(before.Status, object.Status),
-		conditionsBefore: before.Status.Conditions, conditionsAfter: object.Status.Conditions, told: work.told, next: next})
+		conditionsBefore: before.Status.Conditions, conditionsAfter: object.Status.Conditions, told: work.told, next: next,
+		leaves: work.leaves, forced: work.forced})
 }
 
 func (r *UpgradeDomainReconciler) pass(ctx context.Context, work *domainWork) (time.Duration, error) {
@@ -95,20 +117,30 @@ func (r *UpgradeDomainReconciler) pass(ctx context.Context, work *domainWork) (t
 	var pool v1alpha1.LyncPool
 	err := r.Client.Get(ctx, client.ObjectKey{Namespace: work.object.Namespace, Name: work.object.Spec.PoolRef.Name}, &pool)
 	if apierrors.IsNotFound(err) {
-		conditions.problem(procedure.Problem{Reason: v1alpha1.ReasonPoolNotFound,
-			Message: fmt.Sprintf("there is no LyncPool %s in namespace %s yet; create it, or delete this object", work.object.Spec.PoolRef.Name, work.object.Namespace)})
+		missing := procedure.Problem{Reason: v1alpha1.ReasonPoolNotFound,
+			Message: fmt.Sprintf("there is no LyncPool %s in namespace %s yet; create it, or delete this object", work.object.Spec.PoolRef.Name, work.object.Namespace)}
+		if beingDeleted(work.object) {
+			missing.Lasting = true
+			r.departUnseen(work, conditions, missing)
+			return 0, nil
+		}
+		conditions.problem(missing)
 		return 0, nil
 	}
 	if err != nil {
 		return 0, err
 	}
 	work.pool = &pool
-	with, problem, err := credentials.Resolve(ctx, r.Live, work.object.Namespace, pool.Spec.Connection, pool.Spec.Jobs)
+	with, problem, err := r.resolve(ctx, work.object, work.deleting(), pool.Spec.Connection, pool.Spec.Jobs)
 	if err != nil {
 		return 0, err
 	}
 	if problem != nil {
 		status.State = v1alpha1.DomainUnknown
+		if work.deleting() && claimed(work.object) {
+			r.departUnseen(work, conditions, *problem)
+			return troubleLook, nil
+		}
 		conditions.problem(*problem)
 		return troubleLook, nil
 	}
@@ -121,13 +153,40 @@ func (r *UpgradeDomainReconciler) pass(ctx context.Context, work *domainWork) (t
 		return 0, err
 	}
 	r.report(work, conditions, domain, decision)
+	r.leaveOrStay(work, conditions, domain, decision)
 	return nextLook(work, domain, decision), nil
+}
+
+// departUnseen is for a domain that is being deleted and whose servers cannot be asked at all.
+func (r *UpgradeDomainReconciler) departUnseen(work *domainWork, conditions conditions, problem procedure.Problem) {
+	departure := procedure.Departure{Unseen: namesOf(work.object.Spec.FrontEnds), Obstacle: &problem, Force: work.force()}
+	if work.object.Status.InProgress && work.object.Status.CurrentServer != "" {
+		departure.HalfWay = []string{work.object.Status.CurrentServer}
+	}
+	work.forced = r.depart(conditions, departure)
+	work.leaves = work.forced.LetGo
+}
+
+// leaveOrStay says how a deletion stands, and lets go where nothing is left to be finished: after a deletion at once, otherwise
+// when the domain's turn is over.
+func (r *UpgradeDomainReconciler) leaveOrStay(work *domainWork, conditions conditions, domain procedure.Domain, decision procedure.DomainDecision) {
+	if !claimed(work.object) {
+		return
+	}
+	departure := decision.Departure(domain)
+	if !work.deleting() {
+		work.leaves = !domain.Turn && procedure.Depart(departure).LetGo
+		return
+	}
+	departure.Force = work.force()
+	work.forced = r.depart(conditions, departure)
+	work.leaves = work.forced.LetGo
 }
 
 // work looks at the servers, decides and acts. Where putting a finished server away makes room for the next one, it looks again
 // at once instead of waiting for the next pass.
 func (r *UpgradeDomainReconciler) work(ctx context.Context, work *domainWork) (procedure.Domain, procedure.DomainDecision, error) {
-	backEnd, err := r.backEndAtWork(ctx, client.ObjectKeyFromObject(work.pool))
+	backEnd, err := r.backEndAtWork(ctx, r.Client, client.ObjectKeyFromObject(work.pool))
 	if err != nil {
 		return procedure.Domain{}, procedure.DomainDecision{}, err
 	}
@@ -139,6 +198,12 @@ func (r *UpgradeDomainReconciler) work(ctx context.Context, work *domainWork) (p
 		if decision.NeedMembers {
 			domain.Members = r.members(ctx, work, found)
 			decision = procedure.UpgradeDomain(domain)
+		}
+		if (decision.InProgress || takesAnyOut(work, decision)) && work.force() != v1alpha1.ForceDeleteValue {
+			if err := r.claim(ctx, work.object, work.before); err != nil {
+				return domain, decision, err
+			}
+			r.remember(work.object, work.with)
 		}
 		if domain.Turn && takesAnyOut(work, decision) {
 			if domain.Turn, err = r.turnStands(ctx, work); err != nil {
@@ -194,6 +259,7 @@ func domainFrom(work *domainWork, found []observation) procedure.Domain {
 		ServersAtATime: int(pool.Spec.Rollout.ServersAtATime),
 		Paused:         pool.Spec.Paused,
 		Observe:        pool.Spec.Management == v1alpha1.ManagementObserve,
+		Deleting:       work.deleting(),
 	}
 	domain.Plan.Variant = variantOf(pool)
 	if pool.Spec.Role == v1alpha1.RolePersistentChat {
@@ -334,13 +400,21 @@ func takesOut(server *procedure.ServerDecision, row *v1alpha1.ServerStatus) bool
 }
 
 // turnStands asks the API server itself whether it is still this domain's turn: a cache may be a moment behind, and a moment
-// is enough to take a second domain out of service.
+// is enough to take a second domain out of service, or one whose databases are being updated.
 func (r *UpgradeDomainReconciler) turnStands(ctx context.Context, work *domainWork) (bool, error) {
 	var pool v1alpha1.LyncPool
 	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(work.pool), &pool); err != nil {
 		return false, fmt.Errorf("asking whether it is still the turn of %s: %w", work.object.Spec.DomainName, err)
 	}
-	return isTurnOf(pool.Status.OpenDomain, work.object) &&
+	var domain v1alpha1.UpgradeDomain
+	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(work.object), &domain); err != nil {
+		return false, fmt.Errorf("asking whether %s is being deleted: %w", work.object.Name, err)
+	}
+	backEnd, err := r.backEndAtWork(ctx, r.Live, client.ObjectKeyFromObject(work.pool))
+	if err != nil {
+		return false, err
+	}
+	return isTurnOf(pool.Status.OpenDomain, work.object) && backEnd == "" && !beingDeleted(&pool) && !beingDeleted(&domain) &&
 		!pool.Spec.Paused && pool.Spec.Management != v1alpha1.ManagementObserve, nil
 }
 

@@ -51,6 +51,11 @@ const (
 	// ReasonPaused: spec.paused is true; no further server is started.
 	ReasonPaused = "Paused"
 
+	// ReasonDeleting: the object, or the LyncPool it belongs to, is being deleted; the server in progress is finished, no other is started.
+	ReasonDeleting = "Deleting"
+	// ReasonDeletionBlocked: the object is being deleted, and a server that is half way because of it cannot be finished.
+	ReasonDeletionBlocked = "DeletionBlocked"
+
 	// ReasonPoolReady: the pool answered Ready, and so did the domain.
 	ReasonPoolReady = "PoolReady"
 	// ReasonPoolBusy: the pool answered Busy; it is asked again.

@@ -8,4 +8,6 @@ const (
 	EventServerTaken = "ServerTaken"
 	// EventServerUpgraded: a server has the build and is back in service.
 	EventServerUpgraded = "ServerUpgraded"
+	// EventForceDeleted: an object was let go by the annotation lyncops.dev/force-delete although a server is half way.
+	EventForceDeleted = "ForceDeleted"
 )

@@ -79,6 +79,8 @@ type BackEnd struct {
 	Permitted int
 	Paused    bool
 	Observe   bool
+	// Deleting: the object or its pool's is being deleted; what is in progress is finished.
+	Deleting bool
 	// OpenDomain is the upgrade domain of the pool whose turn it is: databases wait until there is none.
 	OpenDomain string
 }
@@ -172,6 +174,8 @@ func (b BackEnd) resting(d ServerDecision) (reason, message string) {
 	switch {
 	case !first || underway:
 		return "", ""
+	case b.Deleting:
+		return v1alpha1.ReasonDeleting, "being deleted: nothing is started"
 	case b.Observe:
 		return v1alpha1.ReasonObserving, "management is Observe: nothing is changed on the server"
 	case b.Paused:
@@ -407,12 +411,12 @@ func (b BackEnd) enterprise() BackEndDecision {
 		result.Server = d.wait(v1alpha1.StepWaiting, v1alpha1.ReasonWaitingForFrontEnds, "%s", result.FrontEndsMessage)
 		return b.finish(result)
 	}
-	if lync && b.Server.Build.Compare(b.Plan.Build) != 0 {
-		return b.finish(b.windowsServer(result, false))
-	}
 	if b.OpenDomain != "" {
 		result.Server = d.wait(v1alpha1.StepWaiting, v1alpha1.ReasonWaitingForFrontEnds, "the upgrade domain %s of the pool is open; front ends and SQL Server are never out together", b.OpenDomain)
 		return b.finish(result)
+	}
+	if lync && b.Server.Build.Compare(b.Plan.Build) != 0 {
+		return b.finish(b.windowsServer(result, false))
 	}
 	result.Server = d
 	return b.finish(b.databases(result, host, job))

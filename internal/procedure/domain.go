@@ -52,6 +52,8 @@ type Domain struct {
 	ServersAtATime int
 	Paused         bool
 	Observe        bool
+	// Deleting: the domain's object or its pool's is being deleted; what is in progress is finished.
+	Deleting bool
 	// BackEnd names a back end of the pool that is being worked on: no server is stopped meanwhile.
 	BackEnd string
 }
@@ -115,6 +117,8 @@ func (domain Domain) consider(server DomainServer) ServerDecision {
 
 func (domain Domain) blocked() (bool, string, string) {
 	switch {
+	case domain.Deleting:
+		return true, v1alpha1.ReasonDeleting, "being deleted: no further server is started"
 	case domain.Observe:
 		return true, v1alpha1.ReasonObserving, "management is Observe: nothing is changed on the server"
 	case domain.Paused:

@@ -15,6 +15,8 @@ type PoolDomain struct {
 	InProgress bool
 	// Staged: the package is on every server of the domain that needs it.
 	Staged bool
+	// Leaving: its object is being deleted. It keeps its turn for the server in progress and gets no other.
+	Leaving bool
 	// Message is the domain's own reason, for the pool's status.
 	Message string
 	Reason  string
@@ -162,6 +164,8 @@ func (pool Pool) whileOpen() *PoolDecision {
 			continue
 		}
 		switch {
+		case domain.Leaving && !domain.InProgress:
+			return &PoolDecision{Action: PoolCloses, Domain: domain.Name, Reason: v1alpha1.ReasonDiscovering, Message: domain.Message}
 		case domain.State == v1alpha1.DomainDone:
 			decision := PoolDecision{Action: PoolCloses, Domain: domain.Name, Reason: v1alpha1.ReasonSoaking,
 				Message: fmt.Sprintf("%s is done", domain.Name)}

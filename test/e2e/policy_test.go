@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"lyncops.dev/operator/api/v1alpha1"
@@ -114,20 +113,6 @@ func policyStories() []story {
 			s.untouched(s.frontEnds[1:]...)
 			s.inService(s.frontEnds...)
 			s.change(s.pool, func() { s.pool.Spec.Paused = false })
-			s.finishes()
-			s.onceEach(s.frontEnds...)
-		}},
-		{"deleted", "deleted in the middle and declared again", func(s *scenario) {
-			s.declare()
-			awaitInstaller(s.T, s.lab, string(s.pool.Spec.PoolFQDN), "")
-			// The garbage collector of a cluster deletes what belongs to the pool; this control plane has none.
-			for _, object := range []client.Object{s.pool, s.domain(1), s.domain(2), s.domain(3)} {
-				if err := s.lab.Client().Delete(s.Context(), object); err != nil {
-					s.Fatal(err)
-				}
-			}
-			s.pool.ObjectMeta = metav1.ObjectMeta{Namespace: s.name, Name: s.name}
-			s.create(s.pool)
 			s.finishes()
 			s.onceEach(s.frontEnds...)
 		}},

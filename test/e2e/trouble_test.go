@@ -8,6 +8,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,7 +31,7 @@ type story struct {
 // be stopped because of it, and the rollout must go on once it is mended.
 func TestTrouble(t *testing.T) {
 	t.Parallel()
-	stories := append(inputStories(), policyStories()...)
+	stories := slices.Concat(inputStories(), policyStories(), deletionStories())
 	var names []string
 	for _, story := range stories {
 		names = append(names, story.pool)

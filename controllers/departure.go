@@ -1,0 +1,169 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"lyncops.dev/operator/api/v1alpha1"
+	"lyncops.dev/operator/internal/procedure"
+)
+
+// underWay says whether a domain of the pool has its turn, or servers of one are half way.
+func underWay(pool *v1alpha1.LyncPool) bool { return pool.Status.OpenDomain != nil }
+
+// finished says whether a pool's rollout has come to its end, so that deleting the pool needs to wait for nothing any more: every
+// domain is done and has let go, and no back end is at work.
+func (r *LyncPoolReconciler) finished(ctx context.Context, work *poolWork, decision procedure.PoolDecision) (bool, error) {
+	if decision.Action != procedure.PoolIsDone || !claimed(work.object) {
+		return false, nil
+	}
+	others, err := r.unfinished(ctx, work)
+	return len(others) == 0, err
+}
+
+// unfinished names the objects that need the pool to finish a server: upgrade domains and back ends that bear the finalizer, or have
+// a server half way. The API server itself is asked.
+func (r *LyncPoolReconciler) unfinished(ctx context.Context, work *poolWork) ([]string, error) {
+	var others []string
+	domains, err := r.domainsLive(ctx, work)
+	if err != nil {
+		return nil, err
+	}
+	for i := range domains {
+		if claimed(&domains[i]) || domains[i].Status.InProgress {
+			others = append(others, "UpgradeDomain "+domains[i].Name)
+		}
+	}
+	backEnd, err := r.backEndAtWork(ctx, r.Live, client.ObjectKeyFromObject(work.object))
+	if backEnd != "" {
+		others = append(others, "BackEndServer "+backEnd)
+	}
+	return others, err
+}
+
+// domainsLive are the UpgradeDomain objects of the pool as the API server has them.
+func (r *LyncPoolReconciler) domainsLive(ctx context.Context, work *poolWork) ([]v1alpha1.UpgradeDomain, error) {
+	var list v1alpha1.UpgradeDomainList
+	if err := r.Live.List(ctx, &list, client.InNamespace(work.object.Namespace)); err != nil {
+		return nil, fmt.Errorf("listing upgrade domains: %w", err)
+	}
+	var domains []v1alpha1.UpgradeDomain
+	for _, domain := range list.Items {
+		if domain.Spec.PoolRef.Name == work.object.Name {
+			domains = append(domains, domain)
+		}
+	}
+	return domains, nil
+}
+
+// passOfDeleted is one pass over a pool that is being deleted. No domain is opened any more; those whose servers are half way finish
+// them, for which they need the pool, and then it goes.
+func (r *LyncPoolReconciler) passOfDeleted(ctx context.Context, work *poolWork) (time.Duration, error) {
+	object := work.object
+	work.conditions.paused(object.Spec.Paused)
+	if err := r.loadDomains(ctx, work); err != nil {
+		return 0, err
+	}
+	others, err := r.unfinished(ctx, work)
+	if err != nil {
+		return 0, err
+	}
+	departure := procedure.Departure{Others: others, Force: forceValue(object)}
+	for _, domain := range work.domains {
+		if reason, said := readyReason(domain.Status.Conditions); reason == v1alpha1.ReasonDeletionBlocked {
+			departure.Obstacle = &procedure.Problem{Reason: reason, Message: fmt.Sprintf("UpgradeDomain %s is %s", domain.Name, said), Lasting: true}
+		}
+	}
+	work.sumUp()
+	work.forced = r.depart(work.conditions, departure)
+	object.Status.Now = "being deleted"
+	if work.leaves = work.forced.LetGo; !work.leaves {
+		return unhurried(turnLook), nil
+	}
+	if work.forced.Forced {
+		if err := r.letDomainsGo(ctx, work); err != nil {
+			return 0, err
+		}
+	}
+	return 0, nil
+}
+
+// letDomainsGo takes the finalizer off the pool's domains: without their pool they could never be finished.
+func (r *LyncPoolReconciler) letDomainsGo(ctx context.Context, work *poolWork) error {
+	for _, domain := range work.domains {
+		if err := r.letGo(ctx, domain, domain.DeepCopy()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// begin claims the back end, and the pool without which it could not be finished, before anything is stopped or changed for it.
+// Before the first order it then asks the API server whether the pool has opened a domain meanwhile, and says false when that, or
+// anything else, is against it: a domain looks for claims in the same way before it stops a server, so that one of the two sees the other.
+func (r *BackEndServerReconciler) begin(ctx context.Context, work *backEndWork, backEnd *procedure.BackEnd, decision procedure.BackEndDecision) (stands bool, err error) {
+	starts := decision.Server.Verdict == procedure.VerdictStart && decision.Server.Step != v1alpha1.StepStagePackage
+	if !starts && !decision.InProgress || forceValue(work.object) == v1alpha1.ForceDeleteValue && work.deleting() {
+		return true, nil
+	}
+	first := starts && !work.object.Status.InProgress
+	if err := r.claim(ctx, work.object, work.before); err != nil {
+		return false, err
+	}
+	r.remember(work.object, work.with)
+	if work.pool == nil {
+		return true, nil
+	}
+	if !beingDeleted(work.pool) {
+		if err := r.claim(ctx, work.pool, work.pool.DeepCopy()); err != nil {
+			return false, err
+		}
+		r.remember(work.pool, work.frontEnds)
+	}
+	if !first {
+		return true, nil
+	}
+	var pool v1alpha1.LyncPool
+	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(work.pool), &pool); err != nil {
+		return false, fmt.Errorf("asking whether the pool has opened a domain: %w", err)
+	}
+	backEnd.Deleting = backEnd.Deleting || beingDeleted(&pool)
+	backEnd.Paused = backEnd.Paused || pool.Spec.Paused
+	if pool.Status.OpenDomain != nil {
+		backEnd.OpenDomain = pool.Status.OpenDomain.Name
+	}
+	return !backEnd.Deleting && !backEnd.Paused && (backEnd.OpenDomain == "" || backEnd.Edition == v1alpha1.EditionStandard), nil
+}
+
+// departUnseen says, for a back end that is being deleted and whose servers cannot be asked, what is awaited.
+func (r *BackEndServerReconciler) departUnseen(work *backEndWork, problem procedure.Problem) {
+	if !claimed(work.object) || !work.deleting() {
+		return
+	}
+	problem.Lasting = problem.Lasting || problem.Reason == v1alpha1.ReasonPoolNotFound
+	departure := procedure.Departure{Unseen: []string{work.object.Status.CurrentServer}, Obstacle: &problem, Force: forceValue(work.object)}
+	if work.object.Status.InProgress {
+		departure.HalfWay = departure.Unseen
+	}
+	work.forced = r.depart(work.conditions, departure)
+	work.leaves = work.forced.LetGo
+}
+
+// leaveOrStay says how a deletion stands, and lets go where nothing is left to be finished.
+func (r *BackEndServerReconciler) leaveOrStay(work *backEndWork, backEnd procedure.BackEnd, decision procedure.BackEndDecision) {
+	if !claimed(work.object) {
+		return
+	}
+	departure := decision.Departure(backEnd)
+	if !work.deleting() {
+		starting := decision.Server.Verdict == procedure.VerdictStart
+		work.leaves = !starting && procedure.Depart(departure).LetGo
+		return
+	}
+	departure.Force = forceValue(work.object)
+	work.forced = r.depart(work.conditions, departure)
+	work.leaves = work.forced.LetGo
+}
