@@ -78,7 +78,11 @@ func deletionStories() []story {
 			})
 			s.delete(s.pool, s.domain(1), s.domain(2), s.domain(3))
 			s.gone(s.pool, s.domain(1), s.domain(2), s.domain(3))
-			s.untouched(s.frontEnds[1:]...)
+			for _, step := range s.record(s.frontEnds[1:]...).steps() {
+				if step != "stage-package" {
+					s.Errorf("a further server was begun with: %s", step)
+				}
+			}
 			s.inService(s.frontEnds...)
 			checkNoViolations(s.T, s.lab, s.frontEnds...)
 		}},
