@@ -181,7 +181,9 @@ func TestDeletionThatCannotBeFinishedSaysWhyAndCanBeForced(t *testing.T) {
 				}
 				return nil
 			})
-			edit(h.world, h.pool, func(pool *v1alpha1.LyncPool) { annotate(pool, v1alpha1.AnnotationForceDelete, v1alpha1.ForceDeleteValue) })
+			edit(h.world, h.pool, func(pool *v1alpha1.LyncPool) {
+				annotate(pool, v1alpha1.AnnotationForceDelete, v1alpha1.ForceDeleteValue)
+			})
 			h.eventually("the pool is gone", func() error {
 				if !h.gone(h.pool) {
 					return errors.New("it is still there")
