@@ -15,6 +15,9 @@ type Servers interface {
 	Database(ctx context.Context, access lync.Access, question lync.DatabaseQuestion) (lync.DatabaseReport, error)
 	DatabaseMirror(ctx context.Context, access lync.Access, poolFQDN string) (lync.DatabaseMirror, error)
 	LocalDatabases(ctx context.Context, access lync.Access) (lync.LocalDatabases, error)
+	PoolFabric(ctx context.Context, access lync.Access, poolFQDN string) (string, error)
+	Serving(ctx context.Context, access lync.Access, ports []int) (lync.Serving, error)
+	Replication(ctx context.Context, access lync.Access) ([]lync.Replica, error)
 	StartJob(ctx context.Context, access lync.Access, request lync.JobRequest) (lync.Job, error)
 	ClearJobs(ctx context.Context, access lync.Access, except []string) (lync.Cleared, error)
 }

@@ -32,6 +32,7 @@ type fakeServers struct {
 	byHand    bool
 	faults    []*fakeFault
 	calls     []fakeCall
+	between   between
 }
 
 // fakeHost is one Windows server.

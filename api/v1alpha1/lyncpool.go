@@ -133,6 +133,10 @@ type LyncPoolStatus struct {
 	// +optional
 	Soak *SoakStatus `json:"soak,omitempty"`
 
+	// Where the replicas of the routing groups were before the latest upgrade domain was opened.
+	// +optional
+	Placement *PlacementStatus `json:"placement,omitempty"`
+
 	// The stop that waits for a person, while there is one.
 	// +optional
 	Hold *Hold `json:"hold,omitempty"`
@@ -239,6 +243,16 @@ type SoakStatus struct {
 	// Since when the pool has been Ready without a break; absent until it has answered Ready.
 	// +optional
 	Since *metav1.MicroTime `json:"since,omitempty"`
+
+	// How many front ends the pool counted as active when that time began.
+	// +optional
+	ActiveFrontEnds int32 `json:"activeFrontEnds,omitempty"`
+
+	// Where the replicas were when that time began; one line a routing group.
+	// +kubebuilder:validation:MaxItems=1024
+	// +listType=atomic
+	// +optional
+	Placement []string `json:"placement,omitempty"`
 }
 
 // LyncPool is a Front End pool and the build it should have.

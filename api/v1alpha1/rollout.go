@@ -103,6 +103,11 @@ type RolloutPolicy struct {
 	// +kubebuilder:default="1h"
 	// +optional
 	RestartTimeout Duration `json:"restartTimeout,omitzero"`
+
+	// What must be seen before a restarted front end counts as taking new connections, and before the next upgrade domain.
+	// +kubebuilder:default={}
+	// +optional
+	Verify VerifyPolicy `json:"verify,omitzero"`
 }
 
 // DrainPolicy says how the services of a front end are stopped.

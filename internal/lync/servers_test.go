@@ -199,6 +199,24 @@ func TestQuestionsAskAndAnswerWhatTheProtocolSays(t *testing.T) {
 		compare(t, lync.LocalDatabases{Databases: []lync.LocalDatabase{{InstanceName: "RTCLOCAL", DatabaseName: "rtc", State: "ONLINE", UserAccess: "SINGLE_USER"}},
 			Problems: []lync.InstanceProblem{{InstanceName: "LYNCLOCAL", Message: "Login failed."}}}, got, err)
 	})
+	t.Run("serving", func(t *testing.T) {
+		asked("Get-LyncOpsServing", `{"ports":[5061,5090]}`, `{"listening":[5061],"activity":[{"name":"RTCSRV","activityLevel":"Calls=2"}],"activityProblem":""}`)
+		got, err := servers.Serving(t.Context(), h.access, []int{5061, 5090})
+		compare(t, lync.Serving{Listening: []int{5061}, Activity: []lync.Activity{{Name: "RTCSRV", Level: "Calls=2"}}}, got, err)
+		asked("Get-LyncOpsServing", `{"ports":[5061]}`, `{"listening":[25],"activity":[],"activityProblem":""}`)
+		if _, err := servers.Serving(t.Context(), h.access, []int{5061}); lync.KindOf(err) != lync.KindBadAnswer {
+			t.Errorf("a port that nobody asked for: %v", err)
+		}
+	})
+	t.Run("replication", func(t *testing.T) {
+		asked("Get-LyncOpsReplication", `{}`, `{"replicas":[{"replicaFqdn":"edge01.fabrikam.com","upToDate":false}]}`)
+		got, err := servers.Replication(t.Context(), h.access)
+		compare(t, []lync.Replica{{FQDN: "edge01.fabrikam.com"}}, got, err)
+		asked("Get-LyncOpsReplication", `{}`, `{"replicas":[{"upToDate":true}]}`)
+		if _, err := servers.Replication(t.Context(), h.access); lync.KindOf(err) != lync.KindBadAnswer {
+			t.Errorf("a replica without a name: %v", err)
+		}
+	})
 	t.Run("preflight", func(t *testing.T) {
 		asked("Get-LyncOpsPreflight", `{"poolFqdn":"pool01.contoso.com"}`, `{"checks":[{"name":"FreeDiskSpace","ok":false,"found":"1 GB","remedy":"Free some."}]}`)
 		got, err := servers.Preflight(t.Context(), h.access, pool)

@@ -6,7 +6,8 @@
 #
 # WHAT IT DOES
 #   Questions change nothing: Get-LyncOpsFacts, Get-LyncOpsTopology, Get-LyncOpsPoolReadiness, Get-LyncOpsPoolFabric,
-#   Get-LyncOpsDatabase, Get-LyncOpsDatabaseMirror, Get-LyncOpsLocalDatabase, Get-LyncOpsPatchVersion, Get-LyncOpsPreflight.
+#   Get-LyncOpsDatabase, Get-LyncOpsDatabaseMirror, Get-LyncOpsLocalDatabase, Get-LyncOpsPatchVersion, Get-LyncOpsServing,
+#   Get-LyncOpsReplication, Get-LyncOpsPreflight.
 #   Get-LyncOpsFacts reads only the registry, WMI and our own files; Get-LyncOpsLocalDatabase reads sys.databases of the local
 #   SQL Server instances.
 #   Start-LyncOpsJob registers one scheduled task in the folder \LyncOps and runs it. The task calls Invoke-LyncOpsJob,
@@ -424,6 +425,12 @@ function Start-WindowsService {
 function Stop-WindowsService {
     param([string]$Name)
     (Get-Service -Name $Name -ErrorAction Stop).Stop()
+}
+
+# A service that was draining when its deadline passed is paused, which starting it need not end.
+function Resume-WindowsService {
+    param([string]$Name)
+    (Get-Service -Name $Name -ErrorAction Stop).Continue()
 }
 
 function Set-WindowsServiceStartType {
@@ -1565,6 +1572,59 @@ function Get-LyncOpsLocalDatabase {
     }
 }
 
+# The TCP ports on which something on this server listens, on any address that others can reach.
+function Get-ListeningPort {
+    foreach ($endpoint in [System.Net.NetworkInformation.IPGlobalProperties]::GetIPGlobalProperties().GetActiveTcpListeners()) {
+        if (-not [System.Net.IPAddress]::IsLoopback($endpoint.Address)) { [long]$endpoint.Port }
+    }
+}
+
+function Get-LyncOpsServing {
+    [CmdletBinding()]
+    param([string]$Argument, [switch]$ArgumentFromInput)
+    Invoke-Verb 'Get-LyncOpsServing' $Argument $ArgumentFromInput {
+        param($given)
+        Assert-KnownFields $given '' @('ports')
+        $rule = 'must be a list of ports from 1 to 65535'
+        $ports = $given['ports']
+        if ($ports -isnot [array] -or $ports.Count -gt 32) { Stop-BadArgument 'ports' $rule }
+        foreach ($port in $ports) { if ($port -isnot [long] -or $port -lt 1 -or $port -gt 65535) { Stop-BadArgument 'ports' $rule } }
+        $open = @(Invoke-Cmdlet { Get-ListeningPort })
+        $listening = New-Object -TypeName System.Collections.ArrayList
+        foreach ($port in $ports) { if ($open -contains $port -and $listening -notcontains $port) { [void]$listening.Add($port) } }
+        $activity = New-Object -TypeName System.Collections.ArrayList
+        $problem = ''
+        # What the services do is for people. That the ports listen is what is decided upon, and must be told in any case.
+        try {
+            [void](Import-LyncModule -Question)
+            foreach ($service in @(Invoke-Cmdlet { Get-CsWindowsService -ErrorAction Stop })) {
+                $level = Get-TextProperty $service @('ActivityLevel')
+                if ($level -ne '') { [void]$activity.Add([ordered]@{ name = (Get-TextProperty $service @('Name')); activityLevel = $level }) }
+            }
+        }
+        catch { $problem = (Get-RootFailure $_.Exception).Message }
+        [ordered]@{ listening = $listening.ToArray(); activity = $activity.ToArray(); activityProblem = $problem }
+    }
+}
+
+function Get-LyncOpsReplication {
+    [CmdletBinding()]
+    param([string]$Argument, [switch]$ArgumentFromInput)
+    Invoke-Verb 'Get-LyncOpsReplication' $Argument $ArgumentFromInput {
+        param($given)
+        Assert-KnownFields $given '' @()
+        [void](Import-LyncModule -Question)
+        $replicas = New-Object -TypeName System.Collections.ArrayList
+        foreach ($row in @(Invoke-Cmdlet { Get-CsManagementStoreReplicationStatus -ErrorAction Stop })) {
+            $name = Get-HostName (Find-Property $row @('ReplicaFqdn'))['value']
+            $upToDate = (Find-Property $row @('UpToDate'))['value']
+            if ($name -eq '' -or $upToDate -isnot [bool]) { Stop-UnknownShape 'Get-CsManagementStoreReplicationStatus answered a row without ReplicaFqdn or UpToDate' $row }
+            [void]$replicas.Add([ordered]@{ replicaFqdn = $name; upToDate = $upToDate })
+        }
+        [ordered]@{ replicas = $replicas.ToArray() }
+    }
+}
+
 # One check: the block says what it found, and throws when it is not good.
 function New-Check {
     param([string]$Name, [string]$Remedy, [scriptblock]$Block)
@@ -1853,6 +1913,12 @@ function Invoke-StartServices {
             Invoke-Cmdlet { Start-WindowsService $service['name'] }
         }
     }
+    foreach ($service in $services) {
+        if ($service['status'] -cne 'Paused' -or $wanted -notcontains $service['name']) { continue }
+        Write-JobLog "resuming $($service['name']), which was draining"
+        # Where it cannot be resumed it may still be started.
+        try { Resume-WindowsService $service['name'] } catch { Write-JobLog ('it cannot be resumed: ' + (Get-RootFailure $_.Exception).Message) }
+    }
     if (@(Wait-ServiceStatus $wanted.ToArray() 'Running' 0).Count -gt 0) {
         [void](Import-LyncModule)
         Write-JobLog 'Start-CsWindowsService'
@@ -2087,4 +2153,4 @@ function Invoke-UpdateDatabases {
     finally { if ($ended) { $shell.Dispose() } }
 }
 
-Export-ModuleMember -Function Get-LyncOpsFacts, Get-LyncOpsTopology, Get-LyncOpsPoolReadiness, Get-LyncOpsPoolFabric, Get-LyncOpsDatabase, Get-LyncOpsDatabaseMirror, Get-LyncOpsLocalDatabase, Get-LyncOpsPatchVersion, Get-LyncOpsPreflight, Start-LyncOpsJob, Clear-LyncOpsJobs, Invoke-LyncOpsJob
+Export-ModuleMember -Function Get-LyncOpsFacts, Get-LyncOpsTopology, Get-LyncOpsPoolReadiness, Get-LyncOpsPoolFabric, Get-LyncOpsDatabase, Get-LyncOpsDatabaseMirror, Get-LyncOpsLocalDatabase, Get-LyncOpsPatchVersion, Get-LyncOpsServing, Get-LyncOpsReplication, Get-LyncOpsPreflight, Start-LyncOpsJob, Clear-LyncOpsJobs, Invoke-LyncOpsJob

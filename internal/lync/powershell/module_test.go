@@ -104,7 +104,7 @@ func TestHeaderTellsTheAdministrator(t *testing.T) {
 	}
 	for _, verb := range []string{
 		"Get-LyncOpsFacts", "Get-LyncOpsTopology", "Get-LyncOpsPoolReadiness", "Get-LyncOpsPoolFabric", "Get-LyncOpsDatabase",
-		"Get-LyncOpsDatabaseMirror", "Get-LyncOpsLocalDatabase", "Get-LyncOpsPatchVersion", "Get-LyncOpsPreflight", "Start-LyncOpsJob", "Clear-LyncOpsJobs", "Invoke-LyncOpsJob",
+		"Get-LyncOpsDatabaseMirror", "Get-LyncOpsLocalDatabase", "Get-LyncOpsPatchVersion", "Get-LyncOpsServing", "Get-LyncOpsReplication", "Get-LyncOpsPreflight", "Start-LyncOpsJob", "Clear-LyncOpsJobs", "Invoke-LyncOpsJob",
 	} {
 		if !strings.Contains(header, verb) {
 			t.Errorf("the header does not name %s", verb)

@@ -48,8 +48,8 @@ func getCsWindowsService(ctx context.Context, m *machine, c call) ([]powershell.
 				continue
 			}
 			activity := ""
-			if s.Status == deployment.Running && !c.has("excludeactivitylevel") {
-				activity = "Incoming Requests per Second=3,Messages in Server=1"
+			if !c.has("excludeactivitylevel") {
+				activity = s.Activity()
 			}
 			row := powershell.NewObject("Microsoft.Rtc.Management.Deployment.Core.NTService", "Status", statusEnum(s.Status), "Name", s.Name,
 				"DisplayName", s.DisplayName, "ActivityLevel", activity)

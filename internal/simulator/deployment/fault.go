@@ -25,6 +25,10 @@ const (
 	FaultServiceWontStart  = "serviceWontStart"  // the service (default RTCSRV) stops again after starting
 	FaultSourceUnreachable = "sourceUnreachable" // the package cannot be fetched
 	FaultRebootTakes       = "rebootTakes"       // the next boot takes duration
+	FaultPortSilent        = "portSilent"        // the port in detail (default 5061) does not listen
+	FaultReplicaMissing    = "replicaMissing"    // a routing group lacks one of its replicas
+	FaultPrimariesMove     = "primariesMove"     // the primaries are elsewhere at every look
+	FaultReplicationLate   = "replicationLate"   // the replica of the central management store is not up to date
 	// the mirror is the principal of the pool's databases
 	FaultPrincipalOnMirror = "principalOnMirror"
 	// principal and mirror do not hold the same
@@ -38,7 +42,8 @@ const (
 var faultKinds = []string{FaultPoolBusy, FaultPoolInsufficient, FaultDomainNotReady, FaultReadinessShape, FaultDuplicateDomain,
 	FaultDuplicateFrontEnd, FaultInstallerFails, FaultInstallerSlow, FaultSlowDrain, FaultLinkLost, FaultHostUnreachable,
 	FaultLoginRefused, FaultServiceWontStart, FaultSourceUnreachable, FaultRebootTakes,
-	FaultPrincipalOnMirror, FaultMirrorUnsynchronised, FaultInstallerLeavesSingleUser, FaultFailOverRefused, FaultFailBackFails}
+	FaultPrincipalOnMirror, FaultMirrorUnsynchronised, FaultInstallerLeavesSingleUser, FaultFailOverRefused, FaultFailBackFails,
+	FaultPortSilent, FaultReplicaMissing, FaultPrimariesMove, FaultReplicationLate}
 
 // Fault is something that goes wrong on request.
 type Fault struct {

@@ -53,6 +53,8 @@ type pool struct {
 	failedReason string
 	losing       bool
 	visible      map[*Host]membership
+	// placement holds the front ends with a replica of each routing group, the primary first.
+	placement [][]*Host
 }
 
 type updatePackage struct {
@@ -99,6 +101,7 @@ func New(description Deployment, options Options) (*Model, error) {
 			p.members = append(p.members, h)
 			p.visible[h] = membership{serves: h.serves(), inFabric: h.inFabric()}
 		}
+		p.place()
 		m.pools = append(m.pools, p)
 	}
 	for _, sd := range description.SQLServers {

@@ -18,6 +18,7 @@ func (p *pool) notice(h *Host) {
 	if !p.enterprise() {
 		return
 	}
+	p.place()
 	p.admit()
 	p.checkQuorum()
 }

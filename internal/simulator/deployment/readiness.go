@@ -3,9 +3,7 @@ package deployment
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -126,50 +124,6 @@ func (p *pool) canLoseOne(active []bool) bool {
 	return true
 }
 
-// FabricState is what Get-CsPoolFabricState prints. It is the same text whenever the same front ends serve.
-func (h *Host) FabricState(ctx context.Context, poolFQDN string) (string, error) {
-	if err := h.lyncCmdlet(ctx); err != nil {
-		return "", err
-	}
-	m := h.model
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	p := m.pool(poolFQDN)
-	if p == nil {
-		return "", NoSuchPoolError{poolFQDN}
-	}
-	var text strings.Builder
-	fmt.Fprintf(&text, "Pool: %s\nService: fabric:/LyncServer/RoutingGroups\n", p.description.FQDN)
-	for group := range len(p.members) {
-		var up []string
-		for i := range len(p.members) {
-			if fe := p.members[(group+i)%len(p.members)]; fe.inFabric() && len(up) < 3 {
-				up = append(up, fe.FQDN())
-			}
-		}
-		fmt.Fprintf(&text, "RoutingGroup %d:", group+1)
-		for i, fe := range up {
-			role := "Secondary"
-			if i == 0 {
-				role = "Primary"
-			}
-			fmt.Fprintf(&text, " %s=%s", role, fe)
-		}
-		if len(up) < min(3, len(p.members)) {
-			text.WriteString(" WARNING: replicas are missing")
-		}
-		text.WriteString("\n")
-	}
-	for _, fe := range p.members {
-		status := "OK UP"
-		if !fe.inFabric() {
-			status = "WARNING DOWN"
-		}
-		fmt.Fprintf(&text, "%s %s\n", fe.FQDN(), status)
-	}
-	return text.String(), nil
-}
-
 // ReplicaRow is one row of what Get-CsManagementStoreReplicationStatus answers.
 type ReplicaRow struct {
 	ReplicaFQDN    string
@@ -189,7 +143,7 @@ func (h *Host) Replication(ctx context.Context) ([]ReplicaRow, error) {
 	var rows []ReplicaRow
 	for _, x := range m.order {
 		if s := x.service("REPLICA"); s != nil {
-			rows = append(rows, ReplicaRow{x.FQDN(), x.power == powerOn && s.status == Running, time.Now().UTC().Truncate(time.Second), "5.0.8308.0"})
+			rows = append(rows, ReplicaRow{x.FQDN(), x.power == powerOn && s.status == Running && m.takeFault(FaultReplicationLate, nil, x.FQDN(), x.Pool()) == nil, time.Now().UTC().Truncate(time.Second), "5.0.8308.0"})
 		}
 	}
 	return rows, nil

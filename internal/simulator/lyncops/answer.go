@@ -15,7 +15,7 @@ import (
 // Verbs are the commands of the module.
 func Verbs() []string {
 	return []string{"Get-LyncOpsFacts", "Get-LyncOpsTopology", "Get-LyncOpsPoolReadiness", "Get-LyncOpsPoolFabric", "Get-LyncOpsDatabase", "Get-LyncOpsDatabaseMirror", "Get-LyncOpsLocalDatabase",
-		"Get-LyncOpsPatchVersion", "Get-LyncOpsPreflight", "Start-LyncOpsJob", "Clear-LyncOpsJobs"}
+		"Get-LyncOpsPatchVersion", "Get-LyncOpsServing", "Get-LyncOpsReplication", "Get-LyncOpsPreflight", "Start-LyncOpsJob", "Clear-LyncOpsJobs"}
 }
 
 // The error codes of an answer.
@@ -104,6 +104,10 @@ func dispatch(ctx context.Context, host *deployment.Host, user, verb, argument s
 		return localDatabases(host, text)
 	case "Get-LyncOpsPatchVersion":
 		return patchVersion(ctx, host, text)
+	case "Get-LyncOpsServing":
+		return serving(ctx, host, text)
+	case "Get-LyncOpsReplication":
+		return replication(ctx, host, text)
 	case "Get-LyncOpsPreflight":
 		return preflight(ctx, host, text)
 	case "Start-LyncOpsJob":

@@ -28,6 +28,8 @@ func TestWrongArgumentsAreNamed(t *testing.T) {
 		"no pool":                {"Get-LyncOpsTopology", map[string]any{}, "poolFqdn"},
 		"a pool that is no text": {"Get-LyncOpsPoolFabric", map[string]any{"poolFqdn": 7}, "poolFqdn"},
 		"another pool":           {"Get-LyncOpsPoolReadiness", poolArgument{"se01.contoso.com"}, "poolFqdn"},
+		"no ports":               {"Get-LyncOpsServing", map[string]any{}, "ports"},
+		"a port beyond all":      {"Get-LyncOpsServing", map[string]any{"ports": []int{70000}}, "ports"},
 		"database without local": {"Get-LyncOpsDatabase", map[string]any{"sqlServerFqdn": "sql01.contoso.com"}, "local"},
 		"graceful or not":        {"Start-LyncOpsJob", jobOrder("x", "StopServices", map[string]any{"timeoutSeconds": 1, "onTimeout": "Fail", "webServer": true}), "parameters.graceful"},
 		"no delay":               {"Start-LyncOpsJob", jobOrder("x", "RestartComputer", map[string]any{}), "parameters.delaySeconds"},
@@ -335,6 +337,46 @@ func TestAnswersAreASCII(t *testing.T) {
 		spaced := base64.StdEncoding.EncodeToString([]byte(`{}`))
 		if got := Answer(t.Context(), host(t, m, "fe01"), "x", "Get-LyncOpsFacts", spaced[:2]+"\r\n"+spaced[2:]+"\r\n"); !strings.Contains(got, `"ok":true`) {
 			t.Error(got)
+		}
+	})
+}
+
+// What a person sees of a front end that was restarted: whether its ports listen, what it does, and whether the store has reached it.
+func TestAServerTellsWhetherItServes(t *testing.T) {
+	inContoso(t, func(t *testing.T, m *deployment.Model) {
+		h := host(t, m, "fe01")
+		ports := map[string]any{"ports": []int{5061, 5090, 443, 25}}
+		if answer := ask[servingResult](t, h, "Get-LyncOpsServing", ports); !slices.Equal(answer.Listening, []int{5061, 5090, 443}) || len(answer.Activity) == 0 {
+			t.Errorf("in service: %+v", answer)
+		}
+		addFault(t, m, deployment.Fault{Kind: deployment.FaultPortSilent, Target: h.FQDN(), Detail: "5090"})
+		if answer := ask[servingResult](t, h, "Get-LyncOpsServing", ports); !slices.Equal(answer.Listening, []int{5061, 443}) {
+			t.Errorf("with a port that does not listen: %+v", answer)
+		}
+		do(t, h, "stop-1", "StopServices", map[string]any{"graceful": true, "timeoutSeconds": 600, "onTimeout": "Fail", "webServer": false})
+		if answer := ask[servingResult](t, h, "Get-LyncOpsServing", ports); slices.Contains(answer.Listening, 5061) {
+			t.Errorf("stopped: %+v", answer)
+		}
+		late := func() (names []string) {
+			type answer struct {
+				Replicas []struct {
+					ReplicaFQDN string
+					UpToDate    bool
+				}
+			}
+			for _, row := range ask[answer](t, host(t, m, "fe02"), "Get-LyncOpsReplication", map[string]any{}).Replicas {
+				if !row.UpToDate {
+					names = append(names, row.ReplicaFQDN)
+				}
+			}
+			return names
+		}
+		if names := late(); !slices.Equal(names, []string{"fe01.contoso.com"}) {
+			t.Errorf("REPLICA is stopped on fe01, and not up to date are %v", names)
+		}
+		addFault(t, m, deployment.Fault{Kind: deployment.FaultReplicationLate, Target: "fe03.contoso.com", Count: 1})
+		if names := late(); !slices.Equal(names, []string{"fe01.contoso.com", "fe03.contoso.com"}) {
+			t.Errorf("not up to date are %v", names)
 		}
 	})
 }

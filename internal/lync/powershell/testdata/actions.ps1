@@ -184,6 +184,18 @@ Test-That 'without a baseline: what starts automatically' "$(Get-Outcome $job) $
 Set-ServiceState '^REPLICA$' 'Stopped'
 $global:Answers['start'] = { Set-ServiceState '^REPLICA$' 'Running' }
 Test-That 'is started' "$(Get-Outcome (Invoke-Job StartServices '{"timeoutSeconds":900}' 'job-2')) $($global:Calls)" 'Succeeded Start-CsWindowsService -NoWait'
+foreach ($resumes in $true, $false) {
+    Reset-Machine
+    $global:Machine.resumes = $resumes
+    $global:Answers['graceful'] = { Set-ServiceState '^(RTCSRV|REPLICA)$' 'Paused' }
+    $global:Answers['start'] = { Set-ServiceState '^(RTCSRV|REPLICA)$' 'Running' }
+    [void](Invoke-Job StopServices $graceful)
+    $global:Calls = @()
+    $job = Invoke-Job StartServices '{"timeoutSeconds":900}' 'job-2'
+    $calls = 'resume REPLICA, resume RTCSRV'
+    if (-not $resumes) { $calls += ', Start-CsWindowsService -NoWait' }
+    Test-That "a drain that was given up is undone where services resume: $resumes" "$(Get-Outcome $job) $($global:Calls -join ', ')" "Succeeded $calls"
+}
 
 # --- RestartComputer
 foreach ($pair in @(@(0, 'Succeeded'), @(1190, 'Succeeded'), @(1115, 'Succeeded'), @(5, 'Failed AccessDenied'), @(87, 'Failed CmdletFailed'))) {

@@ -31,6 +31,7 @@ function global:Reset-Machine {
             @{ Name = 'Spooler'; DisplayName = 'Print Spooler'; State = 'Running'; StartMode = 'Auto' }
             @{ Name = 'MSSQL$RTCX'; DisplayName = 'SQL Server (RTCX)'; State = 'Running'; StartMode = 'Auto' })
         processes = @{}; tasks = @{}; registered = @(); ran = @(); events = @(); registry = @{}; registerFails = $null; lastId = 0; diskFull = 0; shutdown = 0; real = $false; tick = 0; policy = 'RemoteSigned, set by Process'
+        ports = @([long]443, [long]5061, [long]5061, [long]5090); resumes = $true
         quotas = [ordered]@{ MaxEnvelopeSizekb = [long]500; MaxConcurrentOperationsPerUser = [long]1500; MaxConcurrentUsers = [long]10; MaxShellsPerUser = [long]30; MaxProcessesPerShell = [long]25; MaxMemoryPerShellMB = [long]1024 }
     }
     $global:Machine.processes[[long]$PID] = @{ name = 'powershell.exe'; created = '20130219102959.123456+060' }
@@ -93,6 +94,9 @@ function global:Get-WmiObject {
     function script:Get-ComputerFqdn { return 'fe01.contoso.com' }
     function script:Start-WindowsService { param($Name) $global:Calls += "start $Name"; Set-ServiceState "^$Name$" 'Running' }
     function script:Stop-WindowsService { param($Name) $global:Calls += "stop $Name"; Set-ServiceState "^$Name$" 'Stopped' }
+    function script:Resume-WindowsService { param($Name) $global:Calls += "resume $Name"; if ($global:Machine.resumes) { Set-ServiceState "^$Name$" 'Running' } else { throw 'it does not take controls' } }
+    $script:RealListeningPort = ${function:Get-ListeningPort}
+    function script:Get-ListeningPort { if ($global:Machine.real) { & $script:RealListeningPort } else { $global:Machine.ports } }
     function script:Set-WindowsServiceStartType { param($Name, $StartType) $global:Calls += "type $Name $StartType"; foreach ($service in $global:Machine.services) { if ($service.Name -eq $Name) { $service.StartMode = $StartType.Replace('Automatic', 'Auto') } } }
     function script:Invoke-Shutdown { param($DelaySeconds) $global:Calls += "shutdown $DelaySeconds"; return $global:Machine.shutdown }
     $script:RealWriteNewFile = ${function:Write-NewFile}

@@ -1,7 +1,7 @@
 # The questions: what they answer, in which bytes, and what they refuse.
 . ([System.IO.Path]::Combine($PSScriptRoot, 'harness.ps1'))
 $pool = '{"poolFqdn":"pool01.contoso.com"}'
-$verbs = 'Get-LyncOpsFacts', 'Get-LyncOpsTopology', 'Get-LyncOpsPoolReadiness', 'Get-LyncOpsPoolFabric', 'Get-LyncOpsDatabase', 'Get-LyncOpsDatabaseMirror', 'Get-LyncOpsLocalDatabase', 'Get-LyncOpsPreflight'
+$verbs = 'Get-LyncOpsFacts', 'Get-LyncOpsTopology', 'Get-LyncOpsPoolReadiness', 'Get-LyncOpsPoolFabric', 'Get-LyncOpsDatabase', 'Get-LyncOpsDatabaseMirror', 'Get-LyncOpsLocalDatabase', 'Get-LyncOpsServing', 'Get-LyncOpsReplication', 'Get-LyncOpsPreflight'
 
 # --- facts
 $uninstall = 'SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall'
@@ -78,6 +78,36 @@ $global:Line
 Test-That 'text and warnings in their order' $fabric.text "Routing group 1: primary fe01`nsecondary fe02`nWARNING: fe03.contoso.com is down`nEnd LYNCOPS>>> <b>"
 Test-That 'no text can look like the mark' ([regex]::Matches($global:Line, 'LYNCOPS>>>').Count) '1'
 
+# --- serving
+$global:Answers['Get-CsWindowsService'] = @([pscustomobject]@{ Status = 'Running'; Name = 'RTCSRV'; ActivityLevel = 'Incoming Requests per Second=12,Messages in Server=0' }, [pscustomobject]@{ Status = 'Running'; Name = 'W3SVC' })
+$serving = (Invoke-Ask Get-LyncOpsServing '{"ports":[5090,5061,444,5061]}').result
+$global:Line
+Test-That 'the ports asked for that listen, each once' @($serving.listening) @(5090, 5061)
+Test-That 'what the services do' @($serving.activity | ForEach-Object { $_.name + ' ' + $_.activityLevel }) @('RTCSRV Incoming Requests per Second=12,Messages in Server=0')
+$global:Machine.ports = @()
+$global:Answers['Get-CsWindowsService'] = { throw 'no counters' }
+$serving = (Invoke-Ask Get-LyncOpsServing '{"ports":[5061]}').result
+Test-That 'no port listens, and that nobody knows what the services do does not hide it' "$($global:Line.Contains('"listening":[],"activity":[]')) $($serving.activityProblem)" 'True no counters'
+foreach ($bad in 'null', '5061', '["5061"]', '[0]', '[65536]', '[5061.5]', "[$((1..33) -join ',')]") { Test-Like "ports $bad" (Invoke-Ask Get-LyncOpsServing ('{"ports":' + $bad + '}') | ForEach-Object { $_.error.code + ' ' + $_.error.message }) '^BadArgument ports: ' }
+$global:Machine.real = $true
+$listener = New-Object System.Net.Sockets.TcpListener ([System.Net.IPAddress]::Any), 0
+$local = New-Object System.Net.Sockets.TcpListener ([System.Net.IPAddress]::Loopback), 0
+$listener.Start(); $local.Start()
+$open = $listener.LocalEndpoint.Port; $inside = $local.LocalEndpoint.Port
+Test-That 'a port that really listens, and one that only this server itself can reach' @((Invoke-Ask Get-LyncOpsServing ('{"ports":[' + $inside + ',' + $open + ']}')).result.listening) @($open)
+$listener.Stop(); $local.Stop()
+Test-That 'and no longer' @((Invoke-Ask Get-LyncOpsServing ('{"ports":[' + $open + ']}')).result.listening).Count '0'
+$global:Machine.real = $false
+
+# --- replication
+$global:Answers['Get-CsManagementStoreReplicationStatus'] = @([pscustomobject]@{ UpToDate = $true; ReplicaFqdn = 'fe01.contoso.com'; ProductVersion = '5.0.8308.0' }, [pscustomobject]@{ UpToDate = $false; ReplicaFqdn = 'edge01.fabrikam.com'; ProductVersion = '' })
+Test-That 'every replica, and whether it is up to date' @((Invoke-Ask Get-LyncOpsReplication).result.replicas | ForEach-Object { "$($_.replicaFqdn) $($_.upToDate)" }) @('fe01.contoso.com True', 'edge01.fabrikam.com False')
+$global:Line
+$global:Answers['Get-CsManagementStoreReplicationStatus'] = $null
+Test-That 'no replica is an empty list' ($(Invoke-Ask Get-LyncOpsReplication | Out-Null; $global:Line).Contains('"replicas":[]')) 'True'
+$global:Answers['Get-CsManagementStoreReplicationStatus'] = [pscustomobject]@{ UpToDate = 'perhaps'; ReplicaFqdn = 'fe01.contoso.com' }
+Test-That 'a row that nobody can read' (Invoke-Ask Get-LyncOpsReplication).error.code 'UnknownShape'
+
 # --- databases
 function New-Row { param($Name, $Expected, $Installed, $Mirror = '') [pscustomobject]@{ DatabaseName = $Name; SqlServerFqdn = 'sql01.contoso.com'; SqlInstanceName = 'rtc'; ExpectedVersion = $Expected; InstalledVersion = $Installed; Succeed = $true; MirrorSqlServerFqdn = $Mirror } }
 $global:Answers['Test-CsDatabase'] = { New-Row 'rtcxds' '15.13.22' '15.13.22'; Write-Warning 'Cannot read the version.'; New-Row 'lcscdr' ([version]'39.85.2') $null 'sql02.contoso.com' }
@@ -141,10 +171,13 @@ Test-That 'quotas that cannot be read are not taken for enough' (Get-Found 'WinR
 # --- while an installer of ours runs, nothing loads the Lync module
 [void][System.IO.Directory]::CreateDirectory([System.IO.Path]::Combine($global:Root, 'jobs', 'install-1'))
 [System.IO.File]::WriteAllText([System.IO.Path]::Combine($global:Root, 'jobs', 'install-1', 'state.json'), '{"id":"install-1","action":"Install","state":"Running","claimed":"2013-02-19T10:00:00.000Z","claimedUptime":1,"processId":' + $PID + ',"processStart":"2013-02-19T09:29:59.123456Z"}')
-foreach ($verb in 'Get-LyncOpsTopology', 'Get-LyncOpsPoolReadiness', 'Get-LyncOpsPoolFabric', 'Get-LyncOpsDatabaseMirror') {
-    $refused = Invoke-Ask $verb $pool
+foreach ($verb in 'Get-LyncOpsTopology', 'Get-LyncOpsPoolReadiness', 'Get-LyncOpsPoolFabric', 'Get-LyncOpsDatabaseMirror', 'Get-LyncOpsReplication') {
+    $refused = Invoke-Ask $verb $(if ($verb -eq 'Get-LyncOpsReplication') { '{}' } else { $pool })
     Test-That "$verb beside an installer" "$($refused.error.code) $($refused.error.detail)" 'JobConflict install-1'
 }
+$global:Machine.ports = @([long]5061)
+$serving = (Invoke-Ask Get-LyncOpsServing '{"ports":[5061]}').result
+Test-Like 'beside an installer the ports are told, and what the services do is not asked' "$($serving.listening) $($serving.activityProblem)" '^5061 The job install-1 runs an installer'
 $global:Calls = @()
 $checks = @((Invoke-Ask Get-LyncOpsPreflight $pool).result.checks)
 Test-That 'preflight beside an installer calls no Lync cmdlet' "$($checks[-1].name) $($checks[-1].ok) $($global:Calls.Count)" 'LyncModule False 0'

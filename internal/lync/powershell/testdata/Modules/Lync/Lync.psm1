@@ -16,6 +16,7 @@ function Get-CsService {
 }
 function Get-CsPoolUpgradeReadinessState { [CmdletBinding(SupportsShouldProcess = $true)] param([switch]$Force) Add-Call 'Get-CsPoolUpgradeReadinessState'; , (Get-Answer 'Get-CsPoolUpgradeReadinessState') }
 function Get-CsPoolFabricState { [CmdletBinding()] param([Parameter(Mandatory = $true)][string]$PoolFqdn, [string]$Type) Get-Answer 'Get-CsPoolFabricState' }
+function Get-CsWindowsService { [CmdletBinding()] param([Parameter(Position = 0)][string]$Name, [string]$ComputerName, [switch]$ExcludeActivityLevel, [string]$Report) Get-Answer 'Get-CsWindowsService' }
 function Get-CsManagementStoreReplicationStatus { [CmdletBinding()] param([string]$ReplicaFqdn) Get-Answer 'Get-CsManagementStoreReplicationStatus' }
 function Test-CsDatabase {
     [CmdletBinding(DefaultParameterSetName = 'ByConfigured')]
