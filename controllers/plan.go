@@ -15,6 +15,8 @@ const (
 	defaultReadinessInterval = 10 * time.Minute
 	defaultReadinessAttempts = 3
 	defaultOutageBudget      = 30 * time.Minute
+	defaultVerifyTimeout     = 15 * time.Minute
+	defaultDriftInterval     = 30 * time.Minute
 )
 
 func planFor(build v1alpha1.Build, pkg *v1alpha1.UpdatePackage, rollout v1alpha1.RolloutPolicy) procedure.Plan {
@@ -26,6 +28,10 @@ func planFor(build v1alpha1.Build, pkg *v1alpha1.UpdatePackage, rollout v1alpha1
 		RestartComputer: rollout.Restart != v1alpha1.RestartServices,
 		InstallTimeout:  orDefault(rollout.InstallTimeout, defaultInstallTimeout),
 		RestartTimeout:  orDefault(rollout.RestartTimeout, defaultRestartTimeout),
+	}
+	plan.VerifyTimeout = orDefault(rollout.Verify.Timeout, defaultVerifyTimeout)
+	for _, port := range rollout.Verify.Ports {
+		plan.Ports = append(plan.Ports, int(port))
 	}
 	if pkg != nil {
 		plan.PackageSource, plan.PackageSHA256 = pkg.Source, pkg.SHA256

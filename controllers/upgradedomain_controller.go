@@ -195,6 +195,9 @@ func (r *UpgradeDomainReconciler) work(ctx context.Context, work *domainWork) (p
 		domain := domainFrom(work, found)
 		domain.BackEnd, domain.Underway = backEnd, underway
 		decision := procedure.UpgradeDomain(domain)
+		if r.askServing(ctx, work, domain, decision) {
+			decision = procedure.UpgradeDomain(domain)
+		}
 		if decision.NeedMembers {
 			domain.Members = r.members(ctx, work, found)
 			decision = procedure.UpgradeDomain(domain)
@@ -262,6 +265,10 @@ func domainFrom(work *domainWork, found []observation) procedure.Domain {
 		Deleting:       work.deleting(),
 	}
 	domain.Plan.Variant = variantOf(pool)
+	if !domain.Plan.Role.IsFrontEnd() {
+		// The ports that are known are those of front ends.
+		domain.Plan.Ports = nil
+	}
 	if pool.Spec.Role == v1alpha1.RolePersistentChat {
 		domain.Plan.DrainTimeout = max(domain.Plan.DrainTimeout, shortestPersistentChatStop)
 	}
@@ -391,10 +398,10 @@ func takesOut(server *procedure.ServerDecision, row *v1alpha1.ServerStatus) bool
 	switch {
 	case server.OutOfService:
 		return false
+	case server.Order.Action == procedure.ActionRestartComputer, server.Step == v1alpha1.StepStopServicesAgain:
+		return row == nil || row.Step == v1alpha1.StepReady || row.Step == v1alpha1.StepWaiting || row.Step == v1alpha1.StepHeld
 	case server.Order.Action == procedure.ActionStopServices, server.Order.Action == procedure.ActionFailOverComputer:
 		return true
-	case server.Order.Action == procedure.ActionRestartComputer:
-		return row == nil || row.Step == v1alpha1.StepReady || row.Step == v1alpha1.StepWaiting || row.Step == v1alpha1.StepHeld
 	}
 	return false
 }

@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -157,9 +158,9 @@ func mistakesIn(version *unstructured.Unstructured, object client.Object, words 
 		is[condition.Type] = condition.Status
 		switch {
 		case !words["Condition"+condition.Type]:
-			wrong("the condition type %s is no constant of api/v1alpha1/conditions.go", condition.Type)
+			wrong("the condition type %s is no constant of api/v1alpha1", condition.Type)
 		case !words["Reason"+condition.Reason] || !camelCase.MatchString(condition.Reason):
-			wrong("the reason %q of %s is no constant of api/v1alpha1/conditions.go in CamelCase", condition.Reason, condition.Type)
+			wrong("the reason %q of %s is no constant of api/v1alpha1 in CamelCase", condition.Reason, condition.Type)
 		case condition.ObservedGeneration <= 0 || condition.ObservedGeneration > observed:
 			wrong("%s speaks of generation %d, the status of %d", condition.Type, condition.ObservedGeneration, observed)
 		case condition.Message == "":
@@ -200,11 +201,26 @@ func mistakesIn(version *unstructured.Unstructured, object client.Object, words 
 // wordsOfConditions are the constants of the API that name conditions and reasons, as Condition<value> and Reason<value>.
 func wordsOfConditions(t *testing.T) map[string]bool {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "../api/v1alpha1/conditions.go", nil, 0)
+	files, err := filepath.Glob("../api/v1alpha1/*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
 	words := map[string]bool{}
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		collectWords(t, file, words)
+	}
+	if len(words) < 20 {
+		t.Fatalf("only %d constants were found in api/v1alpha1", len(words))
+	}
+	return words
+}
+
+func collectWords(t *testing.T, file *ast.File, words map[string]bool) {
+	t.Helper()
 	ast.Inspect(file, func(node ast.Node) bool {
 		spec, ok := node.(*ast.ValueSpec)
 		if !ok || len(spec.Names) != 1 || len(spec.Values) != 1 {
@@ -225,8 +241,4 @@ func wordsOfConditions(t *testing.T) map[string]bool {
 		}
 		return true
 	})
-	if len(words) < 20 {
-		t.Fatalf("only %d constants were found in api/v1alpha1/conditions.go", len(words))
-	}
-	return words
 }

@@ -127,7 +127,7 @@ func TestEveryReasonHasARowThatSaysWhatToDo(t *testing.T) {
 	for _, match := range row.FindAllStringSubmatch(page, -1) {
 		rows = append(rows, match[1])
 	}
-	reasons := constants(t, "api/v1alpha1/conditions.go", "Reason")
+	reasons := constants(t, "api/v1alpha1/*.go", "Reason")
 	for _, reason := range reasons {
 		if count := len(slices.DeleteFunc(slices.Clone(rows), func(other string) bool { return other != reason })); count != 1 {
 			t.Errorf("the reason %s has %d rows in docs/operations.md, not one", reason, count)
@@ -135,14 +135,14 @@ func TestEveryReasonHasARowThatSaysWhatToDo(t *testing.T) {
 	}
 	for _, row := range rows {
 		if !slices.Contains(reasons, row) {
-			t.Errorf("docs/operations.md explains the reason %s, which is not in api/v1alpha1/conditions.go", row)
+			t.Errorf("docs/operations.md explains the reason %s, which is not in api/v1alpha1", row)
 		}
 	}
 }
 
 func TestEveryConditionIsExplainedOnAPage(t *testing.T) {
 	all := pages(t)
-	for _, condition := range constants(t, "api/v1alpha1/conditions.go", "Condition") {
+	for _, condition := range constants(t, "api/v1alpha1/*.go", "Condition") {
 		row := "\n| `" + condition + "` |"
 		if !strings.Contains(all["docs/lyncpool.md"]+all["docs/upgradedomain.md"]+all["docs/backendserver.md"], row) {
 			t.Errorf("the condition %s is in no table of the pages of the kinds", condition)
@@ -154,7 +154,7 @@ func TestEveryFieldIsOnThePageOfItsKind(t *testing.T) {
 	all := pages(t)
 	for page, fields := range map[string][]any{
 		"docs/lyncpool.md": {v1alpha1.LyncPoolSpec{}, v1alpha1.LyncPoolStatus{}, v1alpha1.RolloutPolicy{}, v1alpha1.DrainPolicy{},
-			v1alpha1.ReadinessPolicy{}, v1alpha1.WinRMConnection{}, v1alpha1.JobAccount{}, v1alpha1.UpdatePackage{}},
+			v1alpha1.ReadinessPolicy{}, v1alpha1.VerifyPolicy{}, v1alpha1.WinRMConnection{}, v1alpha1.JobAccount{}, v1alpha1.UpdatePackage{}},
 		"docs/upgradedomain.md": {v1alpha1.UpgradeDomainSpec{}, v1alpha1.UpgradeDomainStatus{}, v1alpha1.ServerStatus{}},
 		"docs/backendserver.md": {v1alpha1.BackEndServerSpec{}, v1alpha1.BackEndServerStatus{}},
 	} {
@@ -188,29 +188,21 @@ func TestWhatTheSimulatorKnowsIsOnItsPage(t *testing.T) {
 	}
 }
 
-// constants are the values of the string constants of a file whose names begin so.
+// constants are the values of the string constants of a file, or of all that a pattern matches, whose names begin so.
 func constants(t *testing.T, path, prefix string) []string {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, path), nil, 0)
+	matches, err := filepath.Glob(filepath.Join(root, path))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var values []string
-	ast.Inspect(file, func(node ast.Node) bool {
-		spec, ok := node.(*ast.ValueSpec)
-		if !ok {
-			return true
+	for _, match := range matches {
+		file, err := parser.ParseFile(token.NewFileSet(), match, nil, 0)
+		if err != nil {
+			t.Fatal(err)
 		}
-		for i, name := range spec.Names {
-			if i >= len(spec.Values) || !strings.HasPrefix(name.Name, prefix) {
-				continue
-			}
-			if literal, ok := spec.Values[i].(*ast.BasicLit); ok && literal.Kind == token.STRING {
-				values = append(values, constant.StringVal(constant.MakeFromLiteral(literal.Value, literal.Kind, 0)))
-			}
-		}
-		return true
-	})
+		values = append(values, constantsOf(file, prefix)...)
+	}
 	if len(values) == 0 {
 		t.Fatalf("%s has no constants that begin with %s", path, prefix)
 	}
@@ -290,4 +282,23 @@ func TestExamplesAreObjectsOfTheAPI(t *testing.T) {
 	if examples < 6 {
 		t.Errorf("only %d examples found", examples)
 	}
+}
+
+func constantsOf(file *ast.File, prefix string) (values []string) {
+	ast.Inspect(file, func(node ast.Node) bool {
+		spec, ok := node.(*ast.ValueSpec)
+		if !ok {
+			return true
+		}
+		for i, name := range spec.Names {
+			if i >= len(spec.Values) || !strings.HasPrefix(name.Name, prefix) {
+				continue
+			}
+			if literal, ok := spec.Values[i].(*ast.BasicLit); ok && literal.Kind == token.STRING {
+				values = append(values, constant.StringVal(constant.MakeFromLiteral(literal.Value, literal.Kind, 0)))
+			}
+		}
+		return true
+	})
+	return values
 }

@@ -41,6 +41,8 @@ type ServerDecision struct {
 	// InProgress: the server is out of service, or on its way out or back, because of us. A server that was put back after a
 	// failure is not in progress any more: whatever is done to it next needs every gate again.
 	InProgress bool
+	// NeedServing: what is to be decided depends on whether the server's ports listen, which it has not been asked.
+	NeedServing bool
 	// ActiveSeconds is how long the awaited job has been running, on the server's clock; zero when no job is awaited.
 	ActiveSeconds float64
 }
@@ -64,7 +66,8 @@ func (d ServerDecision) worksOn(server Server) bool {
 		return d.Begun && inProgress(d.Step) || server.halfWay()
 	case VerdictTurn:
 		// Some updates start all services at their end; the restart that is still due belongs to the same work.
-		return server.halfWay() || d.Order.Action == ActionRestartComputer && !server.putBack()
+		step := StepOf(d.Order.ID)
+		return server.halfWay() || (step == v1alpha1.StepRestartComputer || step == v1alpha1.StepStopServicesAgain) && !server.putBack()
 	default:
 		return server.halfWay()
 	}

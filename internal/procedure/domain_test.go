@@ -135,7 +135,7 @@ func TestNobodyIsStoppedBeforeTheOthersWereAsked(t *testing.T) {
 
 func TestAnUpdateThatStartedTheServicesDoesNotCostTheQuorum(t *testing.T) {
 	server := member(staged, stoppedByUs, installedByUs, atBuild(wanted))
-	if starts := startsOf(UpgradeDomain(openDomain(server))); starts != "fe01 RestartComputer" {
+	if starts := startsOf(UpgradeDomain(openDomain(server))); starts != "fe01 StopServices" {
 		t.Errorf("with everybody else in service it starts %q", starts)
 	}
 	alone := openDomain(server)

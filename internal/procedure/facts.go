@@ -22,6 +22,10 @@ type Server struct {
 	BootTime      time.Time
 	PendingReboot bool
 	Jobs          []Job
+	// Listening are the TCP ports of the plan on which something listens; nil when the server was not asked.
+	Listening []int
+	// Activity is what the front end service says it does, for people.
+	Activity string
 }
 
 // Service is one Windows service.

@@ -217,6 +217,9 @@ func (d ServerDecision) backToService(plan Plan, server Server) ServerDecision {
 				strings.Join(changed, ", "), server.FQDN)
 		}
 	}
+	if waiting, accepted := d.accepts(plan, server); !accepted {
+		return waiting
+	}
 	install := server.job(JobID(v1alpha1.StepInstall, plan.Build, d.Attempt))
 	switch {
 	case server.Build.OlderThan(plan.Build) && !server.begunFor(plan.Build):
@@ -233,7 +236,7 @@ func (d ServerDecision) backToService(plan Plan, server Server) ServerDecision {
 			message, server.Build, v1alpha1.AnnotationRetry)
 	}
 	d.Verdict, d.Step, d.Reason, d.Message = VerdictPutAway, v1alpha1.StepVerify, v1alpha1.ReasonUpgrading,
-		fmt.Sprintf("%s has build %s and its services run as before", server.FQDN, server.Build)
+		fmt.Sprintf("%s has build %s and its services run as before%s", server.FQDN, server.Build, server.accepting(plan))
 	return d
 }
 
@@ -250,6 +253,11 @@ func (d ServerDecision) restart(plan Plan, server Server) (ServerDecision, bool)
 		return d, true
 	}
 	restart := server.job(JobID(v1alpha1.StepRestartComputer, plan.Build, d.Attempt))
+	if restart == nil {
+		if again, done := d.stopAgain(plan, server); !done {
+			return again, false
+		}
+	}
 	order := Order{ID: JobID(v1alpha1.StepRestartComputer, plan.Build, d.Attempt), Action: ActionRestartComputer}
 	switch {
 	case restart == nil && (server.Serving() || server.putBack()):
@@ -266,6 +274,29 @@ func (d ServerDecision) restart(plan Plan, server Server) (ServerDecision, bool)
 		d.ActiveSeconds = server.Time.Sub(restart.Started).Seconds()
 		return d.wait(v1alpha1.StepRestartComputer, v1alpha1.ReasonUpgrading, "%s", inWords(v1alpha1.StepRestartComputer, server.FQDN)), false
 	}
+}
+
+// stopAgain drains services that run although a restart is due: some updates start all services at their end, and after a failure
+// they were put back. Windows would cut whoever has connected since. It says whether that is behind us; services that come back
+// a second time do not keep the restart away.
+func (d ServerDecision) stopAgain(plan Plan, server Server) (ServerDecision, bool) {
+	order := Order{ID: JobID(v1alpha1.StepStopServicesAgain, plan.Build, d.Attempt), Action: ActionStopServices,
+		Graceful: plan.Graceful, StopAtOnce: plan.StopAtOnce, Timeout: plan.DrainTimeout}
+	again := server.job(order.ID)
+	switch {
+	case again == nil && len(server.lyncServicesUp()) == 0:
+		return d, true
+	case again == nil && (server.Serving() || server.putBack()):
+		d.Verdict, d.Step, d.Reason, d.Order = VerdictTurn, v1alpha1.StepReady, v1alpha1.ReasonWaitingForTurn, &order
+		d.Message = fmt.Sprintf("%s run on %s, which must still be restarted for the update to be complete; they are stopped first", strings.Join(server.lyncServicesUp(), ", "), server.FQDN)
+		return d, false
+	case again == nil:
+		return d.start(v1alpha1.StepStopServicesAgain, order, "%s", inWords(v1alpha1.StepStopServicesAgain, server.FQDN)), false
+	}
+	if reason, message := failed(server, again, nil); reason != "" {
+		return d.recoverThenHold(plan, server, reason, message), false
+	}
+	return d, true
 }
 
 // lastInstall is the installer job that began last, whatever build and attempt it was for.

@@ -80,6 +80,14 @@ var (
 	restartedByUs = has(v1alpha1.StepRestartComputer, JobSucceeded)
 )
 
+// serviceStopped leaves the other services running.
+func serviceStopped(s *Server) {
+	s.Baseline = frontEnd().Services
+	s.Services[0].Status = ServiceStopped
+}
+
+var stoppedAgain = has(v1alpha1.StepStopServicesAgain, JobSucceeded)
+
 func TestFrontEndStepByStep(t *testing.T) {
 	services := plan
 	services.RestartComputer = false
@@ -122,7 +130,13 @@ func TestFrontEndStepByStep(t *testing.T) {
 		{"a clock that was set is no restart", plan, 0, frontEnd(staged, stoppedByUs, installedByUs, restartedByUs, atBuild(wanted), stopped, func(s *Server) { s.BootTime = s.BootTime.Add(7 * time.Second) }), VerdictWait, v1alpha1.StepRestartComputer, "", v1alpha1.ReasonUpgrading},
 		{"the restart failed: put back first", plan, 0, frontEnd(staged, stoppedByUs, installedByUs, has(v1alpha1.StepRestartComputer, JobFailed), atBuild(wanted), stopped), VerdictStart, v1alpha1.StepRecover, "recover-5.0.8308.956-1", v1alpha1.ReasonUpgrading},
 		{"the restart never came: put back first", plan, 0, frontEnd(staged, stoppedByUs, installedByUs, restartedByUs, atBuild(wanted), stopped, func(s *Server) { s.Time = started.Add(4 * time.Hour) }), VerdictStart, v1alpha1.StepRecover, "recover-5.0.8308.956-1", v1alpha1.ReasonUpgrading},
-		{"back in service after a failed restart, the next one needs its turn", plan, 2, frontEnd(staged, stoppedByUs, installedByUs, has(v1alpha1.StepRestartComputer, JobFailed), has(v1alpha1.StepRecover, JobSucceeded), atBuild(wanted)), VerdictTurn, v1alpha1.StepReady, "restart-computer-5.0.8308.956-2", v1alpha1.ReasonWaitingForTurn},
+		{"back in service after a failed restart, the next one needs its turn, and drains first", plan, 2, frontEnd(staged, stoppedByUs, installedByUs, has(v1alpha1.StepRestartComputer, JobFailed), has(v1alpha1.StepRecover, JobSucceeded), atBuild(wanted)), VerdictTurn, v1alpha1.StepReady, "stop-services-again-5.0.8308.956-2", v1alpha1.ReasonWaitingForTurn},
+		{"the installer started all services at its end: drained again before the restart", plan, 0, frontEnd(staged, stoppedByUs, installedByUs, atBuild(wanted)), VerdictTurn, v1alpha1.StepReady, "stop-services-again-5.0.8308.956-1", v1alpha1.ReasonWaitingForTurn},
+		{"it started some of them, not the front end service: stopped again at once", plan, 0, frontEnd(staged, stoppedByUs, installedByUs, atBuild(wanted), serviceStopped), VerdictStart, v1alpha1.StepStopServicesAgain, "stop-services-again-5.0.8308.956-1", v1alpha1.ReasonUpgrading},
+		{"stopped again: restarted", plan, 0, frontEnd(staged, stoppedByUs, installedByUs, stoppedAgain, atBuild(wanted), stopped), VerdictStart, v1alpha1.StepRestartComputer, "restart-computer-5.0.8308.956-1", v1alpha1.ReasonUpgrading},
+		{"services that come back a second time do not keep the restart away", plan, 0, frontEnd(staged, stoppedByUs, installedByUs, stoppedAgain, atBuild(wanted), serviceStopped), VerdictStart, v1alpha1.StepRestartComputer, "restart-computer-5.0.8308.956-1", v1alpha1.ReasonUpgrading},
+		{"the second drain never ends: put back first, whatever has drained since", plan, 0, frontEnd(staged, stoppedByUs, installedByUs, has(v1alpha1.StepStopServicesAgain, JobFailed, because("DrainTimeout")), atBuild(wanted), stopped), VerdictStart, v1alpha1.StepRecover, "recover-5.0.8308.956-1", v1alpha1.ReasonUpgrading},
+		{"put back after the second drain: held", plan, 0, frontEnd(staged, stoppedByUs, installedByUs, has(v1alpha1.StepStopServicesAgain, JobFailed, because("DrainTimeout")), has(v1alpha1.StepRecover, JobSucceeded), atBuild(wanted)), VerdictHold, v1alpha1.StepHeld, "", v1alpha1.ReasonDrainTimeout},
 		{"restarted, services do not run: they are started", plan, 0, frontEnd(staged, stoppedByUs, installedByUs, restartedByUs, atBuild(wanted), stopped, rebooted), VerdictStart, v1alpha1.StepStartServices, "start-services-5.0.8308.956-1", v1alpha1.ReasonUpgrading},
 		{"services mode: started without a restart", services, 0, frontEnd(staged, stoppedByUs, installedByUs, atBuild(wanted), stopped), VerdictStart, v1alpha1.StepStartServices, "start-services-5.0.8308.956-1", v1alpha1.ReasonUpgrading},
 		{"services mode: restarted all the same when the installer left a restart pending", services, 0, frontEnd(staged, stoppedByUs, installedByUs, atBuild(wanted), stopped, pendingReboot), VerdictStart, v1alpha1.StepRestartComputer, "restart-computer-5.0.8308.956-1", v1alpha1.ReasonUpgrading},

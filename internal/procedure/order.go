@@ -61,6 +61,9 @@ type Plan struct {
 	RestartComputer bool
 	InstallTimeout  time.Duration
 	RestartTimeout  time.Duration
+	// Ports must listen on a server before it counts as taking new connections; VerifyTimeout is how long they may take.
+	Ports         []int
+	VerifyTimeout time.Duration
 }
 
 // stepNames are the words that job identities begin with.

@@ -225,7 +225,7 @@ func inSequence(w *world) []string {
 	steps := map[string][]string{}
 	for _, effect := range w.effects {
 		fqdn, id, _ := strings.Cut(effect, " ")
-		if strings.HasPrefix(id, "start-services") || strings.HasPrefix(id, "restart-computer") && !w.plan.RestartComputer {
+		if strings.HasPrefix(id, "start-services") || strings.HasPrefix(id, "stop-services-again") || strings.HasPrefix(id, "restart-computer") && !w.plan.RestartComputer {
 			continue
 		}
 		if len(steps[fqdn]) == 0 {

@@ -256,8 +256,8 @@ func (w *world) tick(m *machine) {
 		for _, name := range serviceNames {
 			m.running[name] = true
 		}
-		if strings.HasPrefix(w.failures[m.fqdn].job, "restart-computer") {
-			delete(w.failures, m.fqdn) // what had failed has happened after all
+		if failed := w.failures[m.fqdn].job; strings.HasPrefix(failed, "restart-computer") || strings.HasPrefix(failed, "stop-services-again") {
+			delete(w.failures, m.fqdn) // what had failed, or was to be prepared, has happened after all
 			w.sessionEnd = w.sessionEnd && !m.unverified
 		}
 		w.back(m)
