@@ -9,7 +9,6 @@ import (
 
 	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -130,11 +129,7 @@ func (r *BackEndServerReconciler) pass(ctx context.Context, work *backEndWork) (
 	r.grantRetry(work)
 	for {
 		backEnd := r.observe(ctx, work)
-		decision := procedure.NextBackEndStep(backEnd)
-		if decision.NeedReport != "" {
-			r.compareDatabases(ctx, work, &backEnd, decision)
-			decision = procedure.NextBackEndStep(backEnd)
-		}
+		decision := r.decide(ctx, work, &backEnd)
 		stands, err := r.begin(ctx, work, &backEnd, decision)
 		if err != nil {
 			return 0, err
@@ -246,9 +241,8 @@ func (r *BackEndServerReconciler) observe(ctx context.Context, work *backEndWork
 		Confirmed: object.Status.ObservedGeneration == object.Generation && object.Status.CurrentStep == v1alpha1.StepDone,
 	}
 	backEnd.Plan.Product = object.Spec.Product
-	if object.Spec.SQL != nil {
-		backEnd.SQLServer = string(object.Spec.SQL.FQDN)
-	}
+	describeDatabases(&backEnd, object.Spec)
+	backEnd.Away = work.away()
 	if work.pool != nil && work.pool.Status.OpenDomain != nil {
 		backEnd.OpenDomain = work.pool.Status.OpenDomain.Name
 	}
@@ -281,19 +275,6 @@ func (r *BackEndServerReconciler) frontEndsOf(ctx context.Context, work *backEnd
 	return frontEnds
 }
 
-func (r *BackEndServerReconciler) compareDatabases(ctx context.Context, work *backEndWork, backEnd *procedure.BackEnd, decision procedure.BackEndDecision) {
-	with := work.frontEnds
-	if decision.Local {
-		with = work.with
-	}
-	report, err := r.Servers.Database(ctx, with.At(decision.NeedReport), lync.DatabaseQuestion{SQLServerFQDN: backEnd.SQLServer, Local: decision.Local})
-	if err != nil {
-		backEnd.ReportProblem = err.Error()
-		return
-	}
-	backEnd.Report = reportFrom(report)
-}
-
 // act starts what was decided and puts finished jobs away. It says true when the server should be looked at again at once.
 func (r *BackEndServerReconciler) act(ctx context.Context, work *backEndWork, decision *procedure.BackEndDecision) (again bool, err error) {
 	server := &decision.Server
@@ -307,11 +288,7 @@ func (r *BackEndServerReconciler) act(ctx context.Context, work *backEndWork, de
 		if err != nil {
 			return false, err
 		}
-		row := rowOf(work.object.Status.Servers, server.FQDN)
-		repeated := row != nil && row.Step == server.Step && int(row.Attempt) == server.Attempt // an order that got lost is given again
-		if server.Order.Action == procedure.ActionStopServices && server.Step == v1alpha1.StepStopServices && !repeated {
-			work.told = append(work.told, announcement{reason: v1alpha1.EventServerTaken, action: "Stop", note: "taking " + server.FQDN + " out of service to install build " + string(work.object.Spec.DesiredBuild)})
-		}
+		work.tellTaken(*server)
 		job, err := r.Servers.StartJob(ctx, with.At(server.FQDN), request)
 		if err != nil {
 			problem := problemFrom(err)
@@ -332,6 +309,15 @@ func (r *BackEndServerReconciler) act(ctx context.Context, work *backEndWork, de
 	return false, nil
 }
 
+// tellTaken tells that a server is taken out of service; an order that got lost is given again, and told once.
+func (w *backEndWork) tellTaken(server procedure.ServerDecision) {
+	row := rowOf(w.object.Status.Servers, server.FQDN)
+	repeated := row != nil && row.Step == server.Step && int(row.Attempt) == server.Attempt
+	if server.Order.Action == procedure.ActionStopServices && server.Step == v1alpha1.StepStopServices && !repeated {
+		w.told = append(w.told, announcement{reason: v1alpha1.EventServerTaken, action: "Stop", note: "taking " + server.FQDN + " out of service to install build " + string(w.object.Spec.DesiredBuild)})
+	}
+}
+
 func (r *BackEndServerReconciler) report(work *backEndWork, backEnd procedure.BackEnd, decision procedure.BackEndDecision) {
 	status, server := &work.object.Status, decision.Server
 	status.Servers = rowsFrom(status.Servers, []procedure.ServerDecision{server}, work.now)
@@ -345,7 +331,8 @@ func (r *BackEndServerReconciler) report(work *backEndWork, backEnd procedure.Ba
 	case server.Verdict == procedure.VerdictDone:
 		status.InstalledBuild = string(work.object.Spec.DesiredBuild)
 	}
-	r.reportOutage(work, decision)
+	reportDatabases(work, decision)
+	reportOutage(work, decision)
 	if backEnd.Problem != nil && server.Step != v1alpha1.StepRestartComputer {
 		work.conditions.set(v1alpha1.ConditionServersReachable, false, backEnd.Problem.Reason, backEnd.Problem.Message)
 	} else if backEnd.Problem == nil {
@@ -376,41 +363,18 @@ func backEndStanding(backEnd procedure.BackEnd, decision procedure.BackEndDecisi
 	return standingWorking
 }
 
-// reportOutage shows since when the services have been away and warns before the budget is spent. BE, introduction: a back end
-// that is away for 30 minutes or more sends users into resiliency mode.
-func (r *BackEndServerReconciler) reportOutage(work *backEndWork, decision procedure.BackEndDecision) {
-	status := &work.object.Status
-	budget := orDefault(work.object.Spec.OutageBudget, defaultOutageBudget)
-	if decision.Outage <= 0 {
-		if decision.Server.Verdict != procedure.VerdictWait || decision.Server.Step != v1alpha1.StepUnknown {
-			status.OutageSince = nil
-			work.conditions.set(v1alpha1.ConditionWithinOutageBudget, true, v1alpha1.ReasonWithinBudget, "the services are there")
-		}
-		return
-	}
-	if status.OutageSince == nil {
-		since := metav1.NewTime(work.now.Add(-decision.Outage).Truncate(time.Second))
-		status.OutageSince = &since
-	}
-	switch {
-	case decision.Outage > budget:
-		work.conditions.set(v1alpha1.ConditionWithinOutageBudget, false, v1alpha1.ReasonBudgetSpent,
-			fmt.Sprintf("the services have been away for longer than %s; users are in resiliency mode until they are back", budget))
-	case decision.Outage > budget*2/3:
-		work.conditions.set(v1alpha1.ConditionWithinOutageBudget, true, v1alpha1.ReasonBudgetNearlySpent,
-			fmt.Sprintf("the services have been away for two thirds of %s", budget))
-	default:
-		work.conditions.set(v1alpha1.ConditionWithinOutageBudget, true, v1alpha1.ReasonWithinBudget,
-			fmt.Sprintf("the services are away; the budget is %s", budget))
-	}
-}
-
 func (r *BackEndServerReconciler) nextLook(work *backEndWork, backEnd procedure.BackEnd, decision procedure.BackEndDecision) time.Duration {
 	server := decision.Server
 	if server.Reason == v1alpha1.ReasonWaitingForFrontEnds {
 		return unhurried(turnLook)
 	}
-	return lookAtServer(server, backEnd.Problem, rowOf(work.object.Status.Servers, server.FQDN), work.now)
+	next := lookAtServer(server, backEnd.Problem, rowOf(work.object.Status.Servers, server.FQDN), work.now)
+	if decision.Outage > 0 {
+		if _, changes := procedure.Outage(decision.Outage, work.budget()); changes > 0 {
+			next = sooner(next, changes+time.Second)
+		}
+	}
+	return next
 }
 
 var _ Servers = (*lync.Servers)(nil)

@@ -123,7 +123,8 @@ func requestFor(order procedure.Order, pkg v1alpha1.UpdatePackage, principal lyn
 	case procedure.ActionFailBackComputer:
 		request.Parameters = lync.FailBackComputer{ComputerName: order.Computer, WaitSeconds: seconds}
 	case procedure.ActionUpdateDatabases:
-		request.Parameters = lync.UpdateDatabases{Variant: lync.DatabaseVariant(order.Variant), Update: true, SQLServerFQDN: order.SQLServer, TimeoutSeconds: seconds}
+		request.Parameters = lync.UpdateDatabases{Variant: lync.DatabaseVariant(order.Variant), Update: !order.WithoutUpdate, SQLServerFQDN: order.SQLServer,
+			SQLInstanceName: order.SQLInstance, TimeoutSeconds: seconds}
 	default:
 		return request, fmt.Errorf("order %s: %w", order.ID, errUnknownAction)
 	}

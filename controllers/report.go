@@ -118,6 +118,7 @@ func readinessAnnouncement(before, after []metav1.Condition) *announcement {
 var troubling = map[string]bool{
 	v1alpha1.ReasonUnknownPoolState: true, v1alpha1.ReasonQuorumAtRisk: true,
 	v1alpha1.ReasonCredentialsMissing: true, v1alpha1.ReasonCertificateAuthorityMissing: true, v1alpha1.ReasonPoolNotFound: true,
+	v1alpha1.ReasonMirrorNotSynchronised: true, v1alpha1.ReasonMirrorStateUnknown: true, v1alpha1.ReasonPrincipalOnMirror: true,
 	v1alpha1.ReasonServerUnreachable: true, v1alpha1.ReasonServerAnswerUnknown: true, v1alpha1.ReasonServicesNotRunning: true,
 	v1alpha1.ReasonDeletionBlocked:   true,
 	v1alpha1.ReasonPortsNotListening: true, v1alpha1.ReasonFrontEndsInactive: true, v1alpha1.ReasonFabricIncomplete: true, v1alpha1.ReasonReplicationLate: true,

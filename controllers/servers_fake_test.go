@@ -29,10 +29,14 @@ type fakeServers struct {
 	product   string
 	outdated  map[string]string
 	databases fakeDatabases
-	byHand    bool
-	faults    []*fakeFault
-	calls     []fakeCall
-	between   between
+	// ahead is how far the clocks of the servers are.
+	ahead time.Duration
+	// onStart is told of every job before it is registered.
+	onStart func(lync.JobRequest)
+	byHand  bool
+	faults  []*fakeFault
+	calls   []fakeCall
+	between between
 }
 
 // fakeHost is one Windows server.
@@ -119,7 +123,7 @@ func (f *fakeServers) Facts(_ context.Context, access lync.Access) (lync.Facts, 
 		f.advanceHost(host)
 	}
 	facts := lync.Facts{
-		ComputerName: strings.ToUpper(strings.Split(host.fqdn, ".")[0]), FQDN: host.fqdn, Time: time.Now().UTC(), BootTime: host.boot,
+		ComputerName: strings.ToUpper(strings.Split(host.fqdn, ".")[0]), FQDN: host.fqdn, Time: time.Now().Add(f.ahead).UTC(), BootTime: host.boot,
 		Components: []lync.Component{{Name: f.product + ", Core Components", Version: host.build}, {Name: f.product + ", Front End Server", Version: host.build}},
 		Services:   slices.Clone(host.services), Baseline: slices.Clone(host.baseline), PendingReboot: []string{},
 	}
@@ -183,6 +187,9 @@ func (f *fakeServers) StartJob(_ context.Context, access lync.Access, request ly
 			conflict.Detail = job.ID
 			return lync.Job{}, conflict
 		}
+	}
+	if f.onStart != nil {
+		f.onStart(request)
 	}
 	job := &lync.Job{ID: request.ID, Action: request.Action, State: lync.JobClaimed, Claimed: time.Now().UTC()}
 	host.jobs = append(host.jobs, job)

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
@@ -24,18 +25,26 @@ type Shared struct {
 	Clock  clock.PassiveClock
 }
 
+// backEnds are the back ends of a pool.
+func (s Shared) backEnds(ctx context.Context, reader client.Reader, pool client.ObjectKey) ([]v1alpha1.BackEndServer, error) {
+	var list v1alpha1.BackEndServerList
+	if err := reader.List(ctx, &list, client.InNamespace(pool.Namespace)); err != nil {
+		return nil, fmt.Errorf("listing back ends: %w", err)
+	}
+	return slices.DeleteFunc(list.Items, func(backEnd v1alpha1.BackEndServer) bool {
+		return backEnd.Spec.PoolRef == nil || backEnd.Spec.PoolRef.Name != pool.Name
+	}), nil
+}
+
 // backEndAtWork names a back end of the pool whose services or databases are being worked on, or may be at any moment: it bears
 // the finalizer from before its first order on.
 func (s Shared) backEndAtWork(ctx context.Context, reader client.Reader, pool client.ObjectKey) (string, error) {
-	var backEnds v1alpha1.BackEndServerList
-	if err := reader.List(ctx, &backEnds, client.InNamespace(pool.Namespace)); err != nil {
-		return "", fmt.Errorf("listing back ends: %w", err)
-	}
-	for i := range backEnds.Items {
-		backEnd := &backEnds.Items[i]
-		if backEnd.Spec.PoolRef != nil && backEnd.Spec.PoolRef.Name == pool.Name && (backEnd.Status.InProgress || claimed(backEnd)) {
+	backEnds, err := s.backEnds(ctx, reader, pool)
+	for i := range backEnds {
+		backEnd := &backEnds[i]
+		if backEnd.Status.InProgress || claimed(backEnd) {
 			return backEnd.Name, nil
 		}
 	}
-	return "", nil
+	return "", err
 }

@@ -186,7 +186,12 @@ func (r *UpgradeDomainReconciler) leaveOrStay(work *domainWork, conditions condi
 // work looks at the servers, decides and acts. Where putting a finished server away makes room for the next one, it looks again
 // at once instead of waiting for the next pass.
 func (r *UpgradeDomainReconciler) work(ctx context.Context, work *domainWork) (procedure.Domain, procedure.DomainDecision, error) {
-	backEnd, err := r.backEndAtWork(ctx, r.Client, client.ObjectKeyFromObject(work.pool))
+	key := client.ObjectKeyFromObject(work.pool)
+	backEnd, err := r.backEndAtWork(ctx, r.Client, key)
+	if err != nil {
+		return procedure.Domain{}, procedure.DomainDecision{}, err
+	}
+	mirrored, err := r.mirrored(ctx, key)
 	if err != nil {
 		return procedure.Domain{}, procedure.DomainDecision{}, err
 	}
@@ -194,12 +199,20 @@ func (r *UpgradeDomainReconciler) work(ctx context.Context, work *domainWork) (p
 		found := observe(ctx, r.Servers, work.with, namesOf(work.object.Spec.FrontEnds))
 		domain := domainFrom(work, found)
 		domain.BackEnd, domain.Underway = backEnd, underway
+		domain.AskMirror, domain.Mirrored = mayBeMirrored(work.pool), mirrored
 		decision := procedure.UpgradeDomain(domain)
 		if r.askServing(ctx, work, domain, decision) {
 			decision = procedure.UpgradeDomain(domain)
 		}
+		if localDatabasesOf(ctx, r.Servers, work.with, &domain, decision) {
+			decision = procedure.UpgradeDomain(domain)
+		}
 		if decision.NeedMembers {
 			domain.Members = r.members(ctx, work, found)
+			decision = procedure.UpgradeDomain(domain)
+		}
+		if decision.NeedMirror {
+			domain.Mirror = r.mirrorsOf(ctx, work, domain.Members)
 			decision = procedure.UpgradeDomain(domain)
 		}
 		if (decision.InProgress || takesAnyOut(work, decision)) && work.force() != v1alpha1.ForceDeleteValue {
@@ -349,7 +362,7 @@ func (r *UpgradeDomainReconciler) act(ctx context.Context, work *domainWork, dom
 func databaseJobs(server *procedure.Server) []string {
 	keep := []string{}
 	for _, job := range server.Jobs {
-		if procedure.StepOf(job.ID) == v1alpha1.StepUpdateDatabases {
+		if procedure.UpdatesDatabases(procedure.StepOf(job.ID)) {
 			keep = append(keep, job.ID)
 		}
 	}
@@ -514,6 +527,8 @@ func lookAtServer(server procedure.ServerDecision, problem *procedure.Problem, r
 		return holdLook
 	case server.Verdict == procedure.VerdictStart, server.Verdict == procedure.VerdictPutAway:
 		return quickestLook
+	case server.Reason == v1alpha1.ReasonPrincipalOnMirror, server.Reason == v1alpha1.ReasonMirrorNotSynchronised, server.Reason == v1alpha1.ReasonMirrorStateUnknown:
+		return holdLook // what a person does about SQL Server arrives as no event
 	case server.Step == v1alpha1.StepReady, server.Step == v1alpha1.StepWaiting:
 		return unhurried(turnLook)
 	case server.ActiveSeconds > 0:

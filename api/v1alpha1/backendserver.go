@@ -29,6 +29,8 @@ const (
 )
 
 // SQLServer names the SQL Server that holds the databases.
+//
+// +kubebuilder:validation:XValidation:rule="(self.availability == 'AlwaysOn') == has(self.listener)",message="sql.listener goes with availability AlwaysOn: an availability group is reached through its listener, and nothing else has one"
 type SQLServer struct {
 	// FQDN of the SQL Server.
 	// +required
@@ -38,6 +40,23 @@ type SQLServer struct {
 	// +kubebuilder:validation:MaxLength=16
 	// +optional
 	InstanceName string `json:"instanceName,omitempty"`
+
+	// Standalone (one server or a failover cluster) or AlwaysOn (an availability group).
+	// +kubebuilder:default=Standalone
+	// +optional
+	Availability SQLAvailability `json:"availability,omitempty"`
+
+	// FQDN of the availability group's listener; Install-CsDatabase and Test-CsDatabase are given this name.
+	// +optional
+	Listener FQDN `json:"listener,omitempty"`
+}
+
+// Name is what Lync's commands are given to reach the databases: the listener of an availability group, otherwise the server.
+func (s SQLServer) Name() string {
+	if s.Availability == SQLAvailabilityAlwaysOn {
+		return string(s.Listener)
+	}
+	return string(s.FQDN)
 }
 
 // BackEndServerSpec is a back end or Standard Edition server and the build it should have.
@@ -47,6 +66,10 @@ type SQLServer struct {
 // +kubebuilder:validation:XValidation:rule="self.edition != 'Standard' || has(self.serverFQDN)",message="a Standard Edition server needs serverFQDN"
 // +kubebuilder:validation:XValidation:rule="has(self.poolRef) || (has(self.connection) && (self.management == 'Observe' || has(self.package)))",message="without poolRef both connection and package must be given"
 // +kubebuilder:validation:XValidation:rule="self.desiredBuild.startsWith(self.product == 'LyncServer2013' ? '5.0.' : self.product == 'SkypeForBusinessServer2015' ? '6.0.' : '7.0.')",message="desiredBuild does not fit product: builds of LyncServer2013 begin with 5.0 (5.0.8308.1149), of SkypeForBusinessServer2015 with 6.0 (6.0.9319.869), of SkypeForBusinessServer2019 and SkypeForBusinessServerSubscriptionEdition with 7.0 (7.0.2046.530)"
+// +kubebuilder:validation:XValidation:rule="self.edition == 'Enterprise' || !has(self.mirror) && !has(self.otherStores) && !has(self.centralManagement)",message="mirror, otherStores and centralManagement are for edition Enterprise: a Standard Edition server updates its databases itself"
+// +kubebuilder:validation:XValidation:rule="!has(self.sql) || self.sql.availability != 'AlwaysOn' || self.product != 'LyncServer2013' && !has(self.mirror)",message="Lync Server 2013 knows no availability groups, and databases in one are not mirrored: leave out availability or mirror"
+// +kubebuilder:validation:XValidation:rule="!has(self.mirror) || self.mirror.databases != 'Present' || self.product in ['LyncServer2013', 'SkypeForBusinessServer2015']",message="Skype for Business Server 2019 and Subscription Edition know no mirrored databases"
+// +kubebuilder:validation:XValidation:rule="!has(self.otherStores) || !has(self.sql) || self.otherStores.all(store, store.fqdn != self.sql.fqdn && (!has(self.sql.listener) || store.fqdn != self.sql.listener))",message="otherStores are SQL Servers other than sql: stores on the same server are collocated, see collocatedStores"
 type BackEndServerSpec struct {
 	// Enterprise (SQL Server of a pool) or Standard (one server that holds everything).
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="edition cannot be changed; make another BackEndServer"
@@ -78,6 +101,22 @@ type BackEndServerSpec struct {
 	// +kubebuilder:default=Detect
 	// +optional
 	CollocatedStores CollocatedStores `json:"collocatedStores,omitempty"`
+
+	// Whether the databases are mirrored, and how they are then updated; left out: detected, and updated without -Update.
+	// +optional
+	Mirror *MirrorPolicy `json:"mirror,omitempty"`
+
+	// SQL Servers with archiving or monitoring databases of the pool, where they are not on sql. Each gets its own
+	// Install-CsDatabase, after the pool's.
+	// +kubebuilder:validation:MaxItems=8
+	// +listType=map
+	// +listMapKey=fqdn
+	// +optional
+	OtherStores []OtherStore `json:"otherStores,omitempty"`
+
+	// The central management store, where it is updated with this back end: last, by a call of its own.
+	// +optional
+	CentralManagement *CentralManagementStore `json:"centralManagement,omitempty"`
 
 	// Build the server and its databases should have.
 	// +required
@@ -134,7 +173,7 @@ type BackEndServerStatus struct {
 	// +optional
 	CurrentServer string `json:"currentServer,omitempty"`
 
-	// Command variant the databases are updated with: Enterprise, EnterpriseCollocated or Standard.
+	// Command variant the databases of the pool are updated with: Enterprise, EnterpriseCollocated or Standard.
 	// +optional
 	DatabaseVariant DatabaseVariant `json:"databaseVariant,omitempty"`
 
@@ -161,7 +200,7 @@ type BackEndServerStatus struct {
 	LastHandledRetry string `json:"lastHandledRetry,omitempty"`
 }
 
-// DatabaseVariant is one of the three published commands of step 11.
+// DatabaseVariant is one of the published commands of step 11, or that for the central management store.
 type DatabaseVariant string
 
 const (
@@ -171,6 +210,8 @@ const (
 	DatabaseVariantEnterpriseCollocated DatabaseVariant = "EnterpriseCollocated"
 	// DatabaseVariantStandard is Install-CsDatabase -Update -LocalDatabases.
 	DatabaseVariantStandard DatabaseVariant = "Standard"
+	// DatabaseVariantCentralManagement is Install-CsDatabase -Update -CentralManagementDatabase -SqlServerFqdn.
+	DatabaseVariantCentralManagement DatabaseVariant = "CentralManagement"
 )
 
 // BackEndServer is a back end or Standard Edition server and the build it should have.

@@ -22,6 +22,10 @@ const (
 	ConditionQuorum = "Quorum"
 	// ConditionFrontEndsUpgraded: every front end of the pool has the build, so databases may follow.
 	ConditionFrontEndsUpgraded = "FrontEndsUpgraded"
+	// ConditionMirrorHealthy: the databases are not mirrored, or their primary is the principal and synchronised.
+	ConditionMirrorHealthy = "MirrorHealthy"
+	// ConditionStoresCurrent: collocated stores, which are not updated with the pool's databases, are not old.
+	ConditionStoresCurrent = "StoresCurrent"
 	// ConditionWithinOutageBudget: the services have been away for less than the outage budget.
 	ConditionWithinOutageBudget = "WithinOutageBudget"
 	// ConditionPaused is present and True while spec.paused keeps servers from being started.
@@ -131,8 +135,22 @@ const (
 	ReasonServicesNotRunning = "ServicesNotRunning"
 	// ReasonDatabaseUpdateFailed: the databases could not be updated.
 	ReasonDatabaseUpdateFailed = "DatabaseUpdateFailed"
-	// ReasonMirrorNotSupported: the databases are mirrored, which this version does not update.
-	ReasonMirrorNotSupported = "MirrorNotSupported"
+	// ReasonMirrorLeftToPerson: the databases are mirrored, and the policy leaves them to a person.
+	ReasonMirrorLeftToPerson = "MirrorLeftToPerson"
+	// ReasonPrincipalOnMirror: the mirror is the principal of databases; neither databases nor front ends are touched.
+	ReasonPrincipalOnMirror = "PrincipalOnMirror"
+	// ReasonMirrorNotSynchronised: principal and mirror of a database do not hold the same yet.
+	ReasonMirrorNotSynchronised = "MirrorNotSynchronised"
+	// ReasonMirrorStateUnknown: the databases are mirrored, and how the mirrors stand could not be found out.
+	ReasonMirrorStateUnknown = "MirrorStateUnknown"
+	// ReasonMirrorHealthy: the primary is the principal of every database, and synchronised with the mirror.
+	ReasonMirrorHealthy = "MirrorHealthy"
+	// ReasonLocalDatabasesBroken: an installer has left databases of the server's own instances in single-user mode or offline.
+	ReasonLocalDatabasesBroken = "LocalDatabasesBroken"
+	// ReasonStoresCurrent: every store of databases that was looked at has the version that goes with the build.
+	ReasonStoresCurrent = "StoresCurrent"
+	// ReasonStoresOutdated: stores that no published command updates from a front end are old after the update.
+	ReasonStoresOutdated = "StoresOutdated"
 	// ReasonJobInterrupted: a job was cut off by a restart of the server.
 	ReasonJobInterrupted = "JobInterrupted"
 	// ReasonJobOverdue: a job has been running for longer than its limit.

@@ -27,6 +27,10 @@ const (
 	StepStartWebServer ServerStep = "StartWebServer"
 	// StepUpdateDatabases: the databases are being updated.
 	StepUpdateDatabases ServerStep = "UpdateDatabases"
+	// StepUpdateOtherStores: archiving or monitoring databases on another SQL Server are being updated.
+	StepUpdateOtherStores ServerStep = "UpdateOtherStores"
+	// StepUpdateCentralManagement: the central management store is being updated.
+	StepUpdateCentralManagement ServerStep = "UpdateCentralManagement"
 	// StepRestartComputer: Windows restarts.
 	StepRestartComputer ServerStep = "RestartComputer"
 	// StepStartServices: the services are being started.

@@ -8,44 +8,6 @@ import (
 	"lyncops.dev/operator/api/v1alpha1"
 )
 
-// DatabaseReport is what Test-CsDatabase found.
-type DatabaseReport struct {
-	Databases        []Database
-	CollocatedStores []string
-	Mirrored         bool
-}
-
-// Database is one database and its versions; an empty version is unknown, which never counts as equal.
-type Database struct {
-	Name             string
-	SQLServerFQDN    string
-	ExpectedVersion  string
-	InstalledVersion string
-}
-
-// Outdated lists the databases whose installed version is known and is not the expected one. xds is left out: it differs by
-// design, as Microsoft's own diagnostics say.
-func (r DatabaseReport) Outdated() []string {
-	var outdated []string
-	for _, database := range r.Databases {
-		known := database.ExpectedVersion != "" && database.InstalledVersion != ""
-		if known && !strings.EqualFold(database.Name, "xds") && database.ExpectedVersion != database.InstalledVersion {
-			outdated = append(outdated, fmt.Sprintf("%s (%s, expected %s)", database.Name, database.InstalledVersion, database.ExpectedVersion))
-		}
-	}
-	return outdated
-}
-
-// Confirmed says whether every database is known to be at the expected version.
-func (r DatabaseReport) Confirmed() bool {
-	for _, database := range r.Databases {
-		if !strings.EqualFold(database.Name, "xds") && (database.InstalledVersion == "" || database.InstalledVersion != database.ExpectedVersion) {
-			return false
-		}
-	}
-	return len(r.Databases) > 0
-}
-
 // PoolFrontEnd is a front end of the back end's pool as observed, or why it was not.
 type PoolFrontEnd struct {
 	FQDN    string
@@ -70,7 +32,19 @@ type BackEnd struct {
 	LastBuild v1alpha1.Build
 	// FrontEnds of the pool in topology order; for Enterprise.
 	FrontEnds []PoolFrontEnd
-	// Report is what Test-CsDatabase found in this pass; nil when it was not asked.
+	// AlwaysOn: the databases are in an availability group, and SQLServer is its listener.
+	AlwaysOn bool
+	// OtherStores are updated after the pool's databases, in this order; for Enterprise.
+	OtherStores []DatabaseStore
+	// Mirror says what is known and wanted about mirrored databases; empty: detect, and update without -Update.
+	Mirror v1alpha1.MirrorPolicy
+	// MirrorState is what was found about them in this pass; nil when it was not asked.
+	MirrorState *Mirror
+	// LocalDatabases is what was found in the server's own instances; nil when it was not asked.
+	LocalDatabases *LocalDatabases
+	// Away is how long the services have been away as far as was known at the last look, for when the server does not answer.
+	Away time.Duration
+	// Report is what Test-CsDatabase found in this pass about the pool's, or the server's, databases; nil when it was not asked.
 	Report *DatabaseReport
 	// ReportProblem is why it could not be asked.
 	ReportProblem string
@@ -92,7 +66,17 @@ type BackEndDecision struct {
 	// NeedReport names the server from which Test-CsDatabase must be asked before anything can be decided; Local says how.
 	NeedReport string
 	Local      bool
+	// Store is the one that is to be asked about; see BackEnd.StoreAsked.
+	Store int
+	// NeedMirror names the server from which Get-CsDatabaseMirrorState must be asked before anything can be decided.
+	NeedMirror string
 	Variant    v1alpha1.DatabaseVariant
+	// Mirror and MirrorMessage say how the mirrors stand, as a reason; empty when that was not asked.
+	Mirror        string
+	MirrorMessage string
+	// StoresCompared: LeftBehind is what stores beside the pool's databases are old, which no published command updates from here.
+	StoresCompared bool
+	LeftBehind     []string
 	// Outage is how long the services have been away by the server's own clock; zero when they are there.
 	Outage     time.Duration
 	InProgress bool
@@ -131,6 +115,8 @@ func (b BackEnd) unanswered(result BackEndDecision) BackEndDecision {
 	}
 	d := ServerDecision{FQDN: b.Declared, Build: b.LastBuild, Attempt: max(b.Permitted, 1), OutOfService: true,
 		Verdict: VerdictWait, Step: v1alpha1.StepUnknown, Reason: b.Problem.Reason, Message: b.Problem.Message}
+	// A clock that cannot be read goes on all the same.
+	result.Outage = b.Away
 	if inProgress(b.LastStep) {
 		d.Begun, d.Step, result.InProgress = true, b.LastStep, true
 	}
@@ -144,6 +130,9 @@ func (b BackEnd) unanswered(result BackEndDecision) BackEndDecision {
 // finish sums up what is the same for every path: gates that keep a server from being started, and how long it has been away.
 func (b BackEnd) finish(result BackEndDecision) BackEndDecision {
 	d := &result.Server
+	if b.Server != nil {
+		*d = d.afterInstaller(b.Plan, *b.Server, b.LocalDatabases)
+	}
 	if reason, message := b.resting(*d); reason != "" {
 		*d = d.wait(v1alpha1.StepWaiting, reason, "%s", message)
 	}
@@ -160,7 +149,7 @@ func (b BackEnd) finish(result BackEndDecision) BackEndDecision {
 	if d.Verdict == VerdictStart && d.Step != v1alpha1.StepStagePackage {
 		result.InProgress = true
 	}
-	if d.Step == v1alpha1.StepUpdateDatabases && d.Verdict == VerdictWait {
+	if UpdatesDatabases(d.Step) && d.Verdict == VerdictWait {
 		result.InProgress = true
 	}
 	return result
@@ -184,26 +173,6 @@ func (b BackEnd) resting(d ServerDecision) (reason, message string) {
 	return "", ""
 }
 
-// awayFor is the time since the first stop after which the services have not been put back, on the server's clock.
-func (s Server) awayFor() time.Duration {
-	var back, first time.Time
-	for _, job := range s.Jobs {
-		step := StepOf(job.ID)
-		if (step == v1alpha1.StepRecover || step == v1alpha1.StepStartServices) && job.State == JobSucceeded && job.Started.After(back) {
-			back = job.Started
-		}
-	}
-	for _, job := range s.Jobs {
-		if StepOf(job.ID) == v1alpha1.StepStopServices && job.Started.After(back) && (first.IsZero() || job.Started.Before(first)) {
-			first = job.Started
-		}
-	}
-	if first.IsZero() {
-		return 0
-	}
-	return s.Time.Sub(first)
-}
-
 // windowsServer walks the steps that concern the Windows server itself; withDatabases includes step 11 on it.
 func (b BackEnd) windowsServer(result BackEndDecision, withDatabases bool) BackEndDecision {
 	server := *b.Server
@@ -214,7 +183,10 @@ func (b BackEnd) windowsServer(result BackEndDecision, withDatabases bool) BackE
 	case server.Build == "":
 		d = d.hold(v1alpha1.ReasonInvalidTopology, "no Lync Server core components are installed on %s; is it a Standard Edition server?", server.FQDN)
 	case d.Begun:
-		d = d.backEndInProgress(b.Plan, server, withDatabases)
+		var needReport bool
+		if d, needReport = b.inProgress(d, server, withDatabases); needReport {
+			result.NeedReport, result.Local = server.FQDN, true
+		}
 	case b.mismatch(server) != nil:
 		found := b.mismatch(server)
 		d = d.hold(found.Reason, "%s", found.Message)
@@ -255,130 +227,13 @@ func (b BackEnd) databasesOfCurrentServer(result BackEndDecision, withDatabases 
 		if b.Report == nil && b.ReportProblem == "" {
 			result.NeedReport, result.Local = server.FQDN, true
 			d = d.wait(v1alpha1.StepVerify, v1alpha1.ReasonUpgrading, "comparing the databases of %s", server.FQDN)
-		} else if b.Report != nil && len(b.Report.Outdated()) > 0 {
+		} else if old := b.Report.OnServer(server.FQDN); old != nil && len(old.Outdated()) > 0 {
 			d = d.hold(v1alpha1.ReasonDatabaseUpdateFailed, "%s has build %s, but its databases are older: %s. Run Install-CsDatabase -Update -LocalDatabases on it; the status then follows by itself",
-				server.FQDN, server.Build, strings.Join(b.Report.Outdated(), ", "))
+				server.FQDN, server.Build, strings.Join(old.Outdated(), ", "))
 		}
 	}
 	result.Server = d
 	return result
-}
-
-// publishedStep is one of the published steps that are jobs.
-type publishedStep struct {
-	step   v1alpha1.ServerStep
-	action Action
-}
-
-// backEndSteps are the published steps of BE that change a server, in their order. Steps 1 to 3 and 8 open a shell, step 6
-// closes it: no shell of ours stays open between two jobs.
-var backEndSteps = []publishedStep{
-	{v1alpha1.StepStopServices, ActionStopServices},       // 4. Stop-CsWindowsService
-	{v1alpha1.StepStopWebServer, ActionStopWebServer},     // 5. net stop w3svc
-	{v1alpha1.StepInstall, ActionInstall},                 // 7. install the update
-	{v1alpha1.StepStopServicesAgain, ActionStopServices},  // 9. Stop-CsWindowsService again, for the cached assemblies
-	{v1alpha1.StepStartWebServer, ActionStartWebServer},   // 10. net start w3svc
-	{v1alpha1.StepUpdateDatabases, ActionUpdateDatabases}, // 11. Install-CsDatabase
-}
-
-func (d ServerDecision) backEndInProgress(plan Plan, server Server, withDatabases bool) ServerDecision {
-	inWindows := plan
-	// Windows is restarted only when the installer asks for it: the page has no restart, and time counts.
-	inWindows.RestartComputer = false
-	if d.beingPutAway(plan, server) || server.Build.OlderThan(plan.Build) && !server.begunFor(plan.Build) {
-		return d.backToService(inWindows, server)
-	}
-	for _, published := range backEndSteps {
-		if published.step == v1alpha1.StepUpdateDatabases && !withDatabases {
-			continue
-		}
-		id := JobID(published.step, plan.Build, d.Attempt)
-		job := server.job(id)
-		current := !server.Build.OlderThan(plan.Build)
-		if published.step == v1alpha1.StepInstall && current && job == nil {
-			continue
-		}
-		if job == nil {
-			if published.step == v1alpha1.StepStopServices {
-				return d.stopForBackEnd(plan, server)
-			}
-			if published.step == v1alpha1.StepStopServicesAgain && !current {
-				if restart, done := d.restart(inWindows, server); !done {
-					return restart
-				}
-				return d.recoverThenHold(plan, server, v1alpha1.ReasonBuildNotReached,
-					fmt.Sprintf("the installer ended on %s, but the server has build %s, not %s", server.FQDN, server.Build, plan.Build))
-			}
-			return d.start(published.step, backEndOrder(id, published, plan), "%s", inWords(published.step, server.FQDN))
-		}
-		if job.State == JobFailed || job.State == JobInterrupted {
-			return d.recoverThenHold(plan, server, reasonOfFailure(published.step, *job), fmt.Sprintf("%s on %s: %s",
-				failedStep[published.step], server.FQDN, sentence(job.Message)))
-		}
-	}
-	return d.backToService(inWindows, server)
-}
-
-// beingPutAway says whether an earlier job of this attempt is gone while a later one is still there: the steps of an attempt
-// run in order, so its jobs, the oldest first, are being put away.
-func (d ServerDecision) beingPutAway(plan Plan, server Server) bool {
-	if server.job(JobID(v1alpha1.StepStopServices, plan.Build, d.Attempt)) != nil || server.Build.OlderThan(plan.Build) {
-		return false
-	}
-	for _, published := range backEndSteps[1:] {
-		if server.job(JobID(published.step, plan.Build, d.Attempt)) != nil {
-			return true
-		}
-	}
-	return server.job(JobID(v1alpha1.StepStartServices, plan.Build, d.Attempt)) != nil
-}
-
-func (d ServerDecision) stopForBackEnd(plan Plan, server Server) ServerDecision {
-	if server.Build.OlderThan(plan.Build) {
-		if d = d.prepare(plan, server); d.Verdict == VerdictTurn {
-			d.Order.Graceful, d.Order.StopAtOnce = false, true
-		}
-		return d
-	}
-	return d.start(v1alpha1.StepStopServices, Order{ID: JobID(v1alpha1.StepStopServices, plan.Build, d.Attempt), Action: ActionStopServices,
-		StopAtOnce: true, Timeout: plan.DrainTimeout}, "%s", inWords(v1alpha1.StepStopServices, server.FQDN))
-}
-
-func backEndOrder(id string, published publishedStep, plan Plan) Order {
-	order := Order{ID: id, Action: published.action, Timeout: plan.RestartTimeout}
-	switch published.action {
-	case ActionStopServices:
-		order.StopAtOnce, order.Timeout = true, plan.DrainTimeout
-	case ActionInstall:
-		order.Timeout = plan.InstallTimeout
-	case ActionUpdateDatabases:
-		order.Variant, order.Timeout = v1alpha1.DatabaseVariantStandard, databaseTimeout
-	default:
-	}
-	return order
-}
-
-var failedStep = map[v1alpha1.ServerStep]string{
-	v1alpha1.StepStopServices:      "the services could not be stopped",
-	v1alpha1.StepStopWebServer:     "the web server could not be stopped",
-	v1alpha1.StepInstall:           "the installer failed",
-	v1alpha1.StepStopServicesAgain: "the services could not be stopped again",
-	v1alpha1.StepStartWebServer:    "the web server could not be started",
-	v1alpha1.StepUpdateDatabases:   "the databases could not be updated",
-}
-
-func reasonOfFailure(step v1alpha1.ServerStep, job Job) string {
-	switch {
-	case job.State == JobInterrupted:
-		return v1alpha1.ReasonJobInterrupted
-	case step == v1alpha1.StepInstall:
-		return v1alpha1.ReasonInstallerFailed
-	case step == v1alpha1.StepUpdateDatabases:
-		return v1alpha1.ReasonDatabaseUpdateFailed
-	case step == v1alpha1.StepStartWebServer:
-		return v1alpha1.ReasonServicesNotRunning
-	}
-	return v1alpha1.ReasonStopFailed
 }
 
 func (b BackEnd) enterprise() BackEndDecision {
@@ -387,8 +242,7 @@ func (b BackEnd) enterprise() BackEndDecision {
 		return b.unanswered(result)
 	}
 	result.FrontEndsReady, result.FrontEndsMessage = b.frontEndsReady()
-	host, job := b.databaseJob()
-	if job != nil && job.Active() {
+	if host, job := b.activeDatabaseJob(); job != nil {
 		d := ServerDecision{FQDN: host.FQDN, Build: host.Build, Attempt: attemptOf(job.ID)}
 		result.Server = d.awaitJob(b.Plan, *host, *job)
 		result = b.finish(result)
@@ -419,7 +273,7 @@ func (b BackEnd) enterprise() BackEndDecision {
 		return b.finish(b.windowsServer(result, false))
 	}
 	result.Server = d
-	return b.finish(b.databases(result, host, job))
+	return b.finish(b.databases(result))
 }
 
 // frontEndsReady is the gate in front of an Enterprise back end: databases follow when every front end has the build and serves.
@@ -445,98 +299,4 @@ func (b BackEnd) frontEndsReady() (bool, string) {
 		return false, fmt.Sprintf("databases follow when every front end has build %s and serves", b.Plan.Build)
 	}
 	return true, fmt.Sprintf("all %d front ends have the build and serve", len(b.FrontEnds))
-}
-
-// databaseJob finds the job that updates the databases for this build, on whichever front end it was started; where there
-// are several attempts, the latest.
-func (b BackEnd) databaseJob() (*Server, *Job) {
-	var host *Server
-	var latest *Job
-	for _, frontEnd := range b.FrontEnds {
-		if frontEnd.Server == nil {
-			continue
-		}
-		for i := range frontEnd.Server.Jobs {
-			job := &frontEnd.Server.Jobs[i]
-			step, subject, attempt, _ := parseJobID(job.ID)
-			if step == v1alpha1.StepUpdateDatabases && subject == string(b.Plan.Build) && (latest == nil || attempt > attemptOf(latest.ID)) {
-				host, latest = frontEnd.Server, job
-			}
-		}
-	}
-	return host, latest
-}
-
-func attemptOf(id string) int {
-	_, _, attempt, _ := parseJobID(id)
-	return attempt
-}
-
-func (b BackEnd) variant() v1alpha1.DatabaseVariant {
-	collocated := b.Stores == v1alpha1.CollocatedStoresPresent ||
-		b.Stores != v1alpha1.CollocatedStoresAbsent && b.Report != nil && len(b.Report.CollocatedStores) > 0
-	if collocated {
-		return v1alpha1.DatabaseVariantEnterpriseCollocated
-	}
-	return v1alpha1.DatabaseVariantEnterprise
-}
-
-// databases is step 11 for an Enterprise pool.
-func (b BackEnd) databases(result BackEndDecision, host *Server, job *Job) BackEndDecision {
-	d := result.Server
-	if host == nil {
-		host = b.FrontEnds[0].Server
-	}
-	attempt := max(b.Permitted, 1)
-	if job != nil {
-		attempt = max(attempt, attemptOf(job.ID))
-	}
-	d.Attempt = attempt
-	current := func() BackEndDecision {
-		result.Server = d.databasesDone(b.Plan)
-		return result
-	}
-	if b.Report == nil && b.ReportProblem == "" {
-		result.NeedReport = host.FQDN
-		result.Server = d.wait(v1alpha1.StepVerify, v1alpha1.ReasonUpgrading, "comparing the databases on %s, asked from %s", b.SQLServer, host.FQDN)
-		return result
-	}
-	if b.Report != nil && b.Report.Confirmed() {
-		return current()
-	}
-	if b.Report != nil && b.Report.Mirrored {
-		result.Server = d.hold(v1alpha1.ReasonMirrorNotSupported, "the databases on %s are mirrored, which this version does not update. Update them by hand as the update's KB article says; the status then follows by itself", b.SQLServer)
-		return result
-	}
-	if job != nil && attemptOf(job.ID) == attempt {
-		return b.afterDatabaseJob(result, d, *job, current)
-	}
-	if b.Report == nil && b.Stores == v1alpha1.CollocatedStoresDetect {
-		result.Server = d.wait(v1alpha1.StepVerify, v1alpha1.ReasonServerAnswerUnknown,
-			"whether archiving or monitoring databases are on %s could not be found out: %s. Set collocatedStores to Present or Absent, or repair the cause", b.SQLServer, sentence(b.ReportProblem))
-		return result
-	}
-	d.FQDN, d.Build = host.FQDN, host.Build
-	result.Server = d.start(v1alpha1.StepUpdateDatabases, Order{ID: JobID(v1alpha1.StepUpdateDatabases, b.Plan.Build, attempt), Action: ActionUpdateDatabases,
-		Variant: result.Variant, SQLServer: b.SQLServer, Timeout: databaseTimeout}, "%s", inWords(v1alpha1.StepUpdateDatabases, host.FQDN))
-	return result
-}
-
-func (d ServerDecision) databasesDone(plan Plan) ServerDecision {
-	d.Build = plan.Build
-	d.Verdict, d.Step, d.Reason, d.Message = VerdictDone, v1alpha1.StepDone, v1alpha1.ReasonUpToDate, "the databases are at the build"
-	return d
-}
-
-func (b BackEnd) afterDatabaseJob(result BackEndDecision, d ServerDecision, job Job, current func() BackEndDecision) BackEndDecision {
-	switch {
-	case job.State != JobSucceeded:
-		result.Server = d.hold(v1alpha1.ReasonDatabaseUpdateFailed, "the databases on %s could not be updated: %s. Look at the job's log, then ask for another try with the annotation %s",
-			b.SQLServer, sentence(job.Message), v1alpha1.AnnotationRetry)
-		return result
-	case b.Report != nil && len(b.Report.Outdated()) > 0:
-		result.Server = d.hold(v1alpha1.ReasonDatabaseUpdateFailed, "Install-CsDatabase ended without an error, but these databases on %s are still old: %s", b.SQLServer, strings.Join(b.Report.Outdated(), ", "))
-		return result
-	}
-	return current()
 }

@@ -43,6 +43,9 @@ type ServerDecision struct {
 	InProgress bool
 	// NeedServing: what is to be decided depends on whether the server's ports listen, which it has not been asked.
 	NeedServing bool
+	// NeedLocalDatabases: whether an installer has left the server's own databases usable must be found out before the decision is
+	// acted upon; with DomainServer.LocalDatabases or BackEnd.LocalDatabases it is taken again.
+	NeedLocalDatabases bool
 	// ActiveSeconds is how long the awaited job has been running, on the server's clock; zero when no job is awaited.
 	ActiveSeconds float64
 }

@@ -27,6 +27,8 @@ type DomainServer struct {
 	LastStep v1alpha1.ServerStep
 	// LastBuild is the build that was last known.
 	LastBuild v1alpha1.Build
+	// LocalDatabases is what was found in the server's own instances; nil when it was not asked.
+	LocalDatabases *LocalDatabases
 }
 
 // Domain is one upgrade domain as it was observed.
@@ -54,6 +56,12 @@ type Domain struct {
 	Observe        bool
 	// Deleting: the domain's object or its pool's is being deleted; what is in progress is finished.
 	Deleting bool
+	// AskMirror: the pool's databases may be mirrored, so that Mirror must be known before a server is stopped.
+	AskMirror bool
+	// Mirrored: they are known to be.
+	Mirrored bool
+	// Mirror is what was found about the mirrors in this pass; nil when it was not asked.
+	Mirror *Mirror
 	// BackEnd names a back end of the pool that is being worked on: no server is stopped meanwhile.
 	BackEnd string
 }
@@ -66,6 +74,8 @@ type DomainDecision struct {
 	InProgress bool
 	// NeedMembers: a server could be stopped now if all front ends of the pool were observed.
 	NeedMembers bool
+	// NeedMirror: a server could be stopped now if it were known how the mirrors of the pool's databases stand.
+	NeedMirror bool
 	// QuorumMessage is what the second lock found, when it was asked.
 	QuorumMessage string
 	QuorumBroken  bool
@@ -106,6 +116,7 @@ func (domain Domain) consider(server DomainServer) ServerDecision {
 			Reason: v1alpha1.ReasonObserving, Message: "no build is desired; the server is only looked at", OutOfService: !server.Server.Serving()}
 	}
 	decision := FrontEnd(domain.Plan, *server.Server, server.Permitted)
+	decision = decision.afterInstaller(domain.Plan, *server.Server, server.LocalDatabases)
 	decision.InProgress = decision.worksOn(*server.Server)
 	if decision.Verdict == VerdictStart && decision.Step == v1alpha1.StepStagePackage && !decision.InProgress {
 		if blocked, reason, message := domain.blocked(); blocked {
@@ -131,7 +142,8 @@ func (domain Domain) blocked() (bool, string, string) {
 func inProgress(step v1alpha1.ServerStep) bool {
 	switch step {
 	case v1alpha1.StepStopServices, v1alpha1.StepInstall, v1alpha1.StepRestartComputer, v1alpha1.StepStartServices, v1alpha1.StepVerify,
-		v1alpha1.StepRecover, v1alpha1.StepStopWebServer, v1alpha1.StepStopServicesAgain, v1alpha1.StepStartWebServer, v1alpha1.StepUpdateDatabases:
+		v1alpha1.StepRecover, v1alpha1.StepStopWebServer, v1alpha1.StepStopServicesAgain, v1alpha1.StepStartWebServer, v1alpha1.StepUpdateDatabases,
+		v1alpha1.StepUpdateOtherStores, v1alpha1.StepUpdateCentralManagement:
 		return true
 	default:
 		return false
@@ -216,7 +228,7 @@ func (domain Domain) turnClosed(result *DomainDecision, index, limit int) (reaso
 		result.QuorumBroken = true
 		return v1alpha1.ReasonQuorumAtRisk, "it would cost the pool its quorum: " + quorum
 	}
-	return "", ""
+	return domain.mirrorGate(result)
 }
 
 // notOurTurn says why no server of this domain may be stopped at all.

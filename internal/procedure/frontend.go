@@ -319,6 +319,7 @@ func (d ServerDecision) awaitJob(plan Plan, server Server, job Job) ServerDecisi
 	limit := overtime + map[v1alpha1.ServerStep]time.Duration{
 		v1alpha1.StepStagePackage: stageTimeout, v1alpha1.StepStopServices: plan.DrainTimeout, v1alpha1.StepStopServicesAgain: plan.DrainTimeout,
 		v1alpha1.StepInstall: plan.InstallTimeout, v1alpha1.StepUpdateDatabases: databaseTimeout,
+		v1alpha1.StepUpdateOtherStores: databaseTimeout, v1alpha1.StepUpdateCentralManagement: databaseTimeout,
 	}[step]
 	if limit == overtime {
 		limit += plan.RestartTimeout
@@ -344,9 +345,12 @@ var doing = map[v1alpha1.ServerStep]string{
 	v1alpha1.StepStopServicesAgain: "the services are being stopped again",
 	v1alpha1.StepStartWebServer:    "the web server is being started",
 	v1alpha1.StepUpdateDatabases:   "the databases are being updated",
-	v1alpha1.StepRestartComputer:   "Windows is restarting",
-	v1alpha1.StepStartServices:     "the services are being started",
-	v1alpha1.StepRecover:           "the services are being put back",
+	v1alpha1.StepUpdateOtherStores: "archiving or monitoring databases are being updated",
+
+	v1alpha1.StepUpdateCentralManagement: "the central management store is being updated",
+	v1alpha1.StepRestartComputer:         "Windows is restarting",
+	v1alpha1.StepStartServices:           "the services are being started",
+	v1alpha1.StepRecover:                 "the services are being put back",
 }
 
 // inWords says what goes on in a step, in the same words when a job is started and while it is awaited.

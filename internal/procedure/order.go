@@ -38,9 +38,13 @@ type Order struct {
 	Graceful bool
 	// StopAtOnce stops what is not drained in time (StopServices).
 	StopAtOnce bool
-	// Variant and SQLServer are for UpdateDatabases.
+	// Variant, SQLServer and what follows are for UpdateDatabases.
 	Variant   v1alpha1.DatabaseVariant
 	SQLServer string
+	// SQLInstance is for the central management store.
+	SQLInstance string
+	// WithoutUpdate leaves -Update out, as for mirrored databases.
+	WithoutUpdate bool
 	// Computer is the server as its topology names it, and Pool its pool (FailOverComputer, FailBackComputer).
 	Computer, Pool string
 	// DrainingTimeout after which sessions that have not ended are cut; zero is never (FailOverComputer).
@@ -75,9 +79,12 @@ var stepNames = map[v1alpha1.ServerStep]string{
 	v1alpha1.StepStopServicesAgain: "stop-services-again",
 	v1alpha1.StepStartWebServer:    "start-web-server",
 	v1alpha1.StepUpdateDatabases:   "update-databases",
-	v1alpha1.StepRestartComputer:   "restart-computer",
-	v1alpha1.StepStartServices:     "start-services",
-	v1alpha1.StepRecover:           "recover",
+	v1alpha1.StepUpdateOtherStores: "update-other-stores",
+
+	v1alpha1.StepUpdateCentralManagement: "update-central-management",
+	v1alpha1.StepRestartComputer:         "restart-computer",
+	v1alpha1.StepStartServices:           "start-services",
+	v1alpha1.StepRecover:                 "recover",
 }
 
 // JobID is the identity of the job that does this step for this build at this attempt.
@@ -120,7 +127,7 @@ func parseJobID(id string) (step v1alpha1.ServerStep, subject string, attempt in
 // BegunBy says whether the job belongs to the part of a procedure that takes a server out of service or brings it back.
 func BegunBy(id string) bool {
 	step, _, _, ok := parseJobID(id)
-	return ok && step != v1alpha1.StepStagePackage && step != v1alpha1.StepUpdateDatabases
+	return ok && step != v1alpha1.StepStagePackage && !UpdatesDatabases(step)
 }
 
 // Begun says whether our work on the services of this server has begun and is not yet put away.
@@ -136,7 +143,7 @@ func (s Server) Begun() bool {
 // UpdatingDatabases says whether a job on this server is updating databases.
 func (s Server) UpdatingDatabases() bool {
 	job := s.activeJob()
-	return job != nil && StepOf(job.ID) == v1alpha1.StepUpdateDatabases
+	return job != nil && UpdatesDatabases(StepOf(job.ID))
 }
 
 // begunFor says whether services were stopped, or an installer ran, for this very build.

@@ -1,0 +1,231 @@
+package procedure
+
+import (
+	"strings"
+
+	"lyncops.dev/operator/api/v1alpha1"
+)
+
+// stores are the pool's databases and all others that follow them, in the order in which they are updated.
+func (b BackEnd) stores() []DatabaseStore {
+	own := DatabaseStore{Kind: StorePool, SQLServer: b.SQLServer, Report: b.Report, ReportProblem: b.ReportProblem}
+	return append([]DatabaseStore{own}, b.OtherStores...)
+}
+
+// StoreAsked is the store that a report was asked for; the pool's own is the first.
+func (b BackEnd) StoreAsked(decision BackEndDecision) DatabaseStore {
+	return b.stores()[decision.Store]
+}
+
+// Tell puts what was found about the store that a decision asked for where the next decision finds it.
+func (b *BackEnd) Tell(decision BackEndDecision, report *DatabaseReport, problem string) {
+	if decision.Store == 0 {
+		b.Report, b.ReportProblem = report, problem
+		return
+	}
+	store := &b.OtherStores[decision.Store-1]
+	store.Report, store.ReportProblem = report, problem
+}
+
+// databaseJob finds the job that updates a store for this build, on whichever front end it was started; where there are
+// several attempts, the latest.
+func (b BackEnd) databaseJob(store DatabaseStore) (host *Server, latest *Job) {
+	for _, frontEnd := range b.FrontEnds {
+		if frontEnd.Server == nil {
+			continue
+		}
+		for i := range frontEnd.Server.Jobs {
+			job := &frontEnd.Server.Jobs[i]
+			step, subject, attempt, _ := parseJobID(job.ID)
+			if step == store.step() && subject == store.subject(b.Plan.Build) && (latest == nil || attempt > attemptOf(latest.ID)) {
+				host, latest = frontEnd.Server, job
+			}
+		}
+	}
+	return host, latest
+}
+
+// activeDatabaseJob finds an update of databases that runs, for whatever store and build.
+func (b BackEnd) activeDatabaseJob() (host *Server, job *Job) {
+	for _, frontEnd := range b.FrontEnds {
+		if frontEnd.Server == nil {
+			continue
+		}
+		if active := frontEnd.Server.activeJob(); active != nil && UpdatesDatabases(StepOf(active.ID)) {
+			return frontEnd.Server, active
+		}
+	}
+	return nil, nil
+}
+
+func attemptOf(id string) int {
+	_, _, attempt, _ := parseJobID(id)
+	return attempt
+}
+
+func (b BackEnd) variant() v1alpha1.DatabaseVariant {
+	collocated := b.Stores == v1alpha1.CollocatedStoresPresent ||
+		b.Stores != v1alpha1.CollocatedStoresAbsent && b.Report != nil && len(b.Report.CollocatedStores) > 0
+	if collocated {
+		return v1alpha1.DatabaseVariantEnterpriseCollocated
+	}
+	return v1alpha1.DatabaseVariantEnterprise
+}
+
+// databases is step 11 for an Enterprise pool: the pool's databases, then stores on other SQL Servers, then the central management
+// store. Each is compared before and after; where everything is current nothing is run.
+func (b BackEnd) databases(result BackEndDecision) BackEndDecision {
+	for i, store := range b.stores() {
+		next, done := b.updateStore(result, i, store)
+		result = next
+		if !done {
+			return result
+		}
+	}
+	result.Server = result.Server.databasesDone(b.Plan)
+	if b.AlwaysOn {
+		result.Server.Message += ". Microsoft's page on availability groups asks for the topology to be published afterwards"
+	}
+	return result
+}
+
+// updateStore decides the next step of one store, or says that nothing is left to do for it.
+func (b BackEnd) updateStore(result BackEndDecision, index int, store DatabaseStore) (next BackEndDecision, done bool) {
+	d := result.Server
+	host, job := b.databaseJob(store)
+	if host == nil {
+		host = b.FrontEnds[0].Server
+	}
+	attempt := max(b.Permitted, 1)
+	if job != nil {
+		attempt = max(attempt, attemptOf(job.ID))
+	}
+	d.Attempt = attempt
+	if store.Report == nil && store.ReportProblem == "" {
+		result.NeedReport, result.Store = host.FQDN, index
+		result.Server = d.wait(v1alpha1.StepVerify, v1alpha1.ReasonUpgrading, "comparing the databases on %s, asked from %s", store.SQLServer, host.FQDN)
+		return result, false
+	}
+	report := store.report()
+	if store.Kind == StorePool && report != nil {
+		result.StoresCompared, result.LeftBehind = true, store.leftBehind(b.centralManagementDeclared())
+	}
+	if report != nil && report.Confirmed() {
+		return result, true
+	}
+	if job != nil && job.State == JobSucceeded && (report == nil || len(report.Outdated()) == 0) {
+		return result, true // what is not known after an update that went well counts as updated
+	}
+	if job != nil && attemptOf(job.ID) == attempt {
+		result.Server = d.afterDatabaseJob(store, report, *job)
+		return result, false
+	}
+	if store.Kind == StorePool && report == nil && b.Stores == v1alpha1.CollocatedStoresDetect {
+		result.Server = d.wait(v1alpha1.StepVerify, v1alpha1.ReasonServerAnswerUnknown,
+			"whether archiving or monitoring databases are on %s could not be found out: %s. Set collocatedStores to Present or Absent, or repair the cause", b.SQLServer, sentence(store.ReportProblem))
+		return result, false
+	}
+	order := Order{ID: store.jobID(b.Plan.Build, attempt), Action: ActionUpdateDatabases, Variant: result.Variant, SQLServer: store.SQLServer, Timeout: databaseTimeout}
+	switch store.Kind {
+	case StoreOther:
+		order.Variant = v1alpha1.DatabaseVariantEnterprise
+	case StoreCentralManagement:
+		order.Variant, order.SQLInstance = v1alpha1.DatabaseVariantCentralManagement, store.Instance
+	default:
+	}
+	result, closed := b.mirrorGate(result, d, host.FQDN, store, &order)
+	if closed {
+		return result, false
+	}
+	d.FQDN, d.Build = host.FQDN, host.Build
+	result.Server = d.start(store.step(), order, "%s", inWords(store.step(), host.FQDN))
+	return result, false
+}
+
+func (b BackEnd) centralManagementDeclared() bool {
+	for _, store := range b.OtherStores {
+		if store.Kind == StoreCentralManagement {
+			return true
+		}
+	}
+	return false
+}
+
+// mirrorGate is closed while databases are mirrored and the primary is not the principal of every one, or not synchronised. No
+// mirror is removed for it. Where it is open it chooses the command: the reference says that -Update fails on mirrored
+// databases, and administrators leave it out.
+func (b BackEnd) mirrorGate(result BackEndDecision, d ServerDecision, host string, store DatabaseStore, order *Order) (BackEndDecision, bool) {
+	if b.AlwaysOn && store.Kind == StorePool || b.Mirror.Databases == v1alpha1.MirroredDatabasesAbsent {
+		return result, false
+	}
+	known := b.Mirror.Databases == v1alpha1.MirroredDatabasesPresent && store.Kind == StorePool || store.Report != nil && store.Report.Mirrored
+	if !known && store.Report != nil {
+		return result, false
+	}
+	if b.MirrorState == nil {
+		result.NeedMirror = host
+		result.Server = d.wait(v1alpha1.StepVerify, v1alpha1.ReasonUpgrading, "asking %s how the mirrors of the databases stand", host)
+		return result, true
+	}
+	reason, message := b.MirrorState.of(store).Standing(known)
+	switch {
+	case reason == v1alpha1.ReasonNotApplicable && b.MirrorState.Problem != "":
+		result.Server = d.wait(v1alpha1.StepVerify, v1alpha1.ReasonServerAnswerUnknown,
+			"whether the databases on %s are mirrored could not be found out: %s. Set mirror.databases to Present or Absent, or repair the cause", store.SQLServer, sentence(b.MirrorState.Problem))
+		return result, true
+	case reason == v1alpha1.ReasonNotApplicable:
+		return result, false
+	}
+	result.Mirror, result.MirrorMessage = reason, message
+	switch reason {
+	case v1alpha1.ReasonPrincipalOnMirror:
+		result.Server = d.hold(reason, "%s. Nothing is changed. %s; the update then goes on by itself", message, movePrincipal)
+		return result, true
+	case v1alpha1.ReasonMirrorHealthy:
+	default:
+		result.Server = d.wait(v1alpha1.StepVerify, reason, "%s. Nothing is changed until the primary is the principal and synchronised", message)
+		return result, true
+	}
+	switch b.Mirror.Command {
+	case v1alpha1.MirrorCommandHold:
+		result.Server = d.hold(v1alpha1.ReasonMirrorLeftToPerson, "the databases on %s are mirrored, and mirror.command is Hold. Update them by hand as the update's KB article says; the status then follows by itself", store.SQLServer)
+		return result, true
+	case v1alpha1.MirrorCommandUpdate:
+	default:
+		order.WithoutUpdate = true
+	}
+	return result, false
+}
+
+// of keeps the mirrors of one store's databases; of the pool's own, all that are not known to belong to another store.
+func (m Mirror) of(store DatabaseStore) Mirror {
+	if store.Kind == StorePool || store.Report == nil {
+		return m
+	}
+	kept := Mirror{Problem: m.Problem}
+	for _, database := range m.Databases {
+		for _, reported := range store.Report.Databases {
+			if reported.is(database.Name) {
+				kept.Databases = append(kept.Databases, database)
+				break
+			}
+		}
+	}
+	return kept
+}
+
+func (d ServerDecision) databasesDone(plan Plan) ServerDecision {
+	d.Build = plan.Build
+	d.Verdict, d.Step, d.Reason, d.Message = VerdictDone, v1alpha1.StepDone, v1alpha1.ReasonUpToDate, "the databases are at the build"
+	return d
+}
+
+// afterDatabaseJob holds: the latest attempt did not do what it should.
+func (d ServerDecision) afterDatabaseJob(store DatabaseStore, report *DatabaseReport, job Job) ServerDecision {
+	if job.State != JobSucceeded {
+		return d.hold(v1alpha1.ReasonDatabaseUpdateFailed, "the databases on %s could not be updated: %s. Look at the job's log, then ask for another try with the annotation %s",
+			store.SQLServer, sentence(job.Message), v1alpha1.AnnotationRetry)
+	}
+	return d.hold(v1alpha1.ReasonDatabaseUpdateFailed, "Install-CsDatabase ended without an error, but these databases on %s are still old: %s. Look at the job's log, then ask for another try with the annotation %s",
+		store.SQLServer, strings.Join(report.Outdated(), ", "), v1alpha1.AnnotationRetry)
+}
