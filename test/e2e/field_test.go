@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -60,6 +61,7 @@ func startField(t *testing.T, names []string) *field {
 
 // fieldDeployment describes the servers of every scenario; their pace is that of the samples.
 func fieldDeployment(names []string) string {
+	packages, pools := productDeployment(names)
 	var text strings.Builder
 	fmt.Fprintf(&text, `seed: 2013
 jitter: 0.05
@@ -67,6 +69,7 @@ build: %s
 timing: {drain: 50s, stop: 10s, start: 45s, shutdown: 5s, boot: 90s, settling: 60s, databaseUpdate: 40s}
 accounts:
 - {user: svc-lyncops, domain: CONTOSO, password: %s}
+- {user: %s, password: %s}
 packages:
 - sources: [%s]
   contents: %q
@@ -77,12 +80,13 @@ packages:
   contents: %q
   build: %s
   duration: 180s
-sqlServers:
-`, oldBuild, password, packageSource, packageContents, build, nextSource, nextContents, nextBuild)
+%ssqlServers:
+`, oldBuild, password, edgeUser, edgePassword, packageSource, packageContents, build, nextSource, nextContents, nextBuild, packages)
+	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { _, other := productPools[name]; return other })
 	for _, name := range names {
 		fmt.Fprintf(&text, "- {fqdn: %s-sql.contoso.com, instances: [{name: rtc}]}\n", name)
 	}
-	text.WriteString("pools:\n")
+	text.WriteString("pools:\n" + pools)
 	for _, name := range names {
 		fmt.Fprintf(&text, "- {fqdn: %[1]s.contoso.com, sqlServer: %[1]s-sql.contoso.com, sqlInstance: rtc, frontEnds: [%[1]s-fe1.contoso.com, %[1]s-fe2.contoso.com, %[1]s-fe3.contoso.com]}\n", name)
 		fmt.Fprintf(&text, "- {fqdn: %s-se.contoso.com, edition: Standard}\n", name)
