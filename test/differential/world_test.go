@@ -144,30 +144,42 @@ func (s *side) stage(t *testing.T, host string) {
 
 var marked = regexp.MustCompile(`<<<LYNCOPS (.*) LYNCOPS>>>`)
 
-// ask asks a verb, with the argument on the command line, or by standard input where it is an order.
-func (s *side) ask(t *testing.T, host, verb string, argument any) map[string]any {
+// question is a verb with its argument, as JSON text.
+type question struct{ verb, argument string }
+
+// ask asks verbs one after the other in one process, as the operator's script would each of them, and gives the answers.
+func (s *side) ask(t *testing.T, host string, questions ...question) []answer {
 	t.Helper()
-	text, isText := argument.(string)
-	if !isText {
-		encoded, err := json.Marshal(argument)
-		if err != nil {
+	lines := strings.Split(strings.TrimSpace(script(t, "Ask")), "\n")
+	last := lines[len(lines)-1]
+	lines = lines[:len(lines)-1]
+	for _, q := range questions {
+		packed := base64.StdEncoding.EncodeToString([]byte(q.argument))
+		lines = append(lines, strings.NewReplacer("<Verb>", q.verb, "<Base64 of the UTF-8 JSON argument>", packed).Replace(last))
+	}
+	return s.answers(t, len(questions), s.run(t, host, strings.Join(lines, "\n"), ""))
+}
+
+// order asks one verb with the argument on standard input, as it travels when it may hold a password.
+func (s *side) order(t *testing.T, host string, q question) answer {
+	t.Helper()
+	lines := strings.Split(strings.TrimSpace(script(t, "Ask")), "\n")
+	lines[len(lines)-1] = q.verb + " -ArgumentFromInput"
+	return s.answers(t, 1, s.run(t, host, strings.Join(lines, "\n"), base64.StdEncoding.EncodeToString([]byte(q.argument))))[0]
+}
+
+func (s *side) answers(t *testing.T, count int, said string) []answer {
+	t.Helper()
+	var list []answer
+	for _, found := range marked.FindAllStringSubmatch(said, -1) {
+		var a answer
+		if err := json.Unmarshal([]byte(found[1]), &a); err != nil {
 			t.Fatal(err)
 		}
-		text = string(encoded)
+		list = append(list, a)
 	}
-	packed := base64.StdEncoding.EncodeToString([]byte(text))
-	asked, input := strings.NewReplacer("<Verb>", verb, "<Base64 of the UTF-8 JSON argument>", packed).Replace(script(t, "Ask")), ""
-	if strings.HasPrefix(verb, "Start-") || strings.HasPrefix(verb, "Clear-") {
-		asked, input = strings.ReplaceAll(asked, "-Argument '"+packed+"'", "-ArgumentFromInput"), packed
+	if len(list) != count {
+		t.Fatalf("%s gave %d answers to %d questions: %q", s.name, len(list), count, said)
 	}
-	said := s.run(t, host, asked, input)
-	found := marked.FindStringSubmatch(said)
-	if found == nil {
-		t.Fatalf("%s: %s answered %q", s.name, verb, said)
-	}
-	var answer map[string]any
-	if err := json.Unmarshal([]byte(found[1]), &answer); err != nil {
-		t.Fatal(err)
-	}
-	return answer
+	return list
 }

@@ -102,7 +102,7 @@ func TestLyncModuleInAnEngine(t *testing.T) {
 			host, _ := model.Host("fe01.contoso.com")
 			token, _ := server.Open(host, `CONTOSO\svc-lyncops`)
 			module := filepath.Join(t.TempDir(), "Lync.psm1")
-			if err := os.WriteFile(module, []byte(bridge.LyncModule("", "")), 0o600); err != nil {
+			if err := os.WriteFile(module, []byte(bridge.LyncModule(host, "", "")), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			command := exec.CommandContext(t.Context(), pwsh, "-NoProfile", "-NonInteractive", "-File", filepath.Join("testdata", "lync.ps1"), "-Module", module)

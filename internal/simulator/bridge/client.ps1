@@ -11,6 +11,7 @@ function ConvertTo-LyncSimJson {
     if ($bare -is [enum] -or $bare -is [string] -or $bare -is [char] -or $bare -is [guid] -or $bare -is [uri] -or $bare -is [version]) {
         return '"' + [System.Text.Json.JsonEncodedText]::Encode([string]$bare).ToString() + '"'
     }
+    if ($bare -is [timespan]) { return '{"kind":"span","ticks":' + $bare.Ticks + '}' }
     if ($bare -is [ValueType] -and $bare -is [System.IConvertible] -and $bare -isnot [datetime]) { return [System.Convert]::ToString($bare, [cultureinfo]::InvariantCulture) }
     if ($bare -is [System.Collections.IEnumerable] -and $bare -isnot [System.Collections.IDictionary]) {
         return '[' + [string]::Join(',', @(foreach ($one in $bare) { ConvertTo-LyncSimJson $one ($Depth - 1) })) + ']'

@@ -3,10 +3,10 @@ package bridge
 import (
 	_ "embed"
 	"fmt"
-	"slices"
 	"strings"
 
 	"lyncops.dev/operator/internal/simulator/cmdlets"
+	"lyncops.dev/operator/internal/simulator/deployment"
 )
 
 //go:embed client.ps1
@@ -18,12 +18,13 @@ const (
 	TokenVariable   = "LYNCSIM_TOKEN" //nolint:gosec // the name of a variable
 )
 
-// LyncModule is the text of a PowerShell module named Lync: one function for each cmdlet of Lync that package cmdlets knows. Each
+// LyncModule is the text of a PowerShell module named Lync: one function for each cmdlet of Lync that package cmdlets gives the host. Each
 // sends its name and what it was given to the bridge, and writes what comes back to the streams it belongs to. It needs no other
 // file, and works in every runspace that imports it. Address and token are used where the environment variables are not set;
 // both may be empty. It is for PowerShell 7, and not for a server.
-func LyncModule(address, token string) string {
-	return moduleText(address, token, cmdlets.LyncCommands())
+func LyncModule(host *deployment.Host, address, token string) string {
+	names := cmdlets.LyncCommands(host)
+	return Client(address, token) + Functions("", names) + "Export-ModuleMember -Function @('" + strings.Join(names, "', '") + "')\n"
 }
 
 // Client is the PowerShell text of the functions that ask the bridge, for scripts that need more than cmdlets.
@@ -50,9 +51,4 @@ func Functions(scope string, names []string) string {
 `, scope, name)
 	}
 	return text.String()
-}
-
-func moduleText(address, token string, names []string) string {
-	names = slices.Sorted(slices.Values(names))
-	return Client(address, token) + Functions("", names) + "Export-ModuleMember -Function '" + strings.Join(names, "', '") + "'\n"
 }

@@ -15,6 +15,7 @@ const (
 	kindObject = "object" // type, text, properties (pairs of name and value, in order), methods and id
 	kindEnum   = "enum"   // type, name, number
 	kindTime   = "time"   // value: ISO 8601 in UTC
+	kindSpan   = "span"   // ticks: a time span in units of 100 ns
 	kindTable  = "table"  // entries: pairs of key and value, in order
 )
 
@@ -81,7 +82,7 @@ func (s *session) decodeAll(texts []json.RawMessage) ([]powershell.Value, error)
 	return values, nil
 }
 
-// decode reads a value as the modules of this package send it: simple kinds, lists, and objects as {"kind":"object",...}.
+// decode reads a value as the modules of this package send it: simple kinds, lists, time spans, and objects as {"kind":"object",...}.
 func (s *session) decode(text json.RawMessage) (powershell.Value, error) {
 	text = bytes.TrimSpace(text)
 	if len(text) == 0 {
@@ -115,10 +116,14 @@ func (s *session) decodeObject(text json.RawMessage) (powershell.Value, error) {
 		Kind       string               `json:"kind"`
 		Type       string               `json:"type"`
 		Text       string               `json:"text"`
+		Ticks      int64                `json:"ticks"`
 		Properties [][2]json.RawMessage `json:"properties"`
 	}
 	if err := json.Unmarshal(text, &wire); err != nil {
 		return nil, err
+	}
+	if wire.Kind == kindSpan {
+		return time.Duration(wire.Ticks) * 100 * time.Nanosecond, nil
 	}
 	if wire.Kind != kindObject {
 		return nil, fmt.Errorf("a value of the kind %q cannot be sent", wire.Kind)

@@ -16,8 +16,13 @@ func Command(host *deployment.Host, user, name string) (powershell.Command, bool
 	return (&machine{host: host, user: user}).Command(name)
 }
 
-// LyncCommands are the names of the cmdlets of Lync, sorted.
-func LyncCommands() []string { return slices.Sorted(maps.Keys(lyncCommands)) }
+// LyncCommands are the names of the cmdlets of Lync that a host has, sorted.
+func LyncCommands(host *deployment.Host) []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(lyncCommands)), func(name string) bool {
+		_, found := Command(host, "", name)
+		return !found
+	})
+}
 
 // WindowsCommands are the names of the cmdlets that Windows alone has, sorted.
 func WindowsCommands() []string { return slices.Sorted(maps.Keys(windowsCommands)) }

@@ -217,15 +217,23 @@ func reference(kind, pool string) powershell.Value {
 	return kind + pool
 }
 
-// getUserDatabase answers Get-CsService -UserDatabase, whose pool is a SQL server.
+// getUserDatabase answers Get-CsService -UserDatabase, whose pool is a SQL server; a Standard Edition server is its own.
 func (m *machine) getUserDatabase(sql string) []powershell.Value {
 	d := m.host.Model().Description()
 	var rows []powershell.Value
+	add := func(fqdn, instance string) {
+		if sql == "" || strings.EqualFold(sql, fqdn) {
+			rows = append(rows, powershell.NewObject("Microsoft.Rtc.Management.Xds.UserDatabase", "Identity", "UserDatabase:"+fqdn, "PoolFqdn", fqdn, "SqlInstanceName", instance, "Role", "UserDatabase"))
+		}
+	}
 	for _, s := range d.SQLServers {
 		for _, in := range s.Instances {
-			if sql == "" || strings.EqualFold(sql, s.FQDN) {
-				rows = append(rows, powershell.NewObject("Microsoft.Rtc.Management.Xds.UserDatabase", "Identity", "UserDatabase:"+s.FQDN, "PoolFqdn", s.FQDN, "SqlInstanceName", in.Name, "Role", "UserDatabase"))
-			}
+			add(s.FQDN, in.Name)
+		}
+	}
+	for _, p := range d.Pools {
+		if p.Edition == deployment.Standard {
+			add(p.FQDN, "rtc")
 		}
 	}
 	return rows

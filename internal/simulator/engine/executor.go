@@ -45,7 +45,6 @@ type Executor struct {
 	packages *packages
 	programs *programs
 	prelude  string
-	modules  string
 	temp     string
 	// name tells this computer's simulators apart.
 	name string
@@ -69,7 +68,7 @@ func New(ctx context.Context, model *deployment.Model, options Options) (*Execut
 		return nil, err
 	}
 	options.Directory = directory
-	e := &Executor{options: options, prelude: filepath.Join(directory, "prelude.ps1"), modules: filepath.Join(directory, "modules"),
+	e := &Executor{options: options, prelude: filepath.Join(directory, "prelude.ps1"),
 		temp: filepath.Join(directory, "tmp"), programs: newPrograms(), name: rand.Text()}
 	if err := e.prepare(ctx, model); err != nil {
 		e.Close()
@@ -85,15 +84,31 @@ func (e *Executor) prepare(ctx context.Context, model *deployment.Model) (err er
 	if e.packages, err = servePackages(ctx, model, e.options.Directory); err != nil {
 		return err
 	}
-	for _, folder := range []string{filepath.Join(e.modules, "Lync"), e.temp} {
-		if err := os.MkdirAll(folder, 0o700); err != nil {
+	if err := os.MkdirAll(e.temp, 0o700); err != nil {
+		return err
+	}
+	for _, host := range model.Hosts() {
+		if err := e.writeModule(host); err != nil {
 			return err
 		}
 	}
-	if err := os.WriteFile(filepath.Join(e.modules, "Lync", "Lync.psm1"), []byte(bridge.LyncModule("", "")), 0o600); err != nil {
+	return os.WriteFile(e.prelude, []byte(bridge.Client("", "")+bridge.Functions("global:", forwarded())+prelude), 0o600)
+}
+
+// writeModule gives a host the module Lync, if it has Lync.
+func (e *Executor) writeModule(host *deployment.Host) error {
+	if !host.HasLync() {
+		return nil
+	}
+	folder := filepath.Join(e.modulesOf(host), "Lync")
+	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
 	}
-	return os.WriteFile(e.prelude, []byte(bridge.Client("", "")+bridge.Functions("global:", forwarded())+prelude), 0o600)
+	return os.WriteFile(filepath.Join(folder, "Lync.psm1"), []byte(bridge.LyncModule(host, "", "")), 0o600)
+}
+
+func (e *Executor) modulesOf(host *deployment.Host) string {
+	return filepath.Join(e.options.Directory, "modules", strings.ToLower(host.FQDN()))
 }
 
 // Close ends what serves the processes. The processes themselves end with their commands' contexts and with the model.
@@ -207,10 +222,6 @@ func encode(script string) string {
 // environment is that of a process on the host. Folders are those of this computer: .NET and programs know no drive C here.
 func (e *Executor) environment(host *deployment.Host, user string, line powershell.CommandLine) []string {
 	drive := host.Files().Folder()
-	modules := ""
-	if host.HasLync() {
-		modules = e.modules
-	}
 	stderr := "text"
 	if (line.Encoded && line.Output != "text") || line.Output == "xml" {
 		stderr = "clixml"
@@ -229,7 +240,7 @@ func (e *Executor) environment(host *deployment.Host, user string, line powershe
 	}
 	set := []string{
 		"PATH=/usr/bin:/bin", "HOME=" + e.temp, "TMPDIR=" + e.temp, "DOTNET_CLI_TELEMETRY_OPTOUT=1", "DOTNET_TieredPGO=0",
-		"PSHOST_EDITION=" + edition, "PSHOST_STDERR=" + stderr, "PSHOST_NEWLINE=crlf", "PSModulePath=" + modules,
+		"PSHOST_EDITION=" + edition, "PSHOST_STDERR=" + stderr, "PSHOST_NEWLINE=crlf", "PSModulePath=" + e.modulesOf(host),
 		"ProgramData=" + filepath.Join(drive, "ProgramData"), "ProgramFiles=" + filepath.Join(drive, "Program Files"),
 		"CommonProgramFiles=" + filepath.Join(drive, "Program Files", "Common Files"), "SystemRoot=" + filepath.Join(drive, "Windows"),
 		"windir=" + filepath.Join(drive, "Windows"), "SystemDrive=" + drive, "TEMP=" + filepath.Join(drive, "Windows", "Temp"),

@@ -33,6 +33,7 @@ var functions = map[string]function{
 	"LyncSim-EndProcess":   endProcess,
 	"LyncSim-WinRMSetting": winRMSetting,
 	"LyncSim-FreeBytes":    freeBytes,
+	"LyncSim-SQL":          sqlConnection,
 }
 
 // find is the bridge's Finder.

@@ -70,6 +70,7 @@ function global:New-Object {
     param([Parameter(Position = 0)][string]$TypeName, [Parameter(Position = 1)][object[]]$ArgumentList, [System.Collections.IDictionary]$Property, [string]$ComObject, [switch]$Strict)
     if ($ComObject -eq 'Schedule.Service') { return (Invoke-LyncSim 'LyncSim-TaskService')[0] }
     switch ($TypeName) {
+        'System.Data.SqlClient.SqlConnection' { return (Invoke-LyncSim 'LyncSim-SQL' @{ Connection = [string]$ArgumentList[0] })[0] }
         'System.Security.Principal.WindowsPrincipal' { return [LyncSimPrincipal]::new() }
         'System.IO.DriveInfo' { return [pscustomobject]@{ AvailableFreeSpace = [long](Invoke-LyncSim 'LyncSim-FreeBytes')[0] } }
         # Machine-wide means wide as the host, not as this computer with all its hosts.

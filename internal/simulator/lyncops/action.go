@@ -260,6 +260,12 @@ func newWebServer(text json.RawMessage, start bool) (action, error) {
 }
 
 func stopWebServer(ctx context.Context, w work, limit timeout) (*int, string, error) {
+	if s, ok := w.host.Service("W3SVC"); !ok || s.Status == deployment.Stopped {
+		return nil, "", nil
+	}
+	if err := writeBaseline(w.host); err != nil {
+		return nil, internalError, err
+	}
 	bounded, cancel := limit.bound(ctx)
 	defer cancel()
 	if err := w.host.StopService(bounded, w.caller, "W3SVC", false); err != nil {

@@ -127,6 +127,9 @@ func read(text []byte, target any) error {
 		if errors.As(err, &wrongType) {
 			return wrongArgument(wrongType.Field, "a %s is not a %s", wrongType.Value, wrongType.Type)
 		}
+		if field, unknown := strings.CutPrefix(err.Error(), "json: unknown field "); unknown {
+			return wrongArgument(strings.Trim(field, `"`), "is not known here")
+		}
 		return wrongArgument("argument", "%v", err)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package lyncops
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -93,6 +94,10 @@ func localDatabases(host *deployment.Host, argument []byte) (any, error) {
 	}{Problems: []problem{}}
 	var stopped []string
 	result.Databases, stopped = host.LocalDatabases()
+	// As the module lists them: by instance, and by name within one.
+	slices.SortFunc(result.Databases, func(a, b deployment.LocalDatabase) int {
+		return cmp.Or(strings.Compare(a.Instance, b.Instance), strings.Compare(a.Name, b.Name))
+	})
 	for _, instance := range stopped {
 		result.Problems = append(result.Problems, problem{instance, "A network-related or instance-specific error occurred while establishing a connection to SQL Server."})
 	}

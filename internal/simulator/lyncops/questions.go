@@ -1,6 +1,7 @@
 package lyncops
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -46,6 +47,10 @@ func facts(host *deployment.Host, argument []byte) (any, error) {
 			result.Components = append(result.Components, c)
 		}
 	}
+	// As the module lists them.
+	slices.SortFunc(result.Components, func(a, b deployment.Component) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Version, b.Version))
+	})
 	var err error
 	if result.Baseline, err = readBaseline(host); err != nil {
 		return nil, err
@@ -223,7 +228,7 @@ func fabric(ctx context.Context, host *deployment.Host, argument []byte) (any, e
 	return struct {
 		PoolFQDN string `json:"poolFqdn"`
 		Text     string `json:"text"`
-	}{name, text}, nil
+	}{name, strings.TrimRight(text, " \r\n")}, nil
 }
 
 type check struct {
@@ -249,6 +254,10 @@ func preflight(ctx context.Context, host *deployment.Host, argument []byte) (any
 		c := check{name, problem == nil, found, remedy}
 		if problem != nil {
 			c.Found = problem.Error()
+			var said *failure
+			if errors.As(problem, &said) {
+				c.Found = said.Message
+			}
 		}
 		checks = append(checks, c)
 	}
@@ -271,7 +280,7 @@ func preflight(ctx context.Context, host *deployment.Host, argument []byte) (any
 		return answer{checks}, nil
 	}
 	_, known := host.Model().PoolDescription(name)
-	add("PoolKnown", "Check the name, and that the account may read the central management store.", name, refuse(!known, "the topology has no such pool"))
+	add("PoolKnown", "Check the name, and that the account may read the central management store.", name, refuse(!known, deployment.NoSuchPoolError{Pool: name}.Error()))
 	replicas, err := host.Replication(ctx)
 	var late []string
 	for _, r := range replicas {
@@ -301,7 +310,7 @@ func mayLoadLync(host *deployment.Host) error {
 		}
 	}
 	if !host.HasLync() {
-		return deployment.ErrNoLyncTools
+		return &failure{Code: cmdletMissing, Message: "The Lync module (Lync or SkypeForBusiness) is not on this server."}
 	}
 	return nil
 }

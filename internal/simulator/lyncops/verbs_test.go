@@ -24,7 +24,7 @@ func TestWrongArgumentsAreNamed(t *testing.T) {
 		argument any
 		field    string
 	}{
-		"facts with something":   {"Get-LyncOpsFacts", map[string]any{"x": 1}, "argument"},
+		"facts with something":   {"Get-LyncOpsFacts", map[string]any{"x": 1}, "x"},
 		"no pool":                {"Get-LyncOpsTopology", map[string]any{}, "poolFqdn"},
 		"a pool that is no text": {"Get-LyncOpsPoolFabric", map[string]any{"poolFqdn": 7}, "poolFqdn"},
 		"another pool":           {"Get-LyncOpsPoolReadiness", poolArgument{"se01.contoso.com"}, "poolFqdn"},
