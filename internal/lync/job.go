@@ -22,6 +22,11 @@ const (
 	// ActionFailOverComputer and ActionFailBackComputer are for front ends of Skype for Business Server.
 	ActionFailOverComputer Action = "FailOverComputer"
 	ActionFailBackComputer Action = "FailBackComputer"
+	// These belong to a pool that is failed over to the pool it is paired with.
+	ActionRecordServices        Action = "RecordServices"
+	ActionMoveCentralManagement Action = "MoveCentralManagement"
+	ActionFailOverPool          Action = "FailOverPool"
+	ActionFailBackPool          Action = "FailBackPool"
 )
 
 // JobState is how far a job is.
@@ -56,6 +61,9 @@ const (
 	OutcomeAccessDenied         Outcome = "AccessDenied"
 	OutcomeFailOverRefused      Outcome = "FailOverRefused"
 	OutcomeFailBackFailed       Outcome = "FailBackFailed"
+	OutcomeMoveFailed           Outcome = "MoveFailed"
+	OutcomeFailOverFailed       Outcome = "FailOverFailed"
+	OutcomeEdgeNextHop          Outcome = "EdgeNextHop"
 	OutcomeCmdletFailed         Outcome = "CmdletFailed"
 	OutcomeInternal             Outcome = "Internal"
 )

@@ -102,6 +102,14 @@ func checkParameters(parameters any) (Action, error) {
 		return ActionFailOverComputer, p.check()
 	case FailBackComputer:
 		return ActionFailBackComputer, p.check()
+	case RecordServices:
+		return ActionRecordServices, nil
+	case MoveCentralManagement:
+		return ActionMoveCentralManagement, p.check()
+	case FailOverPool:
+		return ActionFailOverPool, checkPool(p.PoolFQDN)
+	case FailBackPool:
+		return ActionFailBackPool, checkPool(p.PoolFQDN)
 	case StartWebServer:
 		return ActionStartWebServer, checkTimeout(p.TimeoutSeconds)
 	case StartServices:

@@ -192,6 +192,15 @@ func TestQuestionsAskAndAnswerWhatTheProtocolSays(t *testing.T) {
 		compare(t, lync.DatabaseMirror{PoolFQDN: pool, Databases: []lync.MirroredDatabase{{DatabaseName: "rtcxds", StateOnPrimary: "Principal", StateOnMirror: "Mirror",
 			StatusOnPrimary: "synchronized", StatusOnMirror: "synchronizing"}}}, got, err)
 	})
+	t.Run("partner", func(t *testing.T) {
+		asked("Get-LyncOpsPartner", `{"poolFqdn":"pool01.contoso.com"}`, `{"poolFqdn":"pool01.contoso.com","backupPoolFqdn":"pool02.contoso.com",
+			"backupComputers":["fe11.contoso.com"],"poolState":"FailedOver","modules":[{"poolFqdn":"pool02.contoso.com","name":"UserServices.PresenceFocus",
+			"exportStatus":"SteadyState","importStatus":"NormalState"}],"edgePools":["edge.contoso.com"],"centralManagementPoolFqdn":null}`)
+		got, err := servers.Partner(t.Context(), h.access, pool)
+		compare(t, lync.Partner{PoolFQDN: pool, BackupPoolFQDN: "pool02.contoso.com", BackupComputers: []string{"fe11.contoso.com"}, PoolState: "FailedOver",
+			Modules:   []lync.BackupModule{{PoolFQDN: "pool02.contoso.com", Name: "UserServices.PresenceFocus", ExportStatus: "SteadyState", ImportStatus: "NormalState"}},
+			EdgePools: []string{"edge.contoso.com"}}, got, err)
+	})
 	t.Run("local databases", func(t *testing.T) {
 		asked("Get-LyncOpsLocalDatabase", `{}`, `{"databases":[{"instanceName":"RTCLOCAL","databaseName":"rtc","state":"ONLINE","userAccess":"SINGLE_USER"}],
 			"problems":[{"instanceName":"LYNCLOCAL","message":"Login failed."}]}`)

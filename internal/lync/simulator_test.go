@@ -78,6 +78,9 @@ func TestSimulatorAndThisPackageReadTheProtocolAlike(t *testing.T) {
 	if mirror, err := servers.DatabaseMirror(ctx, h.access, simulatedPool); err != nil || len(mirror.Databases) == 0 {
 		t.Errorf("mirror: %+v, %v", mirror, err)
 	}
+	if partner, err := servers.Partner(ctx, h.access, simulatedPool); err != nil || partner.PoolState != "Active" || partner.BackupPoolFQDN != "" {
+		t.Errorf("partner: %+v, %v", partner, err)
+	}
 	if local, err := servers.LocalDatabases(ctx, h.access); err != nil || len(local.Databases) != 4 || len(local.Problems) > 0 {
 		t.Errorf("local databases: %+v, %v", local, err)
 	}

@@ -7,13 +7,13 @@
 # WHAT IT DOES
 #   Questions change nothing: Get-LyncOpsFacts, Get-LyncOpsTopology, Get-LyncOpsPoolReadiness, Get-LyncOpsPoolFabric,
 #   Get-LyncOpsDatabase, Get-LyncOpsDatabaseMirror, Get-LyncOpsLocalDatabase, Get-LyncOpsPatchVersion, Get-LyncOpsServing,
-#   Get-LyncOpsReplication, Get-LyncOpsPreflight.
+#   Get-LyncOpsReplication, Get-LyncOpsPartner, Get-LyncOpsPreflight.
 #   Get-LyncOpsFacts reads only the registry, WMI and our own files; Get-LyncOpsLocalDatabase reads sys.databases of the local
 #   SQL Server instances.
 #   Start-LyncOpsJob registers one scheduled task in the folder \LyncOps and runs it. The task calls Invoke-LyncOpsJob,
 #   which does one of: copy and verify an update package, stop or start the Lync services or W3SVC, run the verified
 #   package, restart the computer, fail a front end of Skype for Business over and back (Invoke-CsComputerFailOver and
-#   -FailBack), run Install-CsDatabase. Clear-LyncOpsJobs files finished jobs under history.
+#   -FailBack), fail a pool over to its backup pool and back, move the central management store there first, run Install-CsDatabase. Clear-LyncOpsJobs files finished jobs under history.
 #   All files are in %ProgramData%\LyncOps, which belongs to Administrators and SYSTEM alone. The services' states
 #   and start types are written to baseline.json before the first stop, so that they can always be restored.
 #
@@ -724,6 +724,16 @@ function Read-JobParameters {
             Assert-KnownFields $Given $where @('computerName', 'waitSeconds')
             $checked['computerName'] = Get-FqdnField $Given $where 'computerName'
             $checked['waitSeconds'] = Get-IntegerField $Given $where 'waitSeconds' 1 86400
+        }
+        'RecordServices' { Assert-KnownFields $Given $where @() }
+        'MoveCentralManagement' {
+            Assert-KnownFields $Given $where @('poolFqdn', 'timeoutSeconds')
+            $checked['poolFqdn'] = Get-FqdnField $Given $where 'poolFqdn'
+            $checked['timeoutSeconds'] = Get-IntegerField $Given $where 'timeoutSeconds' 1 86400
+        }
+        { 'FailOverPool', 'FailBackPool' -ccontains $_ } {
+            Assert-KnownFields $Given $where @('poolFqdn')
+            $checked['poolFqdn'] = Get-FqdnField $Given $where 'poolFqdn'
         }
         { 'StopWebServer', 'StartWebServer', 'StartServices' -ccontains $_ } {
             Assert-KnownFields $Given $where @('timeoutSeconds')
@@ -1625,6 +1635,83 @@ function Get-LyncOpsReplication {
     }
 }
 
+# Host names of what a service of the topology refers to, such as 'Registrar:pool01.contoso.com'.
+function Get-ServiceReference {
+    param($Service, [string[]]$Names)
+    $value = (Find-Property $Service $Names)['value']
+    if ($null -ne $value -and $value -isnot [string]) {
+        $identity = Get-TextProperty $value @('ServiceId', 'Identity')
+        if ($identity -ne '') { $value = $identity }
+    }
+    return Get-ServiceHost "$value"
+}
+
+function Get-PoolComputer {
+    param([string]$Pool)
+    foreach ($member in @(Invoke-Cmdlet { Get-CsComputer -Pool $Pool -LocalStore -ErrorAction Stop })) {
+        $name = Get-HostName $member
+        if ($name -eq '') { Stop-UnknownShape "A computer of $Pool has no host name." $member }
+        $name
+    }
+}
+
+# Where the users of a pool are by its registrar's own configuration. A pool that has none was never failed over.
+function Get-RegistrarState {
+    param([string]$Pool, [switch]$Central)
+    $state = 'Active'
+    $configurations = @(Invoke-Cmdlet { if ($Central) { Get-CsRegistrarConfiguration -ErrorAction Stop } else { Get-CsRegistrarConfiguration -LocalStore -ErrorAction Stop } })
+    foreach ($configuration in $configurations) {
+        if ((Get-TextProperty $configuration @('Identity')) -ne ('Service:Registrar:' + $Pool)) { continue }
+        $found = Get-TextProperty $configuration @('PoolState')
+        if ($found -eq '') { Stop-UnknownShape "The registrar's configuration of $Pool has no state." $configuration }
+        $state = $found
+    }
+    return $state
+}
+
+function Get-LyncOpsPartner {
+    [CmdletBinding()]
+    param([string]$Argument, [switch]$ArgumentFromInput)
+    Invoke-Verb 'Get-LyncOpsPartner' $Argument $ArgumentFromInput {
+        param($given)
+        Assert-KnownFields $given '' @('poolFqdn')
+        $pool = Get-FqdnField $given '' 'poolFqdn'
+        [void](Import-LyncModule -Question)
+        $backup = $null
+        foreach ($service in @(Invoke-Cmdlet { Get-CsService -Registrar -PoolFqdn $pool -LocalStore -ErrorAction Stop })) {
+            $name = Get-ServiceReference $service @('BackupRegistrar')
+            if ($name -ne '') { $backup = $name }
+        }
+        $answer = [ordered]@{ poolFqdn = $pool; backupPoolFqdn = $backup; backupComputers = @(); poolState = (Get-RegistrarState $pool); modules = @(); edgePools = @(); centralManagementPoolFqdn = $null }
+        if ($null -ne $backup) {
+            $answer['backupComputers'] = @(Get-PoolComputer $backup)
+            $modules = New-Object -TypeName System.Collections.ArrayList
+            foreach ($side in $pool, $backup) {
+                $status = @(Invoke-Cmdlet { Get-CsBackupServiceStatus -PoolFqdn $side -ErrorAction Stop })
+                foreach ($row in $status) {
+                    $rows = Find-Property $row @('BackupModules')
+                    if (-not $rows['found']) { Stop-UnknownShape "Get-CsBackupServiceStatus lists no modules of $side." $row }
+                    foreach ($module in @(Get-Elements $rows['value'])) {
+                        $name = Get-TextProperty $module @('Identity', 'Name')
+                        if ($name -eq '') { Stop-UnknownShape "A module of the backup service of $side has no name." $module }
+                        [void]$modules.Add([ordered]@{ poolFqdn = $side; name = $name; exportStatus = (Get-TextProperty $module @('ExportStatus')); importStatus = (Get-TextProperty $module @('ImportStatus')) })
+                    }
+                }
+            }
+            $answer['modules'] = $modules.ToArray()
+        }
+        $edges = New-Object -TypeName System.Collections.ArrayList
+        foreach ($service in @(Invoke-Cmdlet { Get-CsService -EdgeServer -LocalStore -ErrorAction Stop })) {
+            if ((Get-ServiceReference $service @('Registrar')) -eq $pool) { [void]$edges.Add((Get-TextProperty $service @('PoolFqdn'))) }
+        }
+        $answer['edgePools'] = $edges.ToArray()
+        foreach ($service in @(Invoke-Cmdlet { Get-CsService -CentralManagement -LocalStore -ErrorAction Stop })) {
+            if ((Get-TextProperty $service @('Active')) -ne 'False') { $answer['centralManagementPoolFqdn'] = (Get-TextProperty $service @('PoolFqdn')) }
+        }
+        $answer
+    }
+}
+
 # One check: the block says what it found, and throws when it is not good.
 function New-Check {
     param([string]$Name, [string]$Remedy, [scriptblock]$Block)
@@ -1741,6 +1828,10 @@ function Invoke-LyncOpsJob {
             'UpdateDatabases' { Invoke-UpdateDatabases $parameters }
             'FailOverComputer' { Invoke-FailOverComputer $parameters }
             'FailBackComputer' { Invoke-FailBackComputer $parameters }
+            'RecordServices' { Invoke-RecordServices }
+            'MoveCentralManagement' { Invoke-MoveCentralManagement $parameters }
+            'FailOverPool' { Invoke-FailOverPool $parameters }
+            'FailBackPool' { Invoke-FailBackPool $parameters }
         }
         $record['state'] = 'Succeeded'
     }
@@ -2014,6 +2105,70 @@ function Invoke-FailBackComputer {
     if ($why -ne '') { Stop-WithOutcome 'FailBackFailed' ($why + ' The services were started without it.') }
 }
 
+# A failover of the pool stops services; what ran before could not be told afterwards.
+function Invoke-RecordServices {
+    if (-not [System.IO.File]::Exists((Get-LyncOpsPath 'baseline.json'))) { Write-Baseline }
+    [void](Read-Baseline)
+    Write-JobLog 'the services are written down'
+}
+
+# The planned move: both pools answer, and nothing is lost. The forms for a disaster need other parameters and are not here.
+function Invoke-MoveCentralManagement {
+    param($Parameters)
+    $pool = $Parameters['poolFqdn']
+    [void](Import-LyncModule)
+    $computers = @(Get-PoolComputer $pool)
+    $here = (Get-ComputerFqdn).Split('.')[0]
+    if (@($computers | Where-Object { $_.Split('.')[0] -eq $here }).Count -eq 0) { Stop-WithOutcome 'MoveFailed' "The order is for a computer of $pool, and $here is none." }
+    try {
+        Write-JobLog 'Invoke-CsManagementServerFailover'
+        Invoke-LoggedCmdlet { Invoke-CsManagementServerFailover -Verbose -Confirm:$false -WarningAction Continue -ErrorAction Stop }
+    }
+    catch { Stop-WithOutcome 'MoveFailed' (Get-RootFailure $_.Exception).Message }
+    $deadline = (Get-UptimeSeconds) + $Parameters['timeoutSeconds']
+    for (;;) {
+        $master = ''
+        foreach ($row in @(Invoke-Cmdlet { Get-CsManagementStoreReplicationStatus -CentralManagementStoreStatus -ErrorAction Stop })) { $master = Get-TextProperty $row @('ActiveMasterFqdn') }
+        foreach ($computer in $computers) { if ($computer -eq $master) { Write-JobLog "the active master is $master"; return } }
+        if ((Get-UptimeSeconds) -ge $deadline) { Stop-WithOutcome 'MoveFailed' "After $($Parameters['timeoutSeconds']) seconds the active master is '$master' and no computer of $pool." }
+        Wait-Seconds $script:PollSeconds
+    }
+}
+
+# Neither forced nor in disaster mode: it moves users with their data, or fails. It is not ended from here when it takes long.
+function Invoke-FailOverPool {
+    param($Parameters)
+    $pool = $Parameters['poolFqdn']
+    [void](Import-LyncModule)
+    try {
+        Write-JobLog "Invoke-CsPoolFailOver -PoolFqdn $pool"
+        Invoke-LoggedCmdlet { Invoke-CsPoolFailOver -PoolFqdn $pool -Verbose -Confirm:$false -WarningAction Continue -ErrorAction Stop }
+    }
+    catch {
+        # The console wraps the sentence, and so may whatever handed it on.
+        $why = [regex]::Replace((Get-RootFailure $_.Exception).Message, '\s+', ' ')
+        if ($why -match 'next hop for the Edge server') { Stop-WithOutcome 'EdgeNextHop' $why }
+        Stop-WithOutcome 'FailOverFailed' $why
+    }
+    $state = Get-RegistrarState $pool -Central
+    if ($state -ne 'FailedOver') { Stop-WithOutcome 'FailOverFailed' "The cmdlet ended without an error, and the registrar of $pool is $state." }
+    Write-JobLog 'the pool is failed over'
+}
+
+function Invoke-FailBackPool {
+    param($Parameters)
+    $pool = $Parameters['poolFqdn']
+    [void](Import-LyncModule)
+    try {
+        Write-JobLog "Invoke-CsPoolFailBack -PoolFqdn $pool"
+        Invoke-LoggedCmdlet { Invoke-CsPoolFailBack -PoolFqdn $pool -Verbose -Confirm:$false -WarningAction Continue -ErrorAction Stop }
+    }
+    catch { Stop-WithOutcome 'FailBackFailed' (Get-RootFailure $_.Exception).Message }
+    $state = Get-RegistrarState $pool -Central
+    if ('Active', 'FailedBack' -notcontains $state) { Stop-WithOutcome 'FailBackFailed' "The cmdlet ended without an error, and the registrar of $pool is $state." }
+    Write-JobLog 'the pool is failed back'
+}
+
 # Arguments as CommandLineToArgvW takes them apart.
 function Join-CommandLine {
     param([string[]]$Arguments)
@@ -2153,4 +2308,4 @@ function Invoke-UpdateDatabases {
     finally { if ($ended) { $shell.Dispose() } }
 }
 
-Export-ModuleMember -Function Get-LyncOpsFacts, Get-LyncOpsTopology, Get-LyncOpsPoolReadiness, Get-LyncOpsPoolFabric, Get-LyncOpsDatabase, Get-LyncOpsDatabaseMirror, Get-LyncOpsLocalDatabase, Get-LyncOpsPatchVersion, Get-LyncOpsServing, Get-LyncOpsReplication, Get-LyncOpsPreflight, Start-LyncOpsJob, Clear-LyncOpsJobs, Invoke-LyncOpsJob
+Export-ModuleMember -Function Get-LyncOpsFacts, Get-LyncOpsTopology, Get-LyncOpsPoolReadiness, Get-LyncOpsPoolFabric, Get-LyncOpsDatabase, Get-LyncOpsDatabaseMirror, Get-LyncOpsLocalDatabase, Get-LyncOpsPatchVersion, Get-LyncOpsServing, Get-LyncOpsReplication, Get-LyncOpsPartner, Get-LyncOpsPreflight, Start-LyncOpsJob, Clear-LyncOpsJobs, Invoke-LyncOpsJob

@@ -19,7 +19,7 @@ func TestModuleIsWrittenForPowerShell3(t *testing.T) {
 func TestScenarios(t *testing.T) {
 	engine(t)
 	packages := servePackages(t)
-	for _, script := range []string{"questions.ps1", "readiness.ps1", "jobs.ps1", "actions.ps1", "products.ps1"} {
+	for _, script := range []string{"questions.ps1", "readiness.ps1", "jobs.ps1", "actions.ps1", "products.ps1", "pools.ps1"} {
 		t.Run(strings.TrimSuffix(script, ".ps1"), func(t *testing.T) {
 			var desktop, core []string
 			t.Run("editions", func(t *testing.T) {

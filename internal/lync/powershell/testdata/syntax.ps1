@@ -17,7 +17,7 @@ $tokens | Where-Object { 'QuestionQuestion', 'QuestionQuestionEquals', 'AndAnd',
 # Commands by name: those of the module, those of Lync, and those that Windows PowerShell 3.0 has on Windows Server 2008 R2.
 $known = 'Get-WmiObject', 'Get-Item', 'Get-ExecutionPolicy', 'Get-Service', 'Start-Service', 'Set-Service', 'Stop-Process', 'Start-Sleep', 'New-Object', 'Where-Object', 'ForEach-Object', 'Out-Null', 'Out-String',
 'Import-Module', 'Get-Module', 'Export-ModuleMember', 'Set-StrictMode', 'Get-CsPool', 'Get-CsComputer', 'Get-CsService', 'Get-CsPoolUpgradeReadinessState', 'Get-CsPoolFabricState',
-'Get-CsManagementStoreReplicationStatus', 'Test-CsDatabase', 'Get-CsDatabaseMirrorState', 'Get-CsWindowsService', 'Stop-CsWindowsService', 'Start-CsWindowsService', 'Get-CsUpgradeDomainInfo', 'Get-CsServerPatchVersion', 'Invoke-CsComputerFailOver', 'Invoke-CsComputerFailBack'
+'Get-CsManagementStoreReplicationStatus', 'Test-CsDatabase', 'Get-CsDatabaseMirrorState', 'Get-CsWindowsService', 'Stop-CsWindowsService', 'Start-CsWindowsService', 'Get-CsUpgradeDomainInfo', 'Get-CsServerPatchVersion', 'Invoke-CsComputerFailOver', 'Invoke-CsComputerFailBack', 'Get-CsRegistrarConfiguration', 'Get-CsBackupServiceStatus', 'Invoke-CsManagementServerFailover', 'Invoke-CsPoolFailOver', 'Invoke-CsPoolFailBack'
 $own = @($ast.FindAll({ param($a) $a -is [System.Management.Automation.Language.FunctionDefinitionAst] }, $true) | ForEach-Object { $_.Name })
 $ast.FindAll({ param($a) $a -is [System.Management.Automation.Language.CommandAst] }, $true) | ForEach-Object {
     $name = $_.GetCommandName()

@@ -11,13 +11,41 @@ function Get-Answer {
 function Get-CsPool { [CmdletBinding()] param([Parameter(Position = 0)][string]$Identity, [string]$Filter, [switch]$LocalStore) Add-Call "Get-CsPool $Identity"; Get-Answer 'Get-CsPool' }
 function Get-CsComputer { [CmdletBinding()] param([Parameter(Position = 0)][string]$Identity, [string]$Pool, [switch]$Local, [switch]$LocalStore) Add-Call "Get-CsComputer $Pool"; Get-Answer 'Get-CsComputer' }
 function Get-CsService {
-    [CmdletBinding()] param([Parameter(Position = 0)][string]$Identity, [string]$PoolFqdn, [switch]$UserServer, [switch]$UserDatabase, [switch]$Registrar, [switch]$CentralManagement, [switch]$LocalStore)
-    foreach ($role in 'UserServer', 'UserDatabase', 'Registrar', 'CentralManagement') { if ($PSBoundParameters.ContainsKey($role)) { Get-Answer "Get-CsService $role" } }
+    [CmdletBinding()] param([Parameter(Position = 0)][string]$Identity, [string]$PoolFqdn, [switch]$UserServer, [switch]$UserDatabase, [switch]$Registrar, [switch]$CentralManagement, [switch]$EdgeServer, [switch]$LocalStore)
+    foreach ($role in 'UserServer', 'UserDatabase', 'Registrar', 'CentralManagement', 'EdgeServer') { if ($PSBoundParameters.ContainsKey($role)) { Get-Answer "Get-CsService $role" } }
 }
 function Get-CsPoolUpgradeReadinessState { [CmdletBinding(SupportsShouldProcess = $true)] param([switch]$Force) Add-Call 'Get-CsPoolUpgradeReadinessState'; , (Get-Answer 'Get-CsPoolUpgradeReadinessState') }
 function Get-CsPoolFabricState { [CmdletBinding()] param([Parameter(Mandatory = $true)][string]$PoolFqdn, [string]$Type) Get-Answer 'Get-CsPoolFabricState' }
 function Get-CsWindowsService { [CmdletBinding()] param([Parameter(Position = 0)][string]$Name, [string]$ComputerName, [switch]$ExcludeActivityLevel, [string]$Report) Get-Answer 'Get-CsWindowsService' }
-function Get-CsManagementStoreReplicationStatus { [CmdletBinding()] param([string]$ReplicaFqdn) Get-Answer 'Get-CsManagementStoreReplicationStatus' }
+function Get-CsManagementStoreReplicationStatus {
+    [CmdletBinding()] param([string]$ReplicaFqdn, [switch]$CentralManagementStoreStatus)
+    if ($CentralManagementStoreStatus) { Get-Answer 'Get-CsManagementStoreReplicationStatus -CentralManagementStoreStatus' } else { Get-Answer 'Get-CsManagementStoreReplicationStatus' }
+}
+function Get-CsRegistrarConfiguration {
+    [CmdletBinding()] param([Parameter(Position = 0)][string]$Identity, [string]$Filter, [switch]$LocalStore)
+    if ($LocalStore) { Get-Answer 'Get-CsRegistrarConfiguration' } else { Add-Call 'Get-CsRegistrarConfiguration'; Get-Answer 'Get-CsRegistrarConfiguration central' }
+}
+function Get-CsBackupServiceStatus { [CmdletBinding()] param([Parameter(Mandatory = $true)][string]$PoolFqdn, [string]$Category) Get-Answer "Get-CsBackupServiceStatus $PoolFqdn" }
+function Invoke-CsManagementServerFailover {
+    [CmdletBinding(SupportsShouldProcess = $true, ConfirmImpact = 'High', DefaultParameterSetName = 'Planned')]
+    param([Parameter(Mandatory = $true, ParameterSetName = 'Disaster')][string]$BackupSqlServerFqdn, [Parameter(ParameterSetName = 'Disaster')][string]$BackupSqlInstanceName,
+        [Parameter(Mandatory = $true, ParameterSetName = 'Disaster')][switch]$Force, [string]$Report)
+    if (-not $PSCmdlet.ShouldProcess('central management')) { return }
+    Add-Call "Invoke-CsManagementServerFailover $($PSCmdlet.ParameterSetName)"; Get-Answer 'Invoke-CsManagementServerFailover'
+}
+function Invoke-CsPoolFailOver {
+    [CmdletBinding(SupportsShouldProcess = $true, ConfirmImpact = 'High')]
+    param([Parameter(Mandatory = $true, Position = 0)][string]$PoolFqdn, [switch]$DisasterMode, [switch]$FlushStorageService, [timespan]$WaitTime, [switch]$Force, [string]$Report)
+    if (-not $PSCmdlet.ShouldProcess('users')) { return }
+    Write-Verbose 'Moving users.'
+    Add-Call ("Invoke-CsPoolFailOver " + (($PSBoundParameters.Keys | Where-Object { 'DisasterMode', 'Force', 'WaitTime', 'FlushStorageService' -contains $_ }) -join ',') + $PoolFqdn); Get-Answer 'Invoke-CsPoolFailOver'
+}
+function Invoke-CsPoolFailBack {
+    [CmdletBinding(SupportsShouldProcess = $true, ConfirmImpact = 'High')]
+    param([Parameter(Mandatory = $true, Position = 0)][string]$PoolFqdn, [switch]$DisasterMode, [timespan]$WaitTime, [switch]$Force, [string]$Report)
+    if (-not $PSCmdlet.ShouldProcess('users')) { return }
+    Add-Call ("Invoke-CsPoolFailBack " + (($PSBoundParameters.Keys | Where-Object { 'DisasterMode', 'Force', 'WaitTime' -contains $_ }) -join ',') + $PoolFqdn); Get-Answer 'Invoke-CsPoolFailBack'
+}
 function Test-CsDatabase {
     [CmdletBinding(DefaultParameterSetName = 'ByConfigured')]
     param([Parameter(ParameterSetName = 'ByConfigured')][switch]$ConfiguredDatabases, [Parameter(ParameterSetName = 'ByConfigured')][string]$SqlServerFqdn, [Parameter(ParameterSetName = 'ByLocal')][switch]$LocalService,
