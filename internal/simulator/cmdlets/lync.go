@@ -25,6 +25,11 @@ var lyncCommands = map[string]cmdlet{
 	"Invoke-CsDatabaseFailover":              failOverDatabases,
 	"Uninstall-CsMirrorDatabase":             uninstallMirror,
 	"Get-CsPoolBackupRelationship":           getBackupRelationship,
+	"Get-CsRegistrarConfiguration":           getRegistrarConfiguration,
+	"Get-CsBackupServiceStatus":              getBackupServiceStatus,
+	"Invoke-CsPoolFailOver":                  failOverPool,
+	"Invoke-CsPoolFailBack":                  failBackPool,
+	"Invoke-CsManagementServerFailover":      moveCentralManagement,
 	"Get-CsServerVersion":                    getServerVersion,
 }
 
@@ -247,7 +252,7 @@ func getCsService(ctx context.Context, m *machine, c call) ([]powershell.Value, 
 	if err != nil {
 		return nil, err
 	}
-	all := !c.has("userserver") && !c.has("registrar") && !c.has("centralmanagement")
+	all := !c.has("userserver") && !c.has("registrar") && !c.has("centralmanagement") && !c.has("edgeserver")
 	var rows []powershell.Value
 	for _, p := range pools {
 		if all || c.has("registrar") {
@@ -261,6 +266,9 @@ func getCsService(ctx context.Context, m *machine, c call) ([]powershell.Value, 
 			rows = append(rows, powershell.NewObject("Microsoft.Rtc.Management.Xds.UserServer", "Identity", "UserServer:"+p.FQDN, "PoolFqdn", p.FQDN, "SiteId", "Site:Contoso", "Version", registrarVersion(p.Product), "Role", "UserServer",
 				"UserDatabase", "UserDatabase:"+sql, "UserStore", sql+`\`+instance))
 		}
+		if p.Role == deployment.RoleEdge && (all || c.has("edgeserver")) {
+			rows = append(rows, powershell.NewObject("Microsoft.Rtc.Management.Xds.EdgeServer", "Identity", "EdgeServer:"+p.FQDN, "PoolFqdn", p.FQDN, "SiteId", "Site:Contoso", "Version", registrarVersion(p.Product), "Registrar", reference("Registrar:", p.NextHop)))
+		}
 		if p.CentralManagement && (all || c.has("centralmanagement")) {
 			rows = append(rows, powershell.NewObject("Microsoft.Rtc.Management.Xds.CentralManagement", "Identity", "CentralManagement:"+p.FQDN, "PoolFqdn", p.FQDN, "SiteId", "Site:Contoso", "Version", registrarVersion(p.Product), "Active", true))
 		}
@@ -269,6 +277,10 @@ func getCsService(ctx context.Context, m *machine, c call) ([]powershell.Value, 
 }
 
 func getReplication(ctx context.Context, m *machine, c call) ([]powershell.Value, error) {
+	if c.has("centralmanagementstorestatus") {
+		master := m.host.Model().ActiveMaster()
+		return []powershell.Value{powershell.NewObject("Microsoft.Rtc.Management.Xds.CentralManagementStoreState", "ActiveMasterFqdn", master, "ActiveFileTransferAgents", values([]string{master}))}, m.host.Cmdlet(ctx)
+	}
 	replicas, err := m.host.Replication(ctx)
 	if err != nil {
 		return nil, err

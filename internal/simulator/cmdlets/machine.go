@@ -200,7 +200,7 @@ func (m *machine) ImportModule(_ context.Context, nameOrPath string) (map[string
 
 var switches = []string{"graceful", "nowait", "force", "leavewebserverrunning", "leaveclsagentrunning", "passthru", "update", "clean",
 	"configureddatabases", "excludecollocatedstores", "localdatabases", "localservice", "centralmanagementdatabase", "local", "localstore", "userserver", "userdatabase", "registrar",
-	"centralmanagement", "centralmanagementstorestatus", "excludeactivitylevel", "usedefaultsqlpaths", "confirm", "whatif", "wait", "noreindex",
+	"centralmanagement", "edgeserver", "disastermode", "centralmanagementstorestatus", "excludeactivitylevel", "usedefaultsqlpaths", "confirm", "whatif", "wait", "noreindex",
 	"nostop", "nostart", "skipfabrichealthcheck", "skippreparecheck", "skipidlesecondaryverification", "verbose", "debug"}
 
 // IsSwitch says which parameters of these cmdlets take no value.

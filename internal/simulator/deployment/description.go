@@ -64,6 +64,8 @@ type Timing struct {
 	Cmdlet Duration `yaml:"cmdlet"`
 	// QuorumLoss is how long the remaining front ends of a pool run after it lost its quorum.
 	QuorumLoss Duration `yaml:"quorumLoss"`
+	// PoolFailOver is how long it takes to move the users of a pool to its backup pool, or back.
+	PoolFailOver Duration `yaml:"poolFailOver"`
 }
 
 // Account is a user who may log on to every host.
@@ -143,7 +145,10 @@ type Pool struct {
 	SQLInstance       string `yaml:"sqlInstance"`
 	// OtherStores are the SQL servers that hold the pool's archiving and monitoring databases, where they are not SQLServer.
 	OtherStores       []string `yaml:"otherStores"`
-	BackupPool        string   `yaml:"backupPool"`
+	// BackupPool is the pool it is paired with for disaster recovery; the pairing is to be declared on both.
+	BackupPool string `yaml:"backupPool"`
+	// NextHop of a pool of role Edge is the pool that it hands its traffic to.
+	NextHop string `yaml:"nextHop"`
 	CentralManagement bool     `yaml:"centralManagement"`
 }
 

@@ -39,7 +39,15 @@ const (
 	FaultFailBackFails             = "failBackFails"   // the failback of a computer exceeds its wait time, and does nothing
 )
 
-var faultKinds = []string{FaultPoolBusy, FaultPoolInsufficient, FaultDomainNotReady, FaultReadinessShape, FaultDuplicateDomain,
+// Faults of a pool that is failed over.
+const (
+	FaultBackupUnhealthy     = "backupUnhealthy"            // the backup service is in ErrorState, or exports in the state of detail
+	FaultPoolFailOverFails   = "poolFailOverFails"          // Invoke-CsPoolFailOver fails; detail is the state it leaves behind
+	FaultPoolFailBackFails   = "poolFailBackFails"          // Invoke-CsPoolFailBack fails, and users stay on the backup pool
+	FaultManagementMoveFails = "centralManagementMoveFails" // Invoke-CsManagementServerFailover fails
+)
+
+var faultKinds = []string{FaultBackupUnhealthy, FaultPoolFailOverFails, FaultPoolFailBackFails, FaultManagementMoveFails, FaultPoolBusy, FaultPoolInsufficient, FaultDomainNotReady, FaultReadinessShape, FaultDuplicateDomain,
 	FaultDuplicateFrontEnd, FaultInstallerFails, FaultInstallerSlow, FaultSlowDrain, FaultLinkLost, FaultHostUnreachable,
 	FaultLoginRefused, FaultServiceWontStart, FaultSourceUnreachable, FaultRebootTakes,
 	FaultPrincipalOnMirror, FaultMirrorUnsynchronised, FaultInstallerLeavesSingleUser, FaultFailOverRefused, FaultFailBackFails,

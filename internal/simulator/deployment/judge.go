@@ -40,6 +40,11 @@ func (h *Host) takeOut(caller Caller) {
 	if p == nil || !p.enterprise() {
 		return
 	}
+	if p.movedAway() {
+		// Nobody is on these front ends: they may all be out at once.
+		h.judgeUpdating(caller)
+		return
+	}
 	h.judgeMirror(caller)
 	h.judgeUpdating(caller)
 	if p.failsOver() {

@@ -53,6 +53,8 @@ type pool struct {
 	failedReason string
 	losing       bool
 	visible      map[*Host]membership
+	// registrar is where the users are, in the words of its configuration; empty is Active.
+	registrar string
 	// placement holds the front ends with a replica of each routing group, the primary first.
 	placement [][]*Host
 }
@@ -326,6 +328,8 @@ func (m *Model) Pools() []string {
 
 // PoolDescription finds a pool by its FQDN.
 func (m *Model) PoolDescription(fqdn string) (Pool, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if p := m.pool(fqdn); p != nil {
 		return p.description, true
 	}

@@ -47,6 +47,7 @@ func (t Timing) orElse(other Timing) Timing {
 		Copy:           cmp.Or(t.Copy, other.Copy),
 		Cmdlet:         cmp.Or(t.Cmdlet, other.Cmdlet),
 		QuorumLoss:     cmp.Or(t.QuorumLoss, other.QuorumLoss),
+		PoolFailOver:   cmp.Or(t.PoolFailOver, other.PoolFailOver),
 	}
 }
 
@@ -61,6 +62,7 @@ var defaultTiming = Timing{
 	Copy:           Duration(15 * time.Second),
 	Cmdlet:         Duration(3 * time.Second),
 	QuorumLoss:     Duration(10 * time.Second),
+	PoolFailOver:   Duration(5 * time.Minute),
 }
 
 func (d *Deployment) setDefaults() {

@@ -45,6 +45,8 @@ const (
 	RuleNotFailedBack         Rule = "notFailedBack"
 	RuleTwoServersOut         Rule = "twoServersOut"
 	RuleLastServer            Rule = "lastServer"
+	// A pool is failed over while its users have no safe place on the other one, or failed back too early.
+	RuleFailOver Rule = "failOver"
 )
 
 // Violation is a rule broken by a command.

@@ -133,6 +133,7 @@ func (d *Deployment) validatePools(found *problems) {
 		default:
 			found.add(path+".edition", "%q is neither Enterprise nor Standard", p.Edition)
 		}
+		p.validatePair(path, d, found)
 		for _, store := range p.OtherStores {
 			if !slices.ContainsFunc(d.SQLServers, func(s SQLServer) bool { return s.is(store) }) {
 				found.add(path+".otherStores", "%q is not one of the sqlServers", store)
@@ -193,4 +194,24 @@ func (d *Deployment) sqlInstance(server, instance string) *SQLInstance {
 		}
 	}
 	return nil
+}
+
+// validatePair checks that a pairing is mutual, and that a next hop is a pool.
+func (p Pool) validatePair(path string, d *Deployment, found *problems) {
+	named := func(fqdn string) *Pool {
+		for i := range d.Pools {
+			if sameName(d.Pools[i].FQDN, fqdn) {
+				return &d.Pools[i]
+			}
+		}
+		return nil
+	}
+	if p.BackupPool != "" {
+		if other := named(p.BackupPool); other == nil || !sameName(other.BackupPool, p.FQDN) || sameName(p.BackupPool, p.FQDN) {
+			found.add(path+".backupPool", "%q is no other pool whose backupPool is %s", p.BackupPool, p.FQDN)
+		}
+	}
+	if p.NextHop != "" && (p.Role != RoleEdge || named(p.NextHop) == nil) {
+		found.add(path+".nextHop", "%q: only a pool of role Edge has one, and it must be a pool", p.NextHop)
+	}
 }

@@ -98,6 +98,14 @@ func newAction(name string, parameters json.RawMessage) (action, error) {
 		return newFailOver(parameters)
 	case "FailBackComputer":
 		return newFailBack(parameters)
+	case "RecordServices":
+		return newRecordServices(parameters)
+	case "MoveCentralManagement":
+		return newMoveCentralManagement(parameters)
+	case "FailOverPool":
+		return newPoolMove(parameters, false)
+	case "FailBackPool":
+		return newPoolMove(parameters, true)
 	}
 	return nil, wrongArgument("action", "%q is not one this module knows", name)
 }

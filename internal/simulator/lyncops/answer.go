@@ -15,7 +15,7 @@ import (
 // Verbs are the commands of the module.
 func Verbs() []string {
 	return []string{"Get-LyncOpsFacts", "Get-LyncOpsTopology", "Get-LyncOpsPoolReadiness", "Get-LyncOpsPoolFabric", "Get-LyncOpsDatabase", "Get-LyncOpsDatabaseMirror", "Get-LyncOpsLocalDatabase",
-		"Get-LyncOpsPatchVersion", "Get-LyncOpsServing", "Get-LyncOpsReplication", "Get-LyncOpsPreflight", "Start-LyncOpsJob", "Clear-LyncOpsJobs"}
+		"Get-LyncOpsPatchVersion", "Get-LyncOpsServing", "Get-LyncOpsReplication", "Get-LyncOpsPartner", "Get-LyncOpsPreflight", "Start-LyncOpsJob", "Clear-LyncOpsJobs"}
 }
 
 // The error codes of an answer.
@@ -108,6 +108,8 @@ func dispatch(ctx context.Context, host *deployment.Host, user, verb, argument s
 		return serving(ctx, host, text)
 	case "Get-LyncOpsReplication":
 		return replication(ctx, host, text)
+	case "Get-LyncOpsPartner":
+		return partner(ctx, host, text)
 	case "Get-LyncOpsPreflight":
 		return preflight(ctx, host, text)
 	case "Start-LyncOpsJob":
