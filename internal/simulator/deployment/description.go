@@ -144,12 +144,12 @@ type Pool struct {
 	SQLServer         string `yaml:"sqlServer"`
 	SQLInstance       string `yaml:"sqlInstance"`
 	// OtherStores are the SQL servers that hold the pool's archiving and monitoring databases, where they are not SQLServer.
-	OtherStores       []string `yaml:"otherStores"`
+	OtherStores []string `yaml:"otherStores"`
 	// BackupPool is the pool it is paired with for disaster recovery; the pairing is to be declared on both.
 	BackupPool string `yaml:"backupPool"`
 	// NextHop of a pool of role Edge is the pool that it hands its traffic to.
-	NextHop string `yaml:"nextHop"`
-	CentralManagement bool     `yaml:"centralManagement"`
+	NextHop           string `yaml:"nextHop"`
+	CentralManagement bool   `yaml:"centralManagement"`
 }
 
 // Domain is an upgrade domain.
