@@ -406,7 +406,7 @@ func (r *LyncPoolReconciler) apply(work *poolWork, decision procedure.PoolDecisi
 // lastsUntilRetry are the holds that only a person's request lifts: the pool itself has a problem. Holds that follow from what
 // servers show are decided afresh at every look.
 var lastsUntilRetry = map[string]bool{
-	v1alpha1.ReasonPoolUnready: true, v1alpha1.ReasonInsufficientActiveFrontEnds: true, v1alpha1.ReasonDomainUnready: true, v1alpha1.ReasonFailOverNotAvailable: true,
+	v1alpha1.ReasonPoolUnready: true, v1alpha1.ReasonInsufficientActiveFrontEnds: true, v1alpha1.ReasonDomainUnready: true,
 }
 
 func nowWaiting(decision procedure.PoolDecision) string {

@@ -76,12 +76,37 @@ const (
 	ReasonUnknownPoolState = "UnknownPoolState"
 	// ReasonUnknownReadinessShape: the answer of Get-CsPoolUpgradeReadinessState has a shape this operator does not know.
 	ReasonUnknownReadinessShape = "UnknownReadinessShape"
-	// ReasonFailOverNotAvailable: the policy asks for a pool failover, which this version cannot do.
-	ReasonFailOverNotAvailable = "FailOverNotAvailable"
 	// ReasonQuorumAtRisk: one front end less would leave fewer than the pool needs to stay functional.
 	ReasonQuorumAtRisk = "QuorumAtRisk"
 	// ReasonQuorumHolds: one more server may be taken out of service.
 	ReasonQuorumHolds = "QuorumHolds"
+
+	// ReasonFailingOver: the pool is being failed over, or what must hold before it is being checked.
+	ReasonFailingOver = "FailingOver"
+	// ReasonUsersOnBackupPool: the users are on the backup pool while the front ends are upgraded.
+	ReasonUsersOnBackupPool = "UsersOnBackupPool"
+	// ReasonFailingBack: the users are being moved back.
+	ReasonFailingBack = "FailingBack"
+	// ReasonNoBackupPool: the pool is unready and has no backup pool.
+	ReasonNoBackupPool = "NoBackupPool"
+	// ReasonBackupServiceUnhealthy: the backup service does not report that users' data are on both pools.
+	ReasonBackupServiceUnhealthy = "BackupServiceUnhealthy"
+	// ReasonEdgeNextHop: an Edge pool uses the pool as its next hop.
+	ReasonEdgeNextHop = "EdgeNextHop"
+	// ReasonCentralManagementOnPool: the central management store is on the pool, and moving it is not allowed.
+	ReasonCentralManagementOnPool = "CentralManagementOnPool"
+	// ReasonCentralManagementMoveFailed: the central management store could not be moved to the backup pool.
+	ReasonCentralManagementMoveFailed = "CentralManagementMoveFailed"
+	// ReasonWaitingForBackupPool: the backup pool is itself being worked on, or this pool carries the users of another one.
+	ReasonWaitingForBackupPool = "WaitingForBackupPool"
+	// ReasonPoolFailedOver: somebody else has failed the pool over.
+	ReasonPoolFailedOver = "PoolFailedOver"
+	// ReasonFailOverFailed: Invoke-CsPoolFailOver failed, or was cut off.
+	ReasonFailOverFailed = "FailOverFailed"
+	// ReasonPoolFailBackFailed: Invoke-CsPoolFailBack failed several times.
+	ReasonPoolFailBackFailed = "PoolFailBackFailed"
+	// ReasonColdStart: the pool starts as a whole; front ends wait for enough others before they serve.
+	ReasonColdStart = "ColdStart"
 
 	// ReasonInvalidTopology: the pool reports a domain or a front end twice, or servers that do not fit together.
 	ReasonInvalidTopology = "InvalidTopology"

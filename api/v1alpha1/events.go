@@ -10,4 +10,8 @@ const (
 	EventServerUpgraded = "ServerUpgraded"
 	// EventForceDeleted: an object was let go by the annotation lyncops.dev/force-delete although a server is half way.
 	EventForceDeleted = "ForceDeleted"
+	// EventFailedOver: the users are on the backup pool.
+	EventFailedOver = "FailedOver"
+	// EventFailedBack: the users are back on their pool.
+	EventFailedBack = "FailedBack"
 )

@@ -129,6 +129,10 @@ type LyncPoolStatus struct {
 	// +optional
 	Readiness *ReadinessStatus `json:"readiness,omitempty"`
 
+	// The failover to the backup pool, while there is one.
+	// +optional
+	FailOver *FailOverStatus `json:"failOver,omitempty"`
+
 	// The soak between two upgrade domains, while there is one.
 	// +optional
 	Soak *SoakStatus `json:"soak,omitempty"`

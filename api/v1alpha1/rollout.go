@@ -94,6 +94,11 @@ type RolloutPolicy struct {
 	// +optional
 	WhenUnready UnreadyPolicy `json:"whenUnready,omitempty"`
 
+	// What a failover may do, and how long its steps may take.
+	// +kubebuilder:default={}
+	// +optional
+	FailOver FailOverPolicy `json:"failOver,omitzero"`
+
 	// How long the installer may run on one server before it counts as stuck. A Go duration.
 	// +kubebuilder:default="1h"
 	// +optional

@@ -39,6 +39,14 @@ const (
 	StepVerify ServerStep = "Verify"
 	// StepRecover: after a failure the services are put back into service.
 	StepRecover ServerStep = "Recover"
+	// StepRecordServices: before a pool failover the services of the server are written down.
+	StepRecordServices ServerStep = "RecordServices"
+	// StepMoveCentralManagement: a job on the server moves the central management store to its pool.
+	StepMoveCentralManagement ServerStep = "MoveCentralManagement"
+	// StepFailOverPool: a job on the server fails the pool over to its backup pool.
+	StepFailOverPool ServerStep = "FailOverPool"
+	// StepFailBackPool: a job on the server fails the pool back.
+	StepFailBackPool ServerStep = "FailBackPool"
 	// StepHeld: a person must look at the server.
 	StepHeld ServerStep = "Held"
 	// StepDone: the server has the desired build and is in service.

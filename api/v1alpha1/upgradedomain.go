@@ -70,6 +70,10 @@ type UpgradeDomainStatus struct {
 	// +optional
 	InProgress bool `json:"inProgress,omitempty"`
 
+	// True while a job of a pool failover is found on a front end of the domain.
+	// +optional
+	FailOverSeen bool `json:"failOverSeen,omitempty"`
+
 	// The stop that waits for a person, while there is one.
 	// +optional
 	Hold *Hold `json:"hold,omitempty"`

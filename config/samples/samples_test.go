@@ -196,7 +196,7 @@ func writesDefaults(t *testing.T, cluster client.Client) {
 			"rollout": map[string]any{
 				"drain":   map[string]any{"mode": "Graceful", "timeout": "30m", "onTimeout": "Hold"},
 				"restart": "Computer", "readiness": map[string]any{"interval": "10m", "attempts": int64(3)}, "soak": "20m",
-				"serversAtATime": int64(1), "whenUnready": "Hold", "installTimeout": "1h", "restartTimeout": "1h",
+				"serversAtATime": int64(1), "whenUnready": "Hold", "failOver": map[string]any{"timeout": "1h", "failBackTimeout": "2h", "coldStartTimeout": "1h"}, "installTimeout": "1h", "restartTimeout": "1h",
 			},
 		}
 		checkStored(t, object, want)

@@ -222,7 +222,7 @@ func (b BackEnd) mismatch(server Server) *Problem {
 // the installer by hand and left out step 11.
 func (b BackEnd) databasesOfCurrentServer(result BackEndDecision, withDatabases bool) BackEndDecision {
 	d, server := result.Server, *b.Server
-	d = d.alreadyCurrent(server)
+	d = d.alreadyCurrent(b.Plan, server)
 	if withDatabases && d.Verdict == VerdictDone && !b.Confirmed {
 		if b.Report == nil && b.ReportProblem == "" {
 			result.NeedReport, result.Local = server.FQDN, true
@@ -288,7 +288,7 @@ func (b BackEnd) frontEndsReady() (bool, string) {
 		switch {
 		case frontEnd.Server == nil:
 			silent = append(silent, frontEnd.FQDN)
-		case frontEnd.Server.Build.OlderThan(b.Plan.Build), frontEnd.Server.Begun(), !frontEnd.Server.Serving():
+		case frontEnd.Server.Build.OlderThan(b.Plan.Build), frontEnd.Server.Begun(), !frontEnd.Server.Serving(), frontEnd.Server.FailOverSeen():
 			waiting = true
 		}
 	}

@@ -62,6 +62,8 @@ type Domain struct {
 	Mirrored bool
 	// Mirror is what was found about the mirrors in this pass; nil when it was not asked.
 	Mirror *Mirror
+	// PoolFailedOver: the users of the pool are on its backup pool, and every front end may be worked on at once.
+	PoolFailedOver bool
 	// BackEnd names a back end of the pool that is being worked on: no server is stopped meanwhile.
 	BackEnd string
 }
@@ -88,9 +90,11 @@ type DomainDecision struct {
 // any server of the domain does not answer, or when the pool would fall below the number it needs to stay functional.
 func UpgradeDomain(domain Domain) DomainDecision {
 	result := DomainDecision{}
+	domain.Plan.PoolFailedOver = domain.PoolFailedOver
 	for _, server := range domain.Servers {
 		result.Servers = append(result.Servers, domain.consider(server))
 	}
+	domain.awaitColdStart(&result)
 	domain.grantTurns(&result)
 	domain.sumUp(&result)
 	return result
@@ -185,6 +189,9 @@ func (d ServerDecision) grant() ServerDecision {
 // begun and that serves again before its end only the last gate counts: it is finished, but not at the price of the quorum.
 func (domain Domain) turnClosed(result *DomainDecision, index, limit int) (reason, message string) {
 	decision := result.Servers[index]
+	if domain.PoolFailedOver {
+		return domain.failedOverClosed(result, index)
+	}
 	if !decision.InProgress {
 		if reason, message := domain.notOurTurn(result); reason != "" {
 			return reason, message
@@ -200,6 +207,9 @@ func (domain Domain) turnClosed(result *DomainDecision, index, limit int) (reaso
 	for _, member := range domain.Members {
 		if member.UpdatingDatabases {
 			return v1alpha1.ReasonWaitingForBackEnd, fmt.Sprintf("the databases are being updated from %s; front ends and SQL Server are never worked on together", member.FQDN)
+		}
+		if member.FailOver != "" && !decision.InProgress {
+			return v1alpha1.ReasonFailingOver, fmt.Sprintf("%s remembers a failover of the pool that is not over; nothing is stopped before it is", member.FQDN)
 		}
 		if member.Begun && !domain.has(member.FQDN) && !decision.InProgress {
 			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s of another upgrade domain is being worked on; two domains are never out together", member.FQDN)

@@ -45,7 +45,7 @@ func FrontEnd(plan Plan, server Server, permitted int) ServerDecision {
 		return decision.downgrade(plan, server)
 	}
 	if !server.Build.OlderThan(plan.Build) {
-		return decision.alreadyCurrent(server)
+		return decision.alreadyCurrent(plan, server)
 	}
 	if plan.Refusal != nil {
 		return decision.hold(plan.Refusal.Reason, "%s", plan.Refusal.Message)
@@ -65,8 +65,12 @@ func (d ServerDecision) downgrade(plan Plan, server Server) ServerDecision {
 		server.FQDN, server.Build, plan.Build, server.Build)
 }
 
-func (d ServerDecision) alreadyCurrent(server Server) ServerDecision {
-	if notRunning, _ := server.missing(); len(notRunning) > 0 {
+func (d ServerDecision) alreadyCurrent(plan Plan, server Server) ServerDecision {
+	notRunning, changed := server.missing()
+	if plan.PoolFailedOver && len(notRunning)+len(changed) > 0 {
+		return d.startAfterFailOver(plan, server)
+	}
+	if len(notRunning) > 0 {
 		return d.wait(v1alpha1.StepVerify, v1alpha1.ReasonServicesNotRunning, "%s has the build, but %s not run; the operator did not stop them and leaves them alone",
 			server.FQDN, doNot(notRunning))
 	}
@@ -351,6 +355,10 @@ var doing = map[v1alpha1.ServerStep]string{
 	v1alpha1.StepRestartComputer:         "Windows is restarting",
 	v1alpha1.StepStartServices:           "the services are being started",
 	v1alpha1.StepRecover:                 "the services are being put back",
+	v1alpha1.StepRecordServices:          "the services are being written down",
+	v1alpha1.StepMoveCentralManagement:   "the central management store is being moved by a job",
+	v1alpha1.StepFailOverPool:            "the pool is being failed over by a job",
+	v1alpha1.StepFailBackPool:            "the pool is being failed back by a job",
 }
 
 // inWords says what goes on in a step, in the same words when a job is started and while it is awaited.

@@ -27,6 +27,11 @@ const (
 	// ActionFailOverComputer and ActionFailBackComputer take a front end of Skype for Business Server out of service and bring it back.
 	ActionFailOverComputer Action = "FailOverComputer"
 	ActionFailBackComputer Action = "FailBackComputer"
+
+	ActionRecordServices        Action = "RecordServices"
+	ActionMoveCentralManagement Action = "MoveCentralManagement"
+	ActionFailOverPool          Action = "FailOverPool"
+	ActionFailBackPool          Action = "FailBackPool"
 )
 
 // Order is one job to be started on a server. Its ID follows from the step, the build and the attempt alone, so that whoever
@@ -45,7 +50,8 @@ type Order struct {
 	SQLInstance string
 	// WithoutUpdate leaves -Update out, as for mirrored databases.
 	WithoutUpdate bool
-	// Computer is the server as its topology names it, and Pool its pool (FailOverComputer, FailBackComputer).
+	// Computer is the server as its topology names it, and Pool its pool (FailOverComputer, FailBackComputer). Pool is also the one that
+	// FailOverPool and FailBackPool speak of, and that MoveCentralManagement moves the store to.
 	Computer, Pool string
 	// DrainingTimeout after which sessions that have not ended are cut; zero is never (FailOverComputer).
 	DrainingTimeout time.Duration
@@ -68,6 +74,8 @@ type Plan struct {
 	// Ports must listen on a server before it counts as taking new connections; VerifyTimeout is how long they may take.
 	Ports         []int
 	VerifyTimeout time.Duration
+	// PoolFailedOver: the users of the pool are on its backup pool, and Invoke-CsPoolFailOver has stopped the services.
+	PoolFailedOver bool
 }
 
 // stepNames are the words that job identities begin with.
@@ -85,6 +93,10 @@ var stepNames = map[v1alpha1.ServerStep]string{
 	v1alpha1.StepRestartComputer:         "restart-computer",
 	v1alpha1.StepStartServices:           "start-services",
 	v1alpha1.StepRecover:                 "recover",
+	v1alpha1.StepRecordServices:          "record-services",
+	v1alpha1.StepMoveCentralManagement:   "move-central-management",
+	v1alpha1.StepFailOverPool:            "fail-over-pool",
+	v1alpha1.StepFailBackPool:            "fail-back-pool",
 }
 
 // JobID is the identity of the job that does this step for this build at this attempt.
@@ -127,7 +139,7 @@ func parseJobID(id string) (step v1alpha1.ServerStep, subject string, attempt in
 // BegunBy says whether the job belongs to the part of a procedure that takes a server out of service or brings it back.
 func BegunBy(id string) bool {
 	step, _, _, ok := parseJobID(id)
-	return ok && step != v1alpha1.StepStagePackage && !UpdatesDatabases(step)
+	return ok && step != v1alpha1.StepStagePackage && !UpdatesDatabases(step) && !ofFailOver(step)
 }
 
 // Begun says whether our work on the services of this server has begun and is not yet put away.
@@ -177,7 +189,7 @@ func (s Server) attempt(plan Plan, permitted int) int {
 	attempt := max(permitted, 1)
 	_, fingerprint, _, _ := parseJobID(plan.stageJobID(1))
 	for _, job := range s.Jobs {
-		if _, subject, number, ok := parseJobID(job.ID); ok && (subject == string(plan.Build) || subject == fingerprint) {
+		if step, subject, number, ok := parseJobID(job.ID); ok && !ofFailOver(step) && (subject == string(plan.Build) || subject == fingerprint) {
 			attempt = max(attempt, number)
 		}
 	}

@@ -174,7 +174,7 @@ func (s Server) servingService() string {
 func (p Plan) stopOrder(server Server, attempt int) Order {
 	order := Order{ID: JobID(v1alpha1.StepStopServices, p.Build, attempt), Action: ActionStopServices,
 		Graceful: p.Graceful, StopAtOnce: p.StopAtOnce, Timeout: p.DrainTimeout}
-	if !p.FailOver {
+	if !p.FailOver || p.PoolFailedOver {
 		return order
 	}
 	order = Order{ID: order.ID, Action: ActionFailOverComputer, Computer: server.FQDN, Pool: p.PoolFQDN, Timeout: p.DrainTimeout}

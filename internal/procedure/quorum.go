@@ -3,6 +3,8 @@ package procedure
 import (
 	"fmt"
 	"strings"
+
+	"lyncops.dev/operator/api/v1alpha1"
 )
 
 // Member is one front end of a pool, in topology order, and whether it was observed to serve.
@@ -15,6 +17,21 @@ type Member struct {
 	Begun bool
 	// UpdatingDatabases: a job on it is updating the databases of the pool.
 	UpdatingDatabases bool
+	// FailOver is the latest step of a failover that a job on it shows, and FailedOver whether that was a failover that has ended. Where the
+	// users are then, the pool has been asked.
+	FailOver   v1alpha1.ServerStep
+	FailedOver bool
+	// FailBackFailed: the latest fail back on it has ended, and not well.
+	FailBackFailed bool
+}
+
+// MemberFrom says what one front end, as it was observed, means to the others.
+func MemberFrom(server Server) Member {
+	member := Member{FQDN: server.FQDN, Serving: server.Serving(), Starting: server.Starting(), Begun: server.Begun(), UpdatingDatabases: server.UpdatingDatabases()}
+	step, state := server.FailOverStep()
+	member.FailOver, member.FailedOver = step, step == v1alpha1.StepFailOverPool && state != JobClaimed && state != JobRunning
+	member.FailBackFailed = step == v1alpha1.StepFailBackPool && (state == JobFailed || state == JobInterrupted)
+	return member
 }
 
 // functionalRow is one row of "Topologies", table "Number of Front End Servers that must be running for the pool to be

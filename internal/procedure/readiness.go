@@ -34,6 +34,7 @@ const (
 type ReadinessPolicy struct {
 	Interval time.Duration
 	Attempts int
+	// FailOver: the pool is failed over when it has a problem, and not merely held.
 	FailOver bool
 }
 
@@ -138,11 +139,11 @@ func (g Gate) judgeDomain(policy ReadinessPolicy, answer Readiness, domain strin
 func (g Gate) problem(policy ReadinessPolicy, reason, message string) Gate {
 	g.Hold, g.Reason = true, reason
 	if policy.FailOver {
-		g.Reason = v1alpha1.ReasonFailOverNotAvailable
-		g.Message = message + ". The policy asks for a failover to the backup pool, which this version cannot do: fail the pool over by hand (Invoke-CsPoolFailOver), or repair it"
+		g.Message = message + ". The pool has a problem, and is failed over to its backup pool when nothing forbids it"
 		return g
 	}
-	g.Message = message + ". The pool has a problem: look at Get-CsPoolFabricState -Verbose and repair it, or fail it over to its backup pool"
+	g.Message = message + ". The pool has a problem: look at Get-CsPoolFabricState -Verbose and repair it, then ask for another try with the annotation " + v1alpha1.AnnotationRetry +
+		"; or approve a failover to its backup pool for this build with the annotation " + v1alpha1.AnnotationApproveFailOver
 	return g
 }
 

@@ -52,8 +52,8 @@ func TestJudgeReadiness(t *testing.T) {
 		{"a state the page does not name counts as Busy", published, Counters{Busy: 1}, poolSays("Draining", domain1), false, false, v1alpha1.ReasonUnknownPoolState, Counters{Busy: 2}},
 		{"three states the page does not name are an issue with the pool", published, Counters{Busy: 2}, poolSays("Draining", domain1), false, true, v1alpha1.ReasonPoolUnready, Counters{Busy: 3}},
 		{"no state at all counts as Busy", published, Counters{}, poolSays("", domain1), false, false, v1alpha1.ReasonUnknownPoolState, Counters{Busy: 1}},
-		{"you should fail the pool over: asked for, and not available", failOver, Counters{Busy: 2}, poolSays("Busy"), false, true, v1alpha1.ReasonFailOverNotAvailable, Counters{Busy: 3}},
-		{"a failover for InsufficientActiveFrontEnds: asked for, and not available", failOver, Counters{}, poolSays("InsufficientActiveFrontEnds"), false, true, v1alpha1.ReasonFailOverNotAvailable, Counters{Insufficient: 1}},
+		{"you should fail the pool over: the problem is the same with such a policy", failOver, Counters{Busy: 2}, poolSays("Busy"), false, true, v1alpha1.ReasonPoolUnready, Counters{Busy: 3}},
+		{"InsufficientActiveFrontEnds is the same problem with such a policy", failOver, Counters{}, poolSays("InsufficientActiveFrontEnds"), false, true, v1alpha1.ReasonInsufficientActiveFrontEnds, Counters{Insufficient: 1}},
 	}
 	for _, test := range cases {
 		t.Run(test.quote, func(t *testing.T) {
