@@ -37,6 +37,8 @@ func (r *BackEndServerReconciler) SetupWithManager(manager ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(manager).
 		For(&v1alpha1.BackEndServer{}, builder.WithPredicates(declared())).
 		Watches(&v1alpha1.LyncPool{}, handler.EnqueueRequestsFromMapFunc(r.backEndsOf), builder.WithPredicates(poolFinished())).
+		Watches(&v1alpha1.LyncPool{}, handler.EnqueueRequestsFromMapFunc(r.backEndsAfter), builder.WithPredicates(standingChanged())).
+		Watches(&v1alpha1.BackEndServer{}, handler.EnqueueRequestsFromMapFunc(r.backEndsAfter), builder.WithPredicates(standingChanged())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: 4}).
 		Named("backendserver").
 		Complete(r)
@@ -127,8 +129,14 @@ func (r *BackEndServerReconciler) pass(ctx context.Context, work *backEndWork) (
 		return troubleLook, nil
 	}
 	r.grantRetry(work)
+	first, err := r.precedes(ctx, r.Client, work.object)
+	if err != nil {
+		return 0, err
+	}
+	notePrecedence(work.conditions, len(work.object.Spec.DependsOn) > 0, first)
 	for {
 		backEnd := r.observe(ctx, work)
+		backEnd.First = first
 		decision := r.decide(ctx, work, &backEnd)
 		stands, err := r.begin(ctx, work, &backEnd, decision)
 		if err != nil {
@@ -357,6 +365,8 @@ func backEndStanding(backEnd procedure.BackEnd, decision procedure.BackEndDecisi
 		return standingReady
 	case !decision.InProgress && (backEnd.Observe || backEnd.Paused):
 		return standingIdle
+	case !decision.InProgress && backEnd.First != nil && backEnd.First.Lasting:
+		return standingStalled
 	case !decision.InProgress && backEnd.Problem != nil && backEnd.Problem.Lasting:
 		return standingStalled
 	}
@@ -365,7 +375,7 @@ func backEndStanding(backEnd procedure.BackEnd, decision procedure.BackEndDecisi
 
 func (r *BackEndServerReconciler) nextLook(work *backEndWork, backEnd procedure.BackEnd, decision procedure.BackEndDecision) time.Duration {
 	server := decision.Server
-	if server.Reason == v1alpha1.ReasonWaitingForFrontEnds {
+	if server.Reason == v1alpha1.ReasonWaitingForFrontEnds || backEnd.First != nil && server.Reason == backEnd.First.Reason {
 		return unhurried(turnLook)
 	}
 	next := lookAtServer(server, backEnd.Problem, rowOf(work.object.Status.Servers, server.FQDN), work.now)

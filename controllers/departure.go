@@ -14,10 +14,14 @@ import (
 // underWay says whether a domain of the pool has its turn, or servers of one are half way.
 func underWay(pool *v1alpha1.LyncPool) bool { return pool.Status.OpenDomain != nil }
 
-// finished says whether a pool's rollout has come to its end, so that deleting the pool needs to wait for nothing any more: every
-// domain is done and has let go, and no back end is at work.
-func (r *LyncPoolReconciler) finished(ctx context.Context, work *poolWork, decision procedure.PoolDecision) (bool, error) {
-	if decision.Action != procedure.PoolIsDone || !claimed(work.object) {
+// givesPlaceBack takes a pool that is under way no longer from those that count, and says whether it lets go: nothing of it is left to be
+// finished, and deleting it needs to wait for nothing any more.
+func (r *LyncPoolReconciler) givesPlaceBack(ctx context.Context, work *poolWork, decision procedure.PoolDecision) (leaves bool, err error) {
+	if underWay(work.object) || procedure.KeepsPlace(decision) {
+		return false, nil
+	}
+	work.object.Status.UnderWaySince = nil
+	if !claimed(work.object) {
 		return false, nil
 	}
 	others, err := r.unfinished(ctx, work)
@@ -114,6 +118,11 @@ func (r *BackEndServerReconciler) begin(ctx context.Context, work *backEndWork, 
 		return false, err
 	}
 	r.remember(work.object, work.with)
+	if first {
+		if backEnd.First, err = r.precedes(ctx, r.Live, work.object); err != nil || backEnd.First != nil {
+			return false, err
+		}
+	}
 	if work.pool == nil {
 		return true, nil
 	}

@@ -116,6 +116,7 @@ func (w *poolWork) noteTopology(topology lync.Topology) *procedure.Problem {
 	}
 	if w.object.Spec.Role.IsFrontEnd() {
 		status.Edition = v1alpha1.Edition(topology.Edition)
+		status.CentralManagement = topology.CentralManagementOnPool
 	}
 	if status.Edition == v1alpha1.EditionStandard {
 		return &procedure.Problem{Reason: v1alpha1.ReasonInvalidSpec, Lasting: true,

@@ -41,6 +41,8 @@ func (r *LyncPoolReconciler) SetupWithManager(manager ctrl.Manager) error {
 		For(&v1alpha1.LyncPool{}, builder.WithPredicates(declared())).
 		Watches(&v1alpha1.UpgradeDomain{}, handler.EnqueueRequestsFromMapFunc(poolOfDomain), builder.WithPredicates(domainMatters())).
 		Watches(&v1alpha1.BackEndServer{}, handler.EnqueueRequestsFromMapFunc(poolOfBackEnd), builder.WithPredicates(backEndMatters())).
+		Watches(&v1alpha1.LyncPool{}, handler.EnqueueRequestsFromMapFunc(r.poolsAfter), builder.WithPredicates(standingChanged())).
+		Watches(&v1alpha1.BackEndServer{}, handler.EnqueueRequestsFromMapFunc(r.poolsAfter), builder.WithPredicates(standingChanged())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: 4}).
 		Named("lyncpool").
 		Complete(r)
@@ -208,13 +210,14 @@ func (r *LyncPoolReconciler) pass(ctx context.Context, work *poolWork) (time.Dur
 			return 0, err
 		}
 		if underWay(object) || decision.Action == procedure.PoolOpens || decision.Action == procedure.PoolAdopts {
-			if err := r.claim(ctx, object, work.before); err != nil {
+			if decision, err = r.takePlace(ctx, work, decision); err != nil {
 				return 0, err
 			}
 		}
 		r.apply(work, decision)
 		if decision.Action != procedure.PoolCloses {
-			work.leaves, err = r.finished(ctx, work, decision)
+			leaves, err := r.givesPlaceBack(ctx, work, decision)
+			work.leaves = work.leaves || leaves
 			return r.nextLook(decision), err
 		}
 		// What comes after a closed turn is decided in the same pass, so that both stand in the status with one write.
@@ -265,6 +268,10 @@ func (r *LyncPoolReconciler) decide(ctx context.Context, work *poolWork) (proced
 			Busy: int(last.BusyCount), DomainNotReady: int(last.DomainNotReadyCount), Insufficient: int(last.InsufficientCount)}}}
 		pool.Last.Gate.Reason, pool.Last.Gate.Message = work.gateSaid()
 	}
+	if pool.First, _, err = r.precedes(ctx, r.Client, object); err != nil {
+		return procedure.PoolDecision{}, err
+	}
+	work.notePrecedence(pool.First)
 	decision := procedure.NextDomain(pool)
 	if decision.Action != procedure.PoolAsks {
 		return decision, nil
@@ -354,6 +361,10 @@ func (r *LyncPoolReconciler) apply(work *poolWork, decision procedure.PoolDecisi
 	stands := standingWorking
 	switch decision.Action {
 	case procedure.PoolOpens, procedure.PoolAdopts:
+		if status.UnderWaySince == nil {
+			since := metav1.NewMicroTime(work.now)
+			status.UnderWaySince = &since
+		}
 		status.OpenDomain = &v1alpha1.OpenDomain{Name: decision.Domain, Build: work.buildOf(decision.Domain), Since: metav1.NewMicroTime(work.now),
 			Adopted: decision.Action == procedure.PoolAdopts}
 		work.told = append(work.told, announcement{reason: v1alpha1.EventDomainOpened, action: string(decision.Action), note: decision.Domain + " is opened: " + decision.Message})

@@ -139,6 +139,14 @@ type BackEndServerSpec struct {
 	// +optional
 	OutageBudget Duration `json:"outageBudget,omitzero"`
 
+	// Objects of this namespace that must be finished, at this server's build or a later one, before anything is stopped for this one.
+	// +kubebuilder:validation:MaxItems=32
+	// +listType=map
+	// +listMapKey=kind
+	// +listMapKey=name
+	// +optional
+	DependsOn []Dependency `json:"dependsOn,omitempty"`
+
 	// Upgrade (bring server and databases to the desired build) or Observe (report only).
 	// +kubebuilder:default=Upgrade
 	// +optional
@@ -216,6 +224,7 @@ const (
 
 // BackEndServer is a back end or Standard Edition server and the build it should have.
 //
+// +kubebuilder:validation:XValidation:rule="!has(self.spec.dependsOn) || self.spec.dependsOn.all(d, d.kind != 'BackEndServer' || d.name != self.metadata.name)",message="spec.dependsOn: a server cannot depend on itself"
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:shortName=be,categories=lync

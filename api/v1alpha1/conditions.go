@@ -28,6 +28,8 @@ const (
 	ConditionStoresCurrent = "StoresCurrent"
 	// ConditionWithinOutageBudget: the services have been away for less than the outage budget.
 	ConditionWithinOutageBudget = "WithinOutageBudget"
+	// ConditionPrecedence: no other object comes first. Present where an order was declared or follows from the topology.
+	ConditionPrecedence = "Precedence"
 	// ConditionPaused is present and True while spec.paused keeps servers from being started.
 	ConditionPaused = "Paused"
 )
@@ -54,6 +56,15 @@ const (
 	ReasonSoaking = "Soaking"
 	// ReasonPaused: spec.paused is true; no further server is started.
 	ReasonPaused = "Paused"
+
+	// ReasonWaitingForDependency: an object that dependsOn names is not finished.
+	ReasonWaitingForDependency = "WaitingForDependency"
+	// ReasonWaitingForOtherPool: other pools come first, or as many are under way together as may be.
+	ReasonWaitingForOtherPool = "WaitingForOtherPool"
+	// ReasonDependencyCycle: objects depend on each other in a circle.
+	ReasonDependencyCycle = "DependencyCycle"
+	// ReasonNothingBefore: no other object comes first.
+	ReasonNothingBefore = "NothingBefore"
 
 	// ReasonDeleting: the object, or the LyncPool it belongs to, is being deleted; the server in progress is finished, no other is started.
 	ReasonDeleting = "Deleting"

@@ -67,6 +67,14 @@ type LyncPoolSpec struct {
 	// +optional
 	Rollout RolloutPolicy `json:"rollout,omitzero"`
 
+	// Objects of this namespace that must be finished, at this pool's build or a later one, before a domain of this pool is opened.
+	// +kubebuilder:validation:MaxItems=32
+	// +listType=map
+	// +listMapKey=kind
+	// +listMapKey=name
+	// +optional
+	DependsOn []Dependency `json:"dependsOn,omitempty"`
+
 	// Upgrade (bring the servers to the desired build) or Observe (report only).
 	// +kubebuilder:default=Upgrade
 	// +optional
@@ -120,6 +128,15 @@ type LyncPoolStatus struct {
 	// +listMapKey=fqdn
 	// +optional
 	Servers []PoolServerStatus `json:"servers,omitempty"`
+
+	// True when the pool holds the central management store.
+	// +optional
+	CentralManagement bool `json:"centralManagement,omitempty"`
+
+	// Since when the rollout is under way: from the opening of the first upgrade domain until all are done. So long the pool counts
+	// for poolsAtATime.
+	// +optional
+	UnderWaySince *metav1.MicroTime `json:"underWaySince,omitempty"`
 
 	// The upgrade domain whose turn it is.
 	// +optional
@@ -261,6 +278,7 @@ type SoakStatus struct {
 
 // LyncPool is a Front End pool and the build it should have.
 //
+// +kubebuilder:validation:XValidation:rule="!has(self.spec.dependsOn) || self.spec.dependsOn.all(d, d.kind != 'LyncPool' || d.name != self.metadata.name)",message="spec.dependsOn: a pool cannot depend on itself"
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:shortName=lp,categories=lync

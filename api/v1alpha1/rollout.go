@@ -89,6 +89,16 @@ type RolloutPolicy struct {
 	// +optional
 	ServersAtATime int32 `json:"serversAtATime,omitempty"`
 
+	// How many pools may be under way together, in this namespace or among those with the same value of a label. Left out: any number.
+	// +optional
+	PoolsAtATime *PoolsAtATime `json:"poolsAtATime,omitempty"`
+
+	// When the pool is taken if it holds the central management store: Last (after the other Front End pools of the namespace) or
+	// AnyOrder.
+	// +kubebuilder:default=Last
+	// +optional
+	CentralManagement CentralManagementOrder `json:"centralManagement,omitempty"`
+
 	// What happens when the pool stays unready: Hold (wait for a person) or FailOver (to the backup pool).
 	// +kubebuilder:default=Hold
 	// +optional

@@ -55,6 +55,8 @@ type BackEnd struct {
 	Observe   bool
 	// Deleting: the object or its pool's is being deleted; what is in progress is finished.
 	Deleting bool
+	// First is what comes before this server among the objects of its namespace; nil when nothing does.
+	First *Precedes
 	// OpenDomain is the upgrade domain of the pool whose turn it is: databases wait until there is none.
 	OpenDomain string
 }
@@ -169,6 +171,8 @@ func (b BackEnd) resting(d ServerDecision) (reason, message string) {
 		return v1alpha1.ReasonObserving, "management is Observe: nothing is changed on the server"
 	case b.Paused:
 		return v1alpha1.ReasonPaused, "paused: nothing is started"
+	case b.First != nil && d.Step != v1alpha1.StepStagePackage:
+		return b.First.Reason, b.First.Message
 	}
 	return "", ""
 }

@@ -58,6 +58,8 @@ type Pool struct {
 	BackEnd string
 	Paused  bool
 	Observe bool
+	// First is what comes before this pool among the objects of its namespace; nil when nothing does.
+	First *Precedes
 	// HoldReason and HoldMessage are an earlier stop that no person has lifted.
 	HoldReason  string
 	HoldMessage string
@@ -231,6 +233,10 @@ func (pool Pool) notNow(next string) *PoolDecision {
 	case pool.BackEnd != "":
 		return &PoolDecision{Action: PoolWaits, Domain: next, Reason: v1alpha1.ReasonWaitingForBackEnd,
 			Message: fmt.Sprintf("the back end %s is being worked on; front ends and SQL Server are never out together", pool.BackEnd)}
+	case pool.First != nil && pool.First.Lasting:
+		return &PoolDecision{Action: PoolHolds, Domain: next, Reason: pool.First.Reason, Message: pool.First.Message}
+	case pool.First != nil:
+		return &PoolDecision{Action: PoolWaits, Domain: next, Reason: pool.First.Reason, Message: pool.First.Message}
 	}
 	for _, domain := range pool.Domains {
 		if domain.Name == next && !domain.Staged {
