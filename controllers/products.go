@@ -1,16 +1,59 @@
 package controllers
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
 
+	"github.com/go-logr/logr"
+
 	"lyncops.dev/operator/api/v1alpha1"
+	"lyncops.dev/operator/internal/lync"
 	"lyncops.dev/operator/internal/procedure"
 )
 
 // shortestPersistentChatStop is what a Persistent Chat Server gets to stop in any case: five minutes and more are usual.
 const shortestPersistentChatStop = 15 * time.Minute
+
+// askPatchVersion asks servers whose services run again what the product itself says is installed, and puts the answers into the domain.
+func (r *UpgradeDomainReconciler) askPatchVersion(ctx context.Context, work *domainWork, domain procedure.Domain, decision procedure.DomainDecision) (asked bool) {
+	for i, server := range decision.Servers {
+		if !server.NeedPatchVersion {
+			continue
+		}
+		asked = true
+		said := v1alpha1.Build("")
+		components, err := r.Servers.PatchVersion(ctx, work.with.At(server.FQDN))
+		switch {
+		case err != nil && !cannotSay(err):
+			domain.Servers[i].Server, domain.Servers[i].Problem = nil, problemFrom(err)
+			continue
+		case err != nil:
+			logr.FromContextOrDiscard(ctx).Info("the product does not say which build is installed", "server", server.FQDN, "reason", err.Error())
+		}
+		for _, component := range components {
+			if strings.HasSuffix(strings.ToLower(component.Name), coreComponents) {
+				said = v1alpha1.Build(component.Version)
+			}
+		}
+		if said.Validate() != nil {
+			said = ""
+		}
+		domain.Servers[i].Server.PatchVersion = &said
+	}
+	return asked
+}
+
+// cannotSay says whether a server answered that it has no answer.
+func cannotSay(err error) bool {
+	switch lync.KindOf(err) {
+	case lync.KindCmdletMissing, lync.KindCmdletFailed, lync.KindUnknownShape:
+		return true
+	default:
+		return false
+	}
+}
 
 // variantOf is the variant of the procedure that the servers of a pool go through.
 func variantOf(pool *v1alpha1.LyncPool) procedure.Variant {

@@ -209,3 +209,45 @@ func TestServersWithTheSameFirstNameGetDomainsOfTheirOwn(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
+
+func TestThePatchVersionIsAskedWhenAServerIsBack(t *testing.T) {
+	servers := newFakeServers([]string{"fe01.contoso.com"}, []string{"fe02.contoso.com"}, []string{"fe03.contoso.com"})
+	servers.product, servers.packageBuild = "Skype for Business Server 2015", "6.0.9319.869"
+	for _, host := range servers.hosts {
+		host.build = "6.0.9319.628"
+	}
+	servers.patchVersion = "6.0.9319.628"
+	w := startedWorld(t, servers)
+	pool := w.pool(func(pool *v1alpha1.LyncPool) {
+		pool.Spec.Product, pool.Spec.DesiredBuild = v1alpha1.ProductSkypeForBusinessServer2015, "6.0.9319.869"
+	})
+	if message := w.ready(pool, "False", v1alpha1.ReasonBuildNotReached); !strings.Contains(message, "Get-CsServerPatchVersion says 6.0.9319.628") {
+		t.Errorf("it says %s", message)
+	}
+	if got := installed(servers); got != "fe01" {
+		t.Errorf("installed on %s", got)
+	}
+	// A product that cannot say does not stand in the way.
+	servers.breaks(fakeFault{method: "PatchVersion", fails: troubleWith(lync.KindCmdletMissing, "fe01.contoso.com", "Get-LyncOpsPatchVersion", "there is no such command")})
+	w.nudge(w.domain("pool01-upgradedomain1"))
+	w.ready(pool, "True", v1alpha1.ReasonUpToDate)
+}
+
+func TestPortsOfFrontEndsAreNotAskedOfOtherRoles(t *testing.T) {
+	for name, test := range map[string]struct {
+		role  v1alpha1.Role
+		ports []int32
+		want  int
+	}{
+		"a front end":    {v1alpha1.RoleFrontEnd, []int32{5061, 5090}, 2},
+		"an Edge Server": {v1alpha1.RoleEdge, []int32{5061, 5090}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			pool := &v1alpha1.LyncPool{Spec: v1alpha1.LyncPoolSpec{Role: test.role}}
+			pool.Spec.Rollout.Verify.Ports = test.ports
+			if got := domainFrom(&domainWork{object: &v1alpha1.UpgradeDomain{}, pool: pool}, nil).Plan.Ports; len(got) != test.want {
+				t.Errorf("asked for %v", got)
+			}
+		})
+	}
+}

@@ -18,6 +18,7 @@ type Servers interface {
 	PoolFabric(ctx context.Context, access lync.Access, poolFQDN string) (string, error)
 	Serving(ctx context.Context, access lync.Access, ports []int) (lync.Serving, error)
 	Replication(ctx context.Context, access lync.Access) ([]lync.Replica, error)
+	PatchVersion(ctx context.Context, access lync.Access) ([]lync.Component, error)
 	StartJob(ctx context.Context, access lync.Access, request lync.JobRequest) (lync.Job, error)
 	ClearJobs(ctx context.Context, access lync.Access, except []string) (lync.Cleared, error)
 }

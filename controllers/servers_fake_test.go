@@ -26,9 +26,11 @@ type fakeServers struct {
 	notReady     []string
 	packageBuild string
 	// product begins the names of the installed components.
-	product   string
-	outdated  map[string]string
-	databases fakeDatabases
+	product string
+	// patchVersion is what Get-CsServerPatchVersion says; empty: the truth.
+	patchVersion string
+	outdated     map[string]string
+	databases    fakeDatabases
 	// ahead is how far the clocks of the servers are.
 	ahead time.Duration
 	// onStart is told of every job before it is registered.
@@ -167,6 +169,20 @@ func (f *fakeServers) PoolReadiness(_ context.Context, access lync.Access, pool 
 		answer.UpgradeDomains = append(answer.UpgradeDomains, domain)
 	}
 	return answer, nil
+}
+
+func (f *fakeServers) PatchVersion(_ context.Context, access lync.Access) ([]lync.Component, error) {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	host, err := f.enter(fakeCall{method: "PatchVersion", server: access.FQDN})
+	if err != nil {
+		return nil, err
+	}
+	version := host.build
+	if f.patchVersion != "" {
+		version = f.patchVersion
+	}
+	return []lync.Component{{Name: f.product + ", Core Components", Version: version}}, nil
 }
 
 func (f *fakeServers) StartJob(_ context.Context, access lync.Access, request lync.JobRequest) (lync.Job, error) {

@@ -204,6 +204,9 @@ func (r *UpgradeDomainReconciler) work(ctx context.Context, work *domainWork) (p
 		if r.askServing(ctx, work, domain, decision) {
 			decision = procedure.UpgradeDomain(domain)
 		}
+		if r.askPatchVersion(ctx, work, domain, decision) {
+			decision = procedure.UpgradeDomain(domain)
+		}
 		if localDatabasesOf(ctx, r.Servers, work.with, &domain, decision) {
 			decision = procedure.UpgradeDomain(domain)
 		}

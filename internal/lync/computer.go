@@ -1,9 +1,24 @@
 package lync
 
 import (
+	"context"
 	"errors"
 	"fmt"
 )
+
+// PatchVersion asks a server of Skype for Business what the product itself says is installed.
+func (s *Servers) PatchVersion(ctx context.Context, access Access) ([]Component, error) {
+	type versions struct {
+		Components []Component `json:"components"`
+	}
+	answer, err := ask(ctx, s, access, "Get-LyncOpsPatchVersion", struct{}{}, func(answer versions) error {
+		if len(answer.Components) == 0 {
+			return errors.New("no component is named")
+		}
+		return nil
+	})
+	return answer.Components, err
+}
 
 // FailOverComputer are the parameters of ActionFailOverComputer.
 type FailOverComputer struct {

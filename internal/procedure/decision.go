@@ -43,6 +43,8 @@ type ServerDecision struct {
 	InProgress bool
 	// NeedServing: what is to be decided depends on whether the server's ports listen, which it has not been asked.
 	NeedServing bool
+	// NeedPatchVersion: what is to be decided depends on Get-CsServerPatchVersion, which the server has not been asked.
+	NeedPatchVersion bool
 	// NeedLocalDatabases: whether an installer has left the server's own databases usable must be found out before the decision is
 	// acted upon; with DomainServer.LocalDatabases or BackEnd.LocalDatabases it is taken again.
 	NeedLocalDatabases bool

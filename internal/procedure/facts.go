@@ -22,6 +22,9 @@ type Server struct {
 	BootTime      time.Time
 	PendingReboot bool
 	Jobs          []Job
+	// PatchVersion is the build of the core components as Get-CsServerPatchVersion has it; nil when it was not asked, empty when it
+	// could not say.
+	PatchVersion *v1alpha1.Build
 	// Listening are the TCP ports of the plan on which something listens; nil when the server was not asked.
 	Listening []int
 	// Activity is what the front end service says it does, for people.

@@ -88,7 +88,7 @@ func (d ServerDecision) prepare(plan Plan, server Server) ServerDecision {
 	case staged.State == JobSucceeded:
 		d.Verdict, d.Step, d.Reason = VerdictTurn, v1alpha1.StepReady, v1alpha1.ReasonWaitingForTurn
 		d.Message = "the update package is on the server and verified"
-		order := plan.stopOrder(server, d.Attempt)
+		order := plan.stopOrder(v1alpha1.StepStopServices, server, d.Attempt)
 		d.Order = &order
 		return d
 	case staged.State == JobInterrupted && d.Attempt < maximumOwnAttempts:
@@ -224,6 +224,9 @@ func (d ServerDecision) backToService(plan Plan, server Server) ServerDecision {
 	if waiting, accepted := d.accepts(plan, server); !accepted {
 		return waiting
 	}
+	if waiting, agrees := d.patched(plan, server); !agrees {
+		return waiting
+	}
 	install := server.job(JobID(v1alpha1.StepInstall, plan.Build, d.Attempt))
 	switch {
 	case server.Build.OlderThan(plan.Build) && !server.begunFor(plan.Build):
@@ -284,8 +287,7 @@ func (d ServerDecision) restart(plan Plan, server Server) (ServerDecision, bool)
 // they were put back. Windows would cut whoever has connected since. It says whether that is behind us; services that come back
 // a second time do not keep the restart away.
 func (d ServerDecision) stopAgain(plan Plan, server Server) (ServerDecision, bool) {
-	order := Order{ID: JobID(v1alpha1.StepStopServicesAgain, plan.Build, d.Attempt), Action: ActionStopServices,
-		Graceful: plan.Graceful, StopAtOnce: plan.StopAtOnce, Timeout: plan.DrainTimeout}
+	order := plan.stopOrder(v1alpha1.StepStopServicesAgain, server, d.Attempt)
 	again := server.job(order.ID)
 	switch {
 	case again == nil && len(server.lyncServicesUp()) == 0:

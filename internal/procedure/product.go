@@ -167,14 +167,15 @@ func (s Server) servingService() string {
 	return frontEndService
 }
 
-// stopOrder takes the server out of service.
+// stopOrder takes the server out of service. One that does not serve anyway, or that was failed over and not back, is only stopped:
+// it has no users to move.
 //
 // Invoke-CsComputerFailOver that exceeds its WaitTime does nothing. Sessions that do not end by themselves are cut after its
 // DrainingTimeout, which is given only where the policy allows that.
-func (p Plan) stopOrder(server Server, attempt int) Order {
-	order := Order{ID: JobID(v1alpha1.StepStopServices, p.Build, attempt), Action: ActionStopServices,
+func (p Plan) stopOrder(step v1alpha1.ServerStep, server Server, attempt int) Order {
+	order := Order{ID: JobID(step, p.Build, attempt), Action: ActionStopServices,
 		Graceful: p.Graceful, StopAtOnce: p.StopAtOnce, Timeout: p.DrainTimeout}
-	if !p.FailOver || p.PoolFailedOver {
+	if !p.FailOver || p.PoolFailedOver || !server.Serving() || server.failedOver() {
 		return order
 	}
 	order = Order{ID: order.ID, Action: ActionFailOverComputer, Computer: server.FQDN, Pool: p.PoolFQDN, Timeout: p.DrainTimeout}
@@ -223,6 +224,29 @@ func (s Server) failedOver() bool {
 		}
 	}
 	return true
+}
+
+// asksPatchVersion says whether the product can be asked what is installed: Skype for Business Server can.
+func (v Variant) asksPatchVersion() bool {
+	return v.Product != "" && !v.Product.Is(v1alpha1.ProductLyncServer2013)
+}
+
+// patched says whether the product itself agrees with the registry about the build of a server that is back in service, and what to do while
+// that is not known. The product is asked then and not before: its cmdlet loads the module, which an installer would trip over. One that
+// cannot say (from before November 2015, or without the right) does not stand in the way.
+func (d ServerDecision) patched(plan Plan, server Server) (ServerDecision, bool) {
+	if !plan.asksPatchVersion() || server.Build.OlderThan(plan.Build) {
+		return d, true
+	}
+	if server.PatchVersion == nil {
+		d.NeedPatchVersion = true
+		return d.wait(v1alpha1.StepVerify, v1alpha1.ReasonUpgrading, "the services of %s run as before; Get-CsServerPatchVersion is being asked", server.FQDN), false
+	}
+	if said := *server.PatchVersion; said != "" && said.OlderThan(plan.Build) {
+		return d.hold(v1alpha1.ReasonBuildNotReached, "the uninstall entries on %s say build %s, Get-CsServerPatchVersion says %s for the core components. The services run. See in the installer's log whether all of it was installed, and mend it by hand; the rollout then goes on by itself",
+			server.FQDN, server.Build, said), false
+	}
+	return d, true
 }
 
 // failBackMessage is what a person reads about a failback that did not succeed.

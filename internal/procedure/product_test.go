@@ -319,3 +319,63 @@ func TestAPoolWithoutReadinessOpensOneServerAfterTheOther(t *testing.T) {
 		})
 	}
 }
+
+func TestTheProductItselfMustAgreeAboutTheBuild(t *testing.T) {
+	says := func(build v1alpha1.Build) change { return func(s *Server) { s.PatchVersion = &build } }
+	skype := overPlan(func(p *Plan) { p.Product = sfb2019 })
+	over := has(v1alpha1.StepStopServices, JobSucceeded, by(failedOver))
+	back := has(v1alpha1.StepStartServices, JobSucceeded, by(failedBack))
+	done := func(changes ...change) Server {
+		return frontEnd(append([]change{staged, over, installedByUs, restartedByUs, back, atBuild(wanted), rebooted}, changes...)...)
+	}
+	cases := []struct {
+		name    string
+		plan    Plan
+		server  Server
+		verdict Verdict
+		asks    bool
+		reason  string
+	}{
+		{"it is asked once the services run, and never before", skype, done(), VerdictWait, true, v1alpha1.ReasonUpgrading},
+		{"not while an installer runs", skype, frontEnd(staged, over, has(v1alpha1.StepInstall, JobRunning), disabled), VerdictWait, false, v1alpha1.ReasonUpgrading},
+		{"not before the failback", skype, frontEnd(staged, over, installedByUs, restartedByUs, atBuild(wanted), disabled, rebooted), VerdictStart, false, v1alpha1.ReasonUpgrading},
+		{"it says the same", skype, done(says(wanted)), VerdictPutAway, false, v1alpha1.ReasonUpgrading},
+		{"it says an older build", skype, done(says(installed)), VerdictHold, false, v1alpha1.ReasonBuildNotReached},
+		{"it cannot say: the registry is believed", skype, done(says("")), VerdictPutAway, false, v1alpha1.ReasonUpgrading},
+		{"Lync Server 2013 has no such cmdlet", plan, frontEnd(staged, stoppedByUs, installedByUs, restartedByUs, atBuild(wanted), rebooted), VerdictPutAway, false, v1alpha1.ReasonUpgrading},
+	}
+	for _, test := range cases {
+		t.Run(test.name, func(t *testing.T) {
+			got := FrontEnd(test.plan, test.server, 0)
+			if got.Verdict != test.verdict || got.NeedPatchVersion != test.asks || got.Reason != test.reason {
+				t.Errorf("got %s %t %s: %s", got.Verdict, got.NeedPatchVersion, got.Reason, got.Message)
+			}
+		})
+	}
+}
+
+func TestOnlyAServerThatServesIsFailedOver(t *testing.T) {
+	notServing := func(s *Server) { s.Services[0].Status = ServiceStopped }
+	over := has(v1alpha1.StepStopServices, JobSucceeded, by(failedOver))
+	back := has(v1alpha1.StepRecover, JobSucceeded, by(failedBack))
+	restartFailed := has(v1alpha1.StepRestartComputer, JobFailed)
+	cases := []struct {
+		name   string
+		server Server
+		at     int
+		action Action
+	}{
+		{"one that serves", frontEnd(staged), 0, failedOver},
+		{"one that does not serve anyway has no users to move", frontEnd(staged, notServing), 0, ActionStopServices},
+		{"put back after a restart that failed: failed over again before the next one", frontEnd(staged, over, installedByUs, restartFailed, back, atBuild(wanted)), 2, failedOver},
+		{"failed back in vain after it: only stopped, and failed back after the restart", frontEnd(staged, over, installedByUs, restartFailed, has(v1alpha1.StepRecover, JobFailed, by(failedBack)), atBuild(wanted)), 2, ActionStopServices},
+	}
+	for _, test := range cases {
+		t.Run(test.name, func(t *testing.T) {
+			got := FrontEnd(overPlan(), test.server, test.at)
+			if got.Order == nil || got.Order.Action != test.action {
+				t.Errorf("got %s %+v: %s", got.Verdict, got.Order, got.Message)
+			}
+		})
+	}
+}

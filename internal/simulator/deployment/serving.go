@@ -25,6 +25,9 @@ func (h *Host) Listening() []int {
 			continue
 		}
 		for _, port := range portsOf[s.name] {
+			if port != 5061 && h.pool != nil && h.pool.ofRole() {
+				continue // what else they listen on is nobody's concern here
+			}
 			silent := m.peekFault(FaultPortSilent, func(f *Fault) bool {
 				return f.Detail == strconv.Itoa(port) || f.Detail == "" && strconv.Itoa(port) == defaultSilentPort
 			}, h.FQDN(), h.Pool())
