@@ -254,12 +254,7 @@ func (r *LyncPoolReconciler) decide(ctx context.Context, work *poolWork) (proced
 	if open := object.Status.OpenDomain; open != nil {
 		pool.Open, pool.OpenSince, pool.Adopted = open.Name, open.Since.Time, open.Adopted
 	}
-	if soak := object.Status.Soak; soak != nil {
-		pool.Soak = &procedure.Soak{After: soak.AfterDomain}
-		if soak.Since != nil {
-			pool.Soak.Since = soak.Since.Time
-		}
-	}
+	pool.Soak = soakFrom(object.Status.Soak)
 	if hold := object.Status.Hold; hold != nil {
 		pool.HoldReason, pool.HoldMessage = hold.Reason, hold.Message
 	}
@@ -292,7 +287,17 @@ func (r *LyncPoolReconciler) decide(ctx context.Context, work *poolWork) (proced
 	gate := procedure.JudgeReadiness(pool.Policy, before, answer, decision.Domain)
 	work.recordGate(decision.Domain, pool.Policy.Attempts, answer, gate)
 	pool.Answer, pool.Soak = &gate, decision.Soak
-	return procedure.NextDomain(pool), nil
+	if gate.Ready {
+		r.lookBetween(ctx, work, &pool)
+	}
+	decision = procedure.NextDomain(pool)
+	if decision.Action == procedure.PoolOpens {
+		work.rememberPlacement(decision.Domain, pool.Placement)
+	}
+	if decision.SoakBegunAgain != "" {
+		work.told = append(work.told, announcement{warning: true, reason: v1alpha1.EventSoakBegunAgain, action: "Soak", note: "the soak begins again: " + decision.SoakBegunAgain})
+	}
+	return decision, nil
 }
 
 // view is the pool's domains as their own controller reports them. A report about an older spec counts as none.
@@ -350,14 +355,7 @@ func (w *poolWork) recordGate(domain string, attempts int, answer procedure.Read
 // apply turns a decision into status.
 func (r *LyncPoolReconciler) apply(work *poolWork, decision procedure.PoolDecision) {
 	object, status := work.object, &work.object.Status
-	status.Soak = nil
-	if decision.Soak != nil {
-		status.Soak = &v1alpha1.SoakStatus{AfterDomain: decision.Soak.After}
-		if !decision.Soak.Since.IsZero() {
-			since := metav1.NewMicroTime(decision.Soak.Since)
-			status.Soak.Since = &since
-		}
-	}
+	status.Soak = soakStatus(decision.Soak)
 	stands := standingWorking
 	switch decision.Action {
 	case procedure.PoolOpens, procedure.PoolAdopts:
@@ -387,6 +385,7 @@ func (r *LyncPoolReconciler) apply(work *poolWork, decision procedure.PoolDecisi
 	case procedure.PoolIsDone:
 		stands = standingReady
 		status.OpenDomain, status.Readiness, status.Soak, status.Hold = nil, nil, nil, nil
+		status.Placement = nil
 		status.Now = "up to date"
 	case procedure.PoolWaits, procedure.PoolAsks:
 		status.Now = nowWaiting(decision)

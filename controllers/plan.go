@@ -41,9 +41,10 @@ func planFor(build v1alpha1.Build, pkg *v1alpha1.UpdatePackage, rollout v1alpha1
 
 func readinessPolicyFor(rollout v1alpha1.RolloutPolicy) procedure.ReadinessPolicy {
 	policy := procedure.ReadinessPolicy{
-		Interval: orDefault(rollout.Readiness.Interval, defaultReadinessInterval),
-		Attempts: int(rollout.Readiness.Attempts),
-		FailOver: rollout.WhenUnready == v1alpha1.UnreadyFailOver,
+		Interval:  orDefault(rollout.Readiness.Interval, defaultReadinessInterval),
+		Attempts:  int(rollout.Readiness.Attempts),
+		FailOver:  rollout.WhenUnready == v1alpha1.UnreadyFailOver,
+		AllActive: rollout.Verify.ActiveFrontEnds != v1alpha1.ActiveAny,
 	}
 	if policy.Attempts == 0 {
 		policy.Attempts = defaultReadinessAttempts

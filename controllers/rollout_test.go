@@ -216,6 +216,11 @@ func dropTimes(value any) {
 
 const finalPool = `
 conditions:
+- message: all 6 routing groups have their replicas
+  observedGeneration: 1
+  reason: FabricWhole
+  status: "True"
+  type: FabricPlacement
 - message: the pool answered Ready, and UpgradeDomain3 is ready for upgrade
   observedGeneration: 1
   reason: PoolReady
@@ -226,6 +231,12 @@ conditions:
   reason: UpToDate
   status: "True"
   type: Ready
+- message: the central management store has reached every front end of the pool that
+    is in service
+  observedGeneration: 1
+  reason: ReplicationUpToDate
+  status: "True"
+  type: Replicated
 - message: every server that had to be asked answered
   observedGeneration: 1
   reason: AllServersAnswer

@@ -26,6 +26,10 @@ type PoolDomain struct {
 type Soak struct {
 	After string
 	Since time.Time
+	// Active is how many front ends the pool counted when the time began, Placement where the replicas were then; the time begins
+	// again when either changes. Zero and none when they are not known.
+	Active    int
+	Placement Placement
 }
 
 // Reading is the latest judged answer to the readiness question.
@@ -50,8 +54,12 @@ type Pool struct {
 	Last *Reading
 	// Answer is the answer just read; nil when the pool was not asked in this pass.
 	Answer *Gate
-	Policy ReadinessPolicy
-	Now    time.Time
+	// Placement is where the replicas are, read after a Ready answer; nil when it was not asked or could not be read.
+	Placement *Placement
+	// Between is what else was looked at after a Ready answer, in the order in which it is told.
+	Between []Judgement
+	Policy  ReadinessPolicy
+	Now     time.Time
 	// Ungated: a pool without readiness, whose servers are a domain each.
 	Ungated bool
 	// BackEnd names a back end of the pool that is being worked on.
@@ -95,6 +103,8 @@ type PoolDecision struct {
 	Until time.Time
 	// Soak is the soak as it should be remembered.
 	Soak *Soak
+	// SoakBegunAgain says why a soak that was running has begun again although the pool is Ready; empty when it has not.
+	SoakBegunAgain string
 }
 
 // NextDomain decides whose turn it is. FE: "You must upgrade one upgrade domain at a time ... and then move on to another upgrade
@@ -300,6 +310,26 @@ func (pool Pool) whenToAsk(next string) PoolDecision {
 	return PoolDecision{Action: PoolWaits, Domain: next, Reason: last.Gate.Reason, Message: last.Gate.Message, Until: due, Soak: pool.Soak}
 }
 
+// soakBroken says why the time in which the pool must not change begins again although the pool is Ready. Topologies: "run the
+// Get-CsPoolFabricState cmdlet before and after starting the 20-minute interval and make sure there are no changes to the primaries
+// and secondaries of routing groups".
+func (pool Pool) soakBroken() string {
+	soak := pool.Soak
+	if soak == nil || soak.Since.IsZero() {
+		return ""
+	}
+	if pool.Answer.Active > 0 && pool.Answer.Active < soak.Active {
+		return fmt.Sprintf("%d front ends are active, %d were when the soak began", pool.Answer.Active, soak.Active)
+	}
+	if pool.Placement == nil || !soak.Placement.Readable() {
+		return ""
+	}
+	if said := pool.Placement.moved(soak.Placement); len(said) > 0 {
+		return "replicas have moved since the soak began: " + listed(said)
+	}
+	return ""
+}
+
 func (pool Pool) soaking() bool { return pool.Soak != nil && !pool.Soak.Since.IsZero() }
 
 func (pool Pool) soakOn(next string, until time.Time) PoolDecision {
@@ -314,25 +344,42 @@ func (pool Pool) afterAnswer(next string) PoolDecision {
 		return PoolDecision{Action: PoolHolds, Domain: next, Reason: gate.Reason, Message: gate.Message, Soak: soak}
 	}
 	again := pool.Now.Add(pool.Policy.Interval)
+	begunAgain := ""
 	if soak != nil {
 		if !gate.Ready {
 			return PoolDecision{Action: PoolWaits, Domain: next, Reason: gate.Reason, Message: gate.Message, Until: again, Soak: &Soak{After: soak.After}}
 		}
+		for _, judged := range pool.Between {
+			if judged.Blocks {
+				return PoolDecision{Action: PoolWaits, Domain: next, Reason: judged.Reason, Message: judged.Message, Until: again, Soak: &Soak{After: soak.After}}
+			}
+		}
 		// Nobody looked for too long: what the pool was in the meantime is not known.
 		unseen := pool.Last != nil && pool.Now.Sub(pool.Last.At) > 2*pool.Policy.TurnLimit()
-		if soak.Since.IsZero() || unseen {
-			soak = &Soak{After: soak.After, Since: pool.Now}
+		begunAgain = pool.soakBroken()
+		if soak.Since.IsZero() || unseen || begunAgain != "" {
+			soak = &Soak{After: soak.After, Since: pool.Now, Active: gate.Active}
+			if pool.Placement != nil {
+				soak.Placement = *pool.Placement
+			}
 			pool.Soak = soak
 		}
 		if end := soak.Since.Add(pool.SoakTime); pool.Now.Before(end) {
 			if end.Before(again) {
 				again = end
 			}
-			return pool.soakOn(next, again)
+			decision := pool.soakOn(next, again)
+			decision.SoakBegunAgain = begunAgain
+			return decision
 		}
 	}
 	if !gate.Open {
 		return PoolDecision{Action: PoolWaits, Domain: next, Reason: gate.Reason, Message: gate.Message, Until: again, Soak: soak}
+	}
+	for _, judged := range pool.Between {
+		if judged.Blocks {
+			return PoolDecision{Action: PoolWaits, Domain: next, Reason: judged.Reason, Message: judged.Message, Until: again, Soak: soak}
+		}
 	}
 	return PoolDecision{Action: PoolOpens, Domain: next, Reason: v1alpha1.ReasonUpgrading, Message: gate.Message,
 		Until: pool.Now.Add(pool.Policy.TurnLimit() + time.Second)}

@@ -36,6 +36,8 @@ type ReadinessPolicy struct {
 	Attempts int
 	// FailOver: the pool is failed over when it has a problem, and not merely held.
 	FailOver bool
+	// AllActive: a pool that counts fewer active front ends than it has is not ready, whatever it answers.
+	AllActive bool
 }
 
 // shortestTurn is how long an answer stays good in any case: a domain needs a moment to look at all servers of the pool.
@@ -65,6 +67,8 @@ type Gate struct {
 	Reason     string
 	Message    string
 	Counters   Counters
+	// Active is how many front ends the pool counted; 0 when it did not say.
+	Active int
 }
 
 // JudgeReadiness applies the published rules to one answer about one domain.
@@ -80,8 +84,15 @@ func JudgeReadiness(policy ReadinessPolicy, before Counters, answer Readiness, d
 	gate := Gate{Counters: before}
 	switch answer.State {
 	case PoolStateReady:
-		gate.Ready = true
+		gate.Active = answer.TotalActiveFrontEnds
 		gate.Counters.Busy, gate.Counters.Insufficient = 0, 0
+		if policy.AllActive && answer.TotalActiveFrontEnds > 0 && answer.TotalActiveFrontEnds < answer.TotalFrontEnds {
+			gate.Reason = v1alpha1.ReasonFrontEndsInactive
+			gate.Message = fmt.Sprintf("the pool answered Ready, but only %d of its %d front ends are active. It is asked again after %s",
+				answer.TotalActiveFrontEnds, answer.TotalFrontEnds, policy.Interval)
+			return gate
+		}
+		gate.Ready = true
 		return gate.judgeDomain(policy, answer, domain)
 	case PoolStateInsufficient:
 		gate.Counters.Insufficient++
