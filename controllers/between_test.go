@@ -54,7 +54,9 @@ func TestWhatCannotBeAskedOfTheFabricHoldsNothingUp(t *testing.T) {
 		}
 		for kind, reason := range map[string]string{v1alpha1.ConditionReplicated: v1alpha1.ReasonReplicationUnknown, v1alpha1.ConditionFabricPlacement: v1alpha1.ReasonFabricUnreadable,
 			v1alpha1.ConditionQuorum: v1alpha1.ReasonTwoFrontEnds} {
-			if !slices.ContainsFunc(pool.Status.Conditions, func(c metav1.Condition) bool { return c.Type == kind && c.Reason == reason && c.Status == metav1.ConditionTrue }) {
+			if !slices.ContainsFunc(pool.Status.Conditions, func(c metav1.Condition) bool {
+				return c.Type == kind && c.Reason == reason && c.Status == metav1.ConditionTrue
+			}) {
 				return errors.New(fmt.Sprint(kind, " is not ", reason))
 			}
 		}
