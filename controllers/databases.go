@@ -194,12 +194,7 @@ func (r *UpgradeDomainReconciler) mirrorsOf(ctx context.Context, work *domainWor
 // mayBeMirrored says whether databases of the pool can be mirrored at all: Skype for Business Server 2019 has done away with it, and
 // only front ends have databases whose primary matters to them.
 func mayBeMirrored(pool *v1alpha1.LyncPool) bool {
-	switch pool.Spec.Product {
-	case v1alpha1.ProductSkypeForBusinessServer2019, v1alpha1.ProductSkypeForBusinessServerSubscriptionEdition:
-		return false
-	default:
-		return pool.Spec.Role.IsFrontEnd()
-	}
+	return pool.Spec.Product.HasMirrors() && pool.Spec.Role.IsFrontEnd()
 }
 
 // localDatabasesOf looks into the instances of servers whose decisions need it, and says whether anything was asked.

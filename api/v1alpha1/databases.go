@@ -72,3 +72,8 @@ type CentralManagementStore struct {
 	// +optional
 	InstanceName string `json:"instanceName,omitempty"`
 }
+
+// HasMirrors says whether SQL Server may mirror the databases of the product: Skype for Business Server 2019 has done away with it.
+func (p Product) HasMirrors() bool {
+	return p != ProductSkypeForBusinessServer2019 && p != ProductSkypeForBusinessServerSubscriptionEdition
+}

@@ -155,7 +155,7 @@ func (b BackEnd) centralManagementDeclared() bool {
 // mirror is removed for it. Where it is open it chooses the command: the reference says that -Update fails on mirrored
 // databases, and administrators leave it out.
 func (b BackEnd) mirrorGate(result BackEndDecision, d ServerDecision, host string, store DatabaseStore, order *Order) (BackEndDecision, bool) {
-	if b.AlwaysOn && store.Kind == StorePool || b.Mirror.Databases == v1alpha1.MirroredDatabasesAbsent {
+	if b.AlwaysOn && store.Kind == StorePool || b.Mirror.Databases == v1alpha1.MirroredDatabasesAbsent || !b.Plan.Product.HasMirrors() {
 		return result, false
 	}
 	known := b.Mirror.Databases == v1alpha1.MirroredDatabasesPresent && store.Kind == StorePool || store.Report != nil && store.Report.Mirrored
@@ -169,12 +169,11 @@ func (b BackEnd) mirrorGate(result BackEndDecision, d ServerDecision, host strin
 	}
 	reason, message := b.MirrorState.of(store).Standing(known)
 	switch {
-	case reason == v1alpha1.ReasonNotApplicable && b.MirrorState.Problem != "":
-		result.Server = d.wait(v1alpha1.StepVerify, v1alpha1.ReasonServerAnswerUnknown,
-			"whether the databases on %s are mirrored could not be found out: %s. Set mirror.databases to Present or Absent, or repair the cause", store.SQLServer, sentence(b.MirrorState.Problem))
-		return result, true
 	case reason == v1alpha1.ReasonNotApplicable:
-		return result, false
+		// They could not be compared, so that what looks like no mirror is more likely what could not be reached.
+		result.Server = d.wait(v1alpha1.StepVerify, v1alpha1.ReasonServerAnswerUnknown,
+			"whether the databases on %s are mirrored could not be found out: %s. Set mirror.databases to Present or Absent, or repair the cause", store.SQLServer, sentence(store.ReportProblem))
+		return result, true
 	}
 	result.Mirror, result.MirrorMessage = reason, message
 	switch reason {

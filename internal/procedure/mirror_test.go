@@ -100,7 +100,9 @@ func TestMirroredDatabases(t *testing.T) {
 		{"declared absent: believed", enterprise("Absent", mirrored(nil, ""), absent), VerdictStart, v1alpha1.ReasonUpgrading, true, false},
 		{"not compared: asked", enterprise("Absent", notCompared), VerdictWait, v1alpha1.ReasonUpgrading, false, true},
 		{"not compared, and mirrored after all: without -Update", enterprise("Absent", notCompared, answered(mirrors(inPlace))), VerdictStart, v1alpha1.ReasonUpgrading, false, false},
-		{"not compared, no mirror seen", enterprise("Absent", notCompared, answered(mirrors(silent))), VerdictStart, v1alpha1.ReasonUpgrading, true, false},
+		{"not compared, no mirror seen: more likely not reached, so that a person decides", enterprise("Absent", notCompared, answered(mirrors(silent))), VerdictWait, v1alpha1.ReasonServerAnswerUnknown, false, false},
+		{"not compared, declared absent", enterprise("Absent", notCompared, absent), VerdictStart, v1alpha1.ReasonUpgrading, true, false},
+		{"not compared, and the product knows no mirrors", enterprise("Absent", notCompared, func(b *BackEnd) { b.Plan.Product = v1alpha1.ProductSkypeForBusinessServer2019 }), VerdictStart, v1alpha1.ReasonUpgrading, true, false},
 		{"not compared, not answered: a person decides", enterprise("Absent", notCompared, answered(&Mirror{Problem: "access denied"})), VerdictWait, v1alpha1.ReasonServerAnswerUnknown, false, false},
 		{"an availability group has no mirror", enterprise("Absent", mirrored(nil, ""), func(b *BackEnd) { b.AlwaysOn = true }), VerdictStart, v1alpha1.ReasonUpgrading, true, false},
 	}
