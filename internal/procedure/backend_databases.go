@@ -107,14 +107,13 @@ func (b BackEnd) updateStore(result BackEndDecision, index int, store DatabaseSt
 		return result, false
 	}
 	report := store.report()
-	if store.Kind == StorePool && report != nil {
-		result.StoresCompared, result.LeftBehind = true, store.leftBehind(b.centralManagementDeclared())
-	}
-	if report != nil && report.Confirmed() {
+	// What is not known after an update that went well counts as updated.
+	updated := job != nil && job.State == JobSucceeded && (report == nil || len(report.Outdated()) == 0)
+	if updated || report != nil && report.Confirmed() {
+		if store.Kind == StorePool && report != nil {
+			result.StoresCompared, result.LeftBehind = true, store.leftBehind(b.centralManagementDeclared())
+		}
 		return result, true
-	}
-	if job != nil && job.State == JobSucceeded && (report == nil || len(report.Outdated()) == 0) {
-		return result, true // what is not known after an update that went well counts as updated
 	}
 	if job != nil && attemptOf(job.ID) == attempt {
 		result.Server = d.afterDatabaseJob(store, report, *job)

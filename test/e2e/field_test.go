@@ -74,21 +74,26 @@ packages:
 - sources: [%s]
   contents: %q
   build: %s
-  databases: {rtcxds: 15.13.23}
+  databases: {rtcxds: 15.13.23, LcsCDR: 39.85.3, xds: 10.13.3}
+  duration: 180s
+- sources: [%s]
+  contents: %q
+  build: %s
   duration: 180s
 - sources: [%s]
   contents: %q
   build: %s
   duration: 180s
 %ssqlServers:
-`, oldBuild, password, edgeUser, edgePassword, packageSource, packageContents, build, nextSource, nextContents, nextBuild, packages)
+`, oldBuild, password, edgeUser, edgePassword, packageSource, packageContents, build, nextSource, nextContents, nextBuild,
+		plainSource, plainContents, plainBuild, packages)
 	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { _, other := productPools[name]; return other })
 	for _, name := range names {
-		fmt.Fprintf(&text, "- {fqdn: %s-sql.contoso.com, instances: [{name: rtc}]}\n", name)
+		text.WriteString(fieldSQLServers(name))
 	}
 	text.WriteString("pools:\n" + pools)
 	for _, name := range names {
-		fmt.Fprintf(&text, "- {fqdn: %[1]s.contoso.com, sqlServer: %[1]s-sql.contoso.com, sqlInstance: rtc, frontEnds: [%[1]s-fe1.contoso.com, %[1]s-fe2.contoso.com, %[1]s-fe3.contoso.com]}\n", name)
+		fmt.Fprintf(&text, "- {fqdn: %[1]s.contoso.com, sqlServer: %[1]s-sql.contoso.com, sqlInstance: rtc, %[2]sfrontEnds: [%[1]s-fe1.contoso.com, %[1]s-fe2.contoso.com, %[1]s-fe3.contoso.com]}\n", name, fieldStores(name))
 		fmt.Fprintf(&text, "- {fqdn: %s-se.contoso.com, edition: Standard}\n", name)
 	}
 	return text.String()
