@@ -251,8 +251,8 @@ func (r *BackEndServerReconciler) observe(ctx context.Context, work *backEndWork
 	backEnd.Plan.Product = object.Spec.Product
 	describeDatabases(&backEnd, object.Spec)
 	backEnd.Away = work.away()
-	if work.pool != nil && work.pool.Status.OpenDomain != nil {
-		backEnd.OpenDomain = work.pool.Status.OpenDomain.Name
+	if work.pool != nil {
+		backEnd.OpenDomain = openOf(work.pool)
 	}
 	for _, row := range object.Status.Servers {
 		backEnd.Permitted = max(backEnd.Permitted, int(row.Attempt))

@@ -75,6 +75,11 @@ func (r *LyncPoolReconciler) passOfDeleted(ctx context.Context, work *poolWork) 
 	if err != nil {
 		return 0, err
 	}
+	if forceValue(object) != v1alpha1.ForceDeleteValue {
+		if engaged, next, err := r.failOverOfDeleted(ctx, work); engaged || err != nil {
+			return next, err
+		}
+	}
 	departure := procedure.Departure{Others: others, Force: forceValue(object)}
 	for _, domain := range work.domains {
 		if reason, said := readyReason(domain.Status.Conditions); reason == v1alpha1.ReasonDeletionBlocked {
@@ -141,9 +146,7 @@ func (r *BackEndServerReconciler) begin(ctx context.Context, work *backEndWork, 
 	}
 	backEnd.Deleting = backEnd.Deleting || beingDeleted(&pool)
 	backEnd.Paused = backEnd.Paused || pool.Spec.Paused
-	if pool.Status.OpenDomain != nil {
-		backEnd.OpenDomain = pool.Status.OpenDomain.Name
-	}
+	backEnd.OpenDomain = openOf(&pool)
 	return !backEnd.Deleting && !backEnd.Paused && (backEnd.OpenDomain == "" || backEnd.Edition == v1alpha1.EditionStandard), nil
 }
 

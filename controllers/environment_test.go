@@ -134,8 +134,8 @@ func startedWorld(t *testing.T, servers *fakeServers, lies ...interceptor.Funcs)
 	return w
 }
 
-// startOperator runs a manager with the three reconcilers until the test is over.
-func (w *world) startOperator(lies ...interceptor.Funcs) {
+// startOperator runs a manager with the three reconcilers until it is stopped, or the test is over.
+func (w *world) startOperator(lies ...interceptor.Funcs) (stop func()) {
 	w.t.Helper()
 	logger := w.logged.logger()
 	manager, err := ctrl.NewManager(apiServer, ctrl.Options{
@@ -162,16 +162,20 @@ func (w *world) startOperator(lies ...interceptor.Funcs) {
 		(&BackEndServerReconciler{shared}).SetupWithManager(manager)); err != nil {
 		w.t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- manager.Start(ctx) }()
-	w.t.Cleanup(func() {
-		stop()
+	stop = sync.OnceFunc(func() {
+		cancel()
 		if err := <-ended; err != nil {
 			w.t.Errorf("the operator ended with %v", err)
 		}
+	})
+	w.t.Cleanup(func() {
+		stop()
 		w.logged.mustNotHold(w.t, loginPassword, jobPassword)
 	})
+	return stop
 }
 
 func (w *world) create(object client.Object) {

@@ -125,6 +125,14 @@ func requestFor(order procedure.Order, pkg v1alpha1.UpdatePackage, principal lyn
 	case procedure.ActionUpdateDatabases:
 		request.Parameters = lync.UpdateDatabases{Variant: lync.DatabaseVariant(order.Variant), Update: !order.WithoutUpdate, SQLServerFQDN: order.SQLServer,
 			SQLInstanceName: order.SQLInstance, TimeoutSeconds: seconds}
+	case procedure.ActionRecordServices:
+		request.Parameters = lync.RecordServices{}
+	case procedure.ActionMoveCentralManagement:
+		request.Parameters = lync.MoveCentralManagement{PoolFQDN: order.Pool, TimeoutSeconds: seconds}
+	case procedure.ActionFailOverPool:
+		request.Parameters = lync.FailOverPool{PoolFQDN: order.Pool}
+	case procedure.ActionFailBackPool:
+		request.Parameters = lync.FailBackPool{PoolFQDN: order.Pool}
 	default:
 		return request, fmt.Errorf("order %s: %w", order.ID, errUnknownAction)
 	}

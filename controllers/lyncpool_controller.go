@@ -86,12 +86,12 @@ func domainView(domain *v1alpha1.UpgradeDomain) any {
 		inProgress, staged     bool
 		progress, reason, said string
 		current, deleted       bool
-		claimed                bool
+		claimed, failOver      bool
 		blocked                string
 	}{
 		spec: domain.Spec, state: domain.Status.State, inProgress: domain.Status.InProgress, staged: staged(domain),
 		progress: domain.Status.ServerProgress, current: domain.Status.ObservedGeneration == domain.Generation, deleted: beingDeleted(domain),
-		claimed: claimed(domain),
+		claimed: claimed(domain), failOver: domain.Status.FailOverSeen,
 	}
 	if reason, said := readyReason(domain.Status.Conditions); reason == v1alpha1.ReasonDeletionBlocked {
 		view.blocked = said
@@ -122,8 +122,13 @@ func turnChanged() predicate.Predicate {
 	return predicate.Or(declared(), predicate.Funcs{UpdateFunc: func(update event.UpdateEvent) bool {
 		before, okBefore := update.ObjectOld.(*v1alpha1.LyncPool)
 		after, okAfter := update.ObjectNew.(*v1alpha1.LyncPool)
-		return okBefore && okAfter && changed(before.Status.OpenDomain, after.Status.OpenDomain)
+		return okBefore && okAfter && (changed(before.Status.OpenDomain, after.Status.OpenDomain) || changed(failOverView(before), failOverView(after)))
 	}})
+}
+
+// failOverView is what an upgrade domain looks at of a failover of its pool.
+func failOverView(pool *v1alpha1.LyncPool) [2]bool {
+	return [2]bool{pool.Status.FailOver != nil, gateAbandoned(pool)}
 }
 
 // poolWork is one pass over one pool.
@@ -194,8 +199,11 @@ func (r *LyncPoolReconciler) pass(ctx context.Context, work *poolWork) (time.Dur
 	if err := r.loadDomains(ctx, work); err != nil {
 		return 0, err
 	}
-	if len(work.domains) == 0 || len(object.Status.Servers) == 0 || work.declaredAnew() {
-		if work.problem = r.discover(ctx, work); work.problem != nil {
+	if len(work.domains) == 0 || len(object.Status.Servers) == 0 || work.declaredAnew() && object.Status.FailOver == nil {
+		if work.problem = r.discover(ctx, work); work.problem != nil && r.findFailOver(ctx, work) {
+			work.problem = nil
+		}
+		if work.problem != nil {
 			r.apply(work, procedure.PoolDecision{Action: procedure.PoolWaits, Reason: work.problem.Reason, Message: work.problem.Message})
 			return troubleLook, nil
 		}
@@ -204,6 +212,9 @@ func (r *LyncPoolReconciler) pass(ctx context.Context, work *poolWork) (time.Dur
 		return 0, err
 	}
 	work.conditions.set(v1alpha1.ConditionServersReachable, true, v1alpha1.ReasonAllServersAnswer, "every server that had to be asked answered")
+	if engaged, next, err := r.failOver(ctx, work); engaged || err != nil {
+		return next, err
+	}
 	for {
 		decision, err := r.decide(ctx, work)
 		if err != nil {
@@ -215,6 +226,11 @@ func (r *LyncPoolReconciler) pass(ctx context.Context, work *poolWork) (time.Dur
 			}
 		}
 		r.apply(work, decision)
+		if decision.Action == procedure.PoolHolds {
+			if engaged, next, err := r.failOver(ctx, work); engaged || err != nil {
+				return next, err
+			}
+		}
 		if decision.Action != procedure.PoolCloses {
 			leaves, err := r.givesPlaceBack(ctx, work, decision)
 			work.leaves = work.leaves || leaves
@@ -232,7 +248,7 @@ func (r *LyncPoolReconciler) noteRetry(work *poolWork) {
 		return
 	}
 	status.LastHandledRetry = token
-	if status.ObservedGeneration >= 0 && token != "" {
+	if status.ObservedGeneration >= 0 && token != "" && !work.retryOfFailOver() {
 		status.Hold, status.Readiness = nil, nil
 	}
 }
@@ -267,7 +283,10 @@ func (r *LyncPoolReconciler) decide(ctx context.Context, work *poolWork) (proced
 		return procedure.PoolDecision{}, err
 	}
 	work.notePrecedence(pool.First)
-	decision := procedure.NextDomain(pool)
+	decision, err := r.forGuests(ctx, work, procedure.NextDomain(pool))
+	if err != nil {
+		return decision, err
+	}
 	if decision.Action != procedure.PoolAsks {
 		return decision, nil
 	}

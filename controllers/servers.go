@@ -19,6 +19,7 @@ type Servers interface {
 	Serving(ctx context.Context, access lync.Access, ports []int) (lync.Serving, error)
 	Replication(ctx context.Context, access lync.Access) ([]lync.Replica, error)
 	PatchVersion(ctx context.Context, access lync.Access) ([]lync.Component, error)
+	Partner(ctx context.Context, access lync.Access, poolFQDN string) (lync.Partner, error)
 	StartJob(ctx context.Context, access lync.Access, request lync.JobRequest) (lync.Job, error)
 	ClearJobs(ctx context.Context, access lync.Access, except []string) (lync.Cleared, error)
 }

@@ -36,6 +36,7 @@ type fakeServers struct {
 	// onStart is told of every job before it is registered.
 	onStart func(lync.JobRequest)
 	byHand  bool
+	pair    fakePair
 	faults  []*fakeFault
 	calls   []fakeCall
 	between between
@@ -296,7 +297,7 @@ func (f *fakeServers) advanceHost(host *fakeHost) {
 
 // prepareFor is what a stop does before it can fail.
 func (h *fakeHost) prepareFor(action lync.Action) {
-	if h.baseline == nil && (action == lync.ActionStopServices || action == lync.ActionFailOverComputer || action == lync.ActionStopWebServer) {
+	if h.baseline == nil && (action == lync.ActionRecordServices || action == lync.ActionStopServices || action == lync.ActionFailOverComputer || action == lync.ActionStopWebServer) {
 		h.baseline = slices.Clone(h.services)
 	}
 }
@@ -325,6 +326,8 @@ func (h *fakeHost) perform(action lync.Action, deployment *fakeServers, request 
 		h.away = 2
 	case lync.ActionUpdateDatabases:
 		deployment.databases.update(deployment, request)
+	case lync.ActionFailOverPool, lync.ActionFailBackPool:
+		deployment.move(action)
 	case lync.ActionStagePackage:
 	}
 }
@@ -416,7 +419,7 @@ func (f *fakeServers) called(methods ...string) []fakeCall {
 func (f *fakeServers) orders(action lync.Action, server string) int {
 	count := 0
 	for _, call := range f.called("StartJob") {
-		if call.request.Action == action && strings.EqualFold(call.server, server) {
+		if call.request.Action == action && (server == "" || strings.EqualFold(call.server, server)) {
 			count++
 		}
 	}

@@ -224,6 +224,14 @@ func (r *UpgradeDomainReconciler) work(ctx context.Context, work *domainWork) (p
 			}
 			r.remember(work.object, work.with)
 		}
+		if domain.PoolFailedOver && takesAnyOut(work, decision) {
+			if domain.PoolFailedOver, err = r.failOverStands(ctx, work); err != nil {
+				return domain, decision, err
+			}
+			if !domain.PoolFailedOver {
+				decision = procedure.UpgradeDomain(domain)
+			}
+		}
 		if domain.Turn && takesAnyOut(work, decision) {
 			if domain.Turn, err = r.turnStands(ctx, work); err != nil {
 				return domain, decision, err
@@ -291,6 +299,11 @@ func domainFrom(work *domainWork, found []observation) procedure.Domain {
 	if open := pool.Status.OpenDomain; isTurnOf(open, object) {
 		domain.Turn, domain.Adopted, domain.TurnAge = true, open.Adopted, work.now.Sub(open.Since.Time)
 	}
+	if gateAbandoned(pool) {
+		// Deleting the pool ends a failover that was begun by carrying it through: users must not be left on the backup pool.
+		domain.PoolFailedOver, domain.Deleting = true, beingDeleted(object)
+		domain.Plan.RestartTimeout += orDefault(pool.Spec.Rollout.FailOver.ColdStartTimeout, defaultColdStartTimeout)
+	}
 	for _, one := range found {
 		server := procedure.DomainServer{FQDN: one.fqdn, Server: one.server, Problem: one.problem}
 		if row := rowOf(object.Status.Servers, one.fqdn); row != nil {
@@ -329,8 +342,8 @@ func (r *UpgradeDomainReconciler) members(ctx context.Context, work *domainWork,
 	for _, server := range work.pool.Status.Servers {
 		member := procedure.Member{FQDN: server.FQDN}
 		if one := known[strings.ToLower(server.FQDN)]; one.server != nil {
-			member.Serving, member.Starting = one.server.Serving(), one.server.Starting()
-			member.Begun, member.UpdatingDatabases = one.server.Begun(), one.server.UpdatingDatabases()
+			member = procedure.MemberFrom(*one.server)
+			member.FQDN = server.FQDN
 		}
 		members = append(members, member)
 	}
@@ -361,11 +374,11 @@ func (r *UpgradeDomainReconciler) act(ctx context.Context, work *domainWork, dom
 	return putAway, nil
 }
 
-// databaseJobs are the jobs of a back end that ran on this front end: they are its memory and stay.
+// databaseJobs are the jobs of a back end or of a pool failover that ran on this front end: they are the memory of those and stay.
 func databaseJobs(server *procedure.Server) []string {
 	keep := []string{}
 	for _, job := range server.Jobs {
-		if procedure.UpdatesDatabases(procedure.StepOf(job.ID)) {
+		if procedure.UpdatesDatabases(procedure.StepOf(job.ID)) || procedure.OfFailOver(job.ID) {
 			keep = append(keep, job.ID)
 		}
 	}
@@ -437,7 +450,11 @@ func (r *UpgradeDomainReconciler) turnStands(ctx context.Context, work *domainWo
 	if err != nil {
 		return false, err
 	}
-	return isTurnOf(pool.Status.OpenDomain, work.object) && backEnd == "" && !beingDeleted(&pool) && !beingDeleted(&domain) &&
+	guests, err := r.carriesUsers(ctx, r.Live, &pool)
+	if err != nil {
+		return false, err
+	}
+	return isTurnOf(pool.Status.OpenDomain, work.object) && backEnd == "" && guests == "" && !beingDeleted(&pool) && !beingDeleted(&domain) &&
 		!pool.Spec.Paused && pool.Spec.Management != v1alpha1.ManagementObserve, nil
 }
 
@@ -446,6 +463,7 @@ func (r *UpgradeDomainReconciler) report(work *domainWork, conditions conditions
 	status.Servers = rowsFrom(status.Servers, decision.Servers, work.now)
 	status.State = decision.State
 	status.InProgress = decision.InProgress
+	status.FailOverSeen = failOverSeenOn(domain.Servers, status.FailOverSeen)
 	status.InstalledBuild = oldestBuild(decision.Servers)
 	status.ServerProgress = fmt.Sprintf("%d/%d", decision.Done(), len(decision.Servers))
 	status.CurrentServer, status.CurrentStep = decision.Current()
@@ -557,4 +575,17 @@ func holdFrom(earlier *v1alpha1.Hold, held bool, reason, server, message string,
 		hold.Since = earlier.Since
 	}
 	return hold
+}
+
+// failOverSeenOn says whether a server of the domain remembers a failover. While one does not answer, what was seen before stands.
+func failOverSeenOn(servers []procedure.DomainServer, before bool) bool {
+	unanswered := false
+	for _, server := range servers {
+		if server.Server == nil {
+			unanswered = true
+		} else if server.Server.FailOverSeen() {
+			return true
+		}
+	}
+	return before && unanswered
 }
