@@ -11,8 +11,8 @@ import (
 	"lyncops.dev/operator/internal/procedure"
 )
 
-// underWay says whether a domain of the pool has its turn, or servers of one are half way.
-func underWay(pool *v1alpha1.LyncPool) bool { return pool.Status.OpenDomain != nil }
+// underWay says whether a domain of the pool has its turn, servers of one are half way, or the pool is failed over.
+func underWay(pool *v1alpha1.LyncPool) bool { return openOf(pool) != "" }
 
 // givesPlaceBack takes a pool that is under way no longer from those that count, and says whether it lets go: nothing of it is left to be
 // finished, and deleting it needs to wait for nothing any more.
