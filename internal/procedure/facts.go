@@ -159,13 +159,22 @@ func (s Server) restartedSince(job Job) bool {
 	return another && (job.Started.IsZero() || s.BootTime.After(job.Started.Add(-time.Second)))
 }
 
-// lastWork is the job that was the last to change whether the server serves; nil when there is none.
+// lastWork is the job that was the last to change whether the server serves; nil when there is none. A failover that was refused has
+// changed nothing, and counts only where there is no other.
 func (s Server) lastWork() *Job {
-	var last *Job
+	var last, refused *Job
 	for i := range s.Jobs {
-		if BegunBy(s.Jobs[i].ID) && (last == nil || !s.Jobs[i].Started.Before(last.Started)) {
-			last = &s.Jobs[i]
+		job := &s.Jobs[i]
+		switch {
+		case !BegunBy(job.ID):
+		case job.refused():
+			refused = job
+		case last == nil || !job.Started.Before(last.Started):
+			last = job
 		}
+	}
+	if last == nil {
+		return refused
 	}
 	return last
 }
@@ -199,6 +208,9 @@ func (s Server) halfWay() bool {
 	}
 	if s.failedOver() {
 		return true // its services are disabled, and a restart does not start them
+	}
+	if s.lastWork().refused() {
+		return false // we have done nothing; what does not run now, we have not stopped
 	}
 	if s.restartedSince(*s.lastWork()) {
 		return false // Windows has started the services since; what does not run now, we have not stopped

@@ -186,6 +186,9 @@ func (d ServerDecision) recoverThenHold(plan Plan, server Server, reason, messag
 		return d.start(v1alpha1.StepRecover, plan.startOrder(v1alpha1.StepRecover, server, d.Attempt),
 			"%s. The services are being put back", strings.TrimSuffix(message, "."))
 	}
+	if failedOver && cutOff(recovery) && server.job(JobID(v1alpha1.StepStartServices, plan.Build, d.Attempt)) == nil {
+		return d.start(v1alpha1.StepStartServices, plan.startOrder(v1alpha1.StepStartServices, server, d.Attempt), "%s. The services are being put back once more", strings.TrimSuffix(message, "."))
+	}
 	state := "The services run again"
 	if failedOver {
 		state = "Its services run, but Invoke-CsComputerFailBack did not succeed"
@@ -211,6 +214,8 @@ func (d ServerDecision) backToService(plan Plan, server Server) ServerDecision {
 		case start == nil:
 			return d.start(v1alpha1.StepStartServices, plan.startOrder(v1alpha1.StepStartServices, server, d.Attempt),
 				"%s", inWords(v1alpha1.StepStartServices, server.FQDN))
+		case failedOver && cutOff(start) && server.job(JobID(v1alpha1.StepRecover, plan.Build, d.Attempt)) == nil:
+			return d.start(v1alpha1.StepRecover, plan.startOrder(v1alpha1.StepRecover, server, d.Attempt), "%s", inWords(v1alpha1.StepRecover, server.FQDN))
 		case failedOver:
 			return d.hold(v1alpha1.ReasonFailBackFailed, "%s", failBackMessage(server, start.Message))
 		case len(notRunning) > 0:

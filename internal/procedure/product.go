@@ -204,14 +204,16 @@ func (p Plan) startOrder(step v1alpha1.ServerStep, server Server, attempt int) O
 // OutcomeFailOverRefused is how a failover job ends that has done nothing to the server.
 const OutcomeFailOverRefused = "FailOverRefused"
 
+// refused says whether a failover did nothing.
+func (j Job) refused() bool { return j.State == JobFailed && j.Outcome == OutcomeFailOverRefused }
+
 // failedOver says whether a failover of ours has begun on the server that no failback of ours has undone. Whether the services run says
 // nothing about it: they can be started by hand.
 func (s Server) failedOver() bool {
 	var over *Job
 	for i := range s.Jobs {
 		job := &s.Jobs[i]
-		refused := job.State == JobFailed && job.Outcome == OutcomeFailOverRefused
-		if job.Action == ActionFailOverComputer && !refused && (over == nil || job.Started.After(over.Started)) {
+		if job.Action == ActionFailOverComputer && !job.refused() && (over == nil || job.Started.After(over.Started)) {
 			over = job
 		}
 	}
@@ -225,6 +227,10 @@ func (s Server) failedOver() bool {
 	}
 	return true
 }
+
+// cutOff says whether a job did not come to its end. A failback that was cut off is made once more without a person, under the name of
+// the other step that starts services: until it is done the services are disabled, and nothing can be lost by it.
+func cutOff(job *Job) bool { return job != nil && job.State == JobInterrupted }
 
 // asksPatchVersion says whether the product can be asked what is installed: Skype for Business Server can.
 func (v Variant) asksPatchVersion() bool {

@@ -103,6 +103,9 @@ func TestFailOverAndFailBackTakeThePlaceOfStopAndStart(t *testing.T) {
 		{"restarted: the services are disabled, and are failed back", overPlan(), 0, frontEnd(staged, over, installedByUs, restartedByUs, atBuild(wanted), disabled, rebooted), VerdictStart, v1alpha1.StepStartServices, failedBack, "start-services-5.0.8308.956-1", v1alpha1.ReasonUpgrading},
 		{"services that somebody started are failed back all the same", overPlan(), 0, frontEnd(staged, over, installedByUs, restartedByUs, atBuild(wanted), rebooted), VerdictStart, v1alpha1.StepStartServices, failedBack, "start-services-5.0.8308.956-1", v1alpha1.ReasonUpgrading},
 		{"failed back and running: done", overPlan(), 0, frontEnd(staged, over, installedByUs, restartedByUs, back, atBuild(wanted), rebooted), VerdictPutAway, v1alpha1.StepVerify, "", "", v1alpha1.ReasonUpgrading},
+		{"a failback that a restart cut off is made once more without a person", overPlan(), 0, frontEnd(staged, over, installedByUs, restartedByUs, has(v1alpha1.StepStartServices, JobInterrupted, by(failedBack)), atBuild(wanted), disabled, rebooted), VerdictStart, v1alpha1.StepRecover, failedBack, "recover-5.0.8308.956-1", v1alpha1.ReasonUpgrading},
+		{"cut off twice: a person is asked", overPlan(), 0, frontEnd(staged, over, installedByUs, restartedByUs, has(v1alpha1.StepStartServices, JobInterrupted, by(failedBack)), has(v1alpha1.StepRecover, JobInterrupted, by(failedBack)), atBuild(wanted), disabled, rebooted), VerdictHold, v1alpha1.StepHeld, "", "", v1alpha1.ReasonFailBackFailed},
+		{"a failback after a failure that a restart cut off is made once more too", overPlan(), 0, frontEnd(staged, over, has(v1alpha1.StepInstall, JobFailed), has(v1alpha1.StepRecover, JobInterrupted, by(failedBack)), disabled, rebooted), VerdictStart, v1alpha1.StepStartServices, failedBack, "start-services-5.0.8308.956-1", v1alpha1.ReasonUpgrading},
 		{"failed back in vain: held, though the services were started", overPlan(), 0, frontEnd(staged, over, installedByUs, restartedByUs, has(v1alpha1.StepStartServices, JobFailed, by(failedBack)), atBuild(wanted), rebooted), VerdictHold, v1alpha1.StepHeld, "", "", v1alpha1.ReasonFailBackFailed},
 		{"a retry fails back again and installs nothing", overPlan(), 2, frontEnd(staged, over, installedByUs, restartedByUs, has(v1alpha1.StepStartServices, JobFailed, by(failedBack)), atBuild(wanted), rebooted), VerdictStart, v1alpha1.StepStartServices, failedBack, "start-services-5.0.8308.956-2", v1alpha1.ReasonUpgrading},
 		{"what was failed over is failed back, whatever is declared now", lynx, 0, frontEnd(staged, over, installedByUs, restartedByUs, atBuild(wanted), disabled, rebooted), VerdictStart, v1alpha1.StepStartServices, failedBack, "start-services-5.0.8308.956-1", v1alpha1.ReasonUpgrading},
@@ -134,6 +137,19 @@ func TestAServerThatWasFailedOverIsHalfWayUntilItIsFailedBack(t *testing.T) {
 	back := frontEnd(staged, over, installedByUs, restartedByUs, has(v1alpha1.StepStartServices, JobSucceeded, by(failedBack)), atBuild(wanted), rebooted)
 	if back.halfWay() {
 		t.Error("a server that was failed back counts as half way")
+	}
+}
+
+func TestARefusedFailoverHasDoneNothing(t *testing.T) {
+	refused := has(v1alpha1.StepStopServices, JobFailed, by(failedOver), because(OutcomeFailOverRefused))
+	broken := func(s *Server) { s.Services[0].Status = ServiceStopped }
+	if frontEnd(staged, refused, broken).halfWay() {
+		t.Error("a server that broke by itself after a refused failover counts as half way because of us")
+	}
+	back := has(v1alpha1.StepRecover, JobSucceeded, by(failedBack))
+	again := has(v1alpha1.StepStopServicesAgain, JobFailed, by(failedOver), because(OutcomeFailOverRefused))
+	if server := frontEnd(staged, stoppedByUs, installedByUs, back, again, atBuild(wanted)); !server.putBack() {
+		t.Error("a server that was put back does not count as put back after a refused failover")
 	}
 }
 

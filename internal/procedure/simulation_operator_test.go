@@ -54,6 +54,9 @@ const (
 	forgetsPause     flaw = "does not know the word paused"
 	installsAgain    flaw = "puts the jobs away before it looks, and installs whatever was installed"
 	databasesEarly   flaw = "updates the databases first"
+	forgetsFailover  flaw = "takes a server that was failed over for one that was only stopped"
+	startsAfterOver  flaw = "starts what was failed over instead of failing it back"
+	stopsWithoutOver flaw = "stops front ends that should be failed over"
 	leavesThemBroken flaw = "never puts services back after a failure"
 )
 
@@ -98,7 +101,11 @@ func (o *operators) pass() {
 		case 0:
 			o.pool()
 		case 1:
-			o.backEnd()
+			if o.w.ungated {
+				o.status.backEnd.done = true // there is none
+			} else {
+				o.backEnd()
+			}
 		default:
 			o.domain(o.w.domains[which-2])
 		}
@@ -152,8 +159,10 @@ func (o *operators) domainOnce(name string, underway bool) (again bool) {
 		}
 		switch server.Verdict {
 		case procedure.VerdictStart:
-			first := server.Order.Action == procedure.ActionStopServices && !server.OutOfService
-			if first && (!turn() || w.paused && o.flaw != forgetsPause || o.status.backEnd.inProgress) {
+			o.misorder(server.Order)
+			first := (server.Order.Action == procedure.ActionStopServices || server.Order.Action == procedure.ActionFailOverComputer) && !server.OutOfService
+			// Work that has begun is finished without a turn; with one, the pool is read once more.
+			if first && domain.Turn && (!turn() || w.paused && o.flaw != forgetsPause || o.status.backEnd.inProgress) {
 				decision.Servers[i].InProgress = false
 				continue
 			}
@@ -181,6 +190,11 @@ func (o *operators) domainOnce(name string, underway bool) (again bool) {
 
 func (o *operators) look(m *machine) procedure.DomainServer {
 	server := procedure.DomainServer{FQDN: m.fqdn, Server: o.w.observe(m), Permitted: o.status.permitted[m.fqdn], LastStep: o.status.steps[m.fqdn]}
+	if server.Server != nil && o.flaw == forgetsFailover {
+		for i := range server.Server.Jobs {
+			server.Server.Jobs[i].Action = ""
+		}
+	}
 	if server.Server == nil {
 		server.Problem = &procedure.Problem{Reason: v1alpha1.ReasonServerUnreachable, Message: m.fqdn + " does not answer"}
 	}
@@ -211,6 +225,9 @@ func (o *operators) pool() {
 	policy := procedure.ReadinessPolicy{Interval: interval, Attempts: 3}
 	version := s.version
 	pool := procedure.Pool{Open: s.open, OpenSince: s.openSince, Adopted: s.adopted, Soak: s.soak, SoakTime: soakTime, Last: s.last, Policy: policy, Now: w.now, Paused: w.paused}
+	if pool.Ungated = w.ungated; w.ungated {
+		pool.SoakTime = 0
+	}
 	if s.hold != nil {
 		pool.HoldReason, pool.HoldMessage = s.hold.Reason, s.hold.Message
 	}

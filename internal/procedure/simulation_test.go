@@ -21,7 +21,10 @@ var regressions = []uint64{28, 34, 39, 129, 135, 161, 237, 292, 368, 370, 116, 9
 
 // play lets one history happen, heals everything, and lets the person ask for other tries until nothing moves any more.
 func play(seed uint64, bad faults, wrong flaw) (*world, *operators) {
-	w := newWorld(seed, bad)
+	return playIn(newWorld(seed, bad), bad, wrong)
+}
+
+func playIn(w *world, bad faults, wrong flaw) (*world, *operators) {
 	o := &operators{w: w, status: newStatus(), flaw: wrong}
 	end := w.now.Add(time.Duration(6+w.random.IntN(10)) * time.Hour)
 	if bad == noFaults || bad == operatorDies {
@@ -131,7 +134,7 @@ func (w *world) mend(*operators) {
 			for name := range m.running {
 				m.running[name] = true
 			}
-			m.hurt, m.unverified = false, false
+			m.hurt, m.unverified, m.computer.disabled = false, false, false
 			w.back(m)
 		}
 	}
@@ -140,6 +143,9 @@ func (w *world) mend(*operators) {
 // nothingLeftStopped is line 8.
 func (w *world) nothingLeftStopped() {
 	for _, m := range w.machines {
+		if m.computer.failedOver && !m.hurt {
+			w.violated(8, "%s was failed over and never failed back", m.fqdn)
+		}
 		if !m.whole() && !m.hurt {
 			w.violated(8, "%s is left with stopped services: %v", m.fqdn, m.running)
 		}
@@ -162,13 +168,18 @@ func story(w *world, o *operators) string {
 
 func check(t *testing.T, seed uint64, bad faults) {
 	t.Helper()
-	w, o := play(seed, bad, "")
+	checkIn(t, seed, newWorld(seed, bad), bad)
+}
+
+func checkIn(t *testing.T, seed uint64, w *world, bad faults) {
+	t.Helper()
+	w, o := playIn(w, bad, "")
 	complaints := slices.Clone(w.violations)
 	if len(complaints) == 0 && !(o.status.done && o.status.backEnd.done) {
 		complaints = append(complaints, "the rollout ended neither done nor released by a person")
 	}
 	for _, m := range w.machines {
-		if len(complaints) == 0 && (m.build != w.desired || !m.whole()) {
+		if len(complaints) == 0 && (m.build != w.desired || !m.whole() || m.computer.failedOver) {
 			complaints = append(complaints, fmt.Sprintf("done is reported, but %s has build %s, running %v", m.fqdn, m.build, m.running))
 		}
 	}

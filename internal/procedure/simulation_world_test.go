@@ -49,6 +49,7 @@ type machine struct {
 	changedAlone  time.Time // when it last changed without us
 	heals         time.Time // when a front end service that broke by itself runs again
 	hurt          bool      // a start failed in a way that nothing but a person mends
+	computer      computerState
 }
 
 type job struct {
@@ -102,6 +103,8 @@ type world struct {
 	said       string
 	effects    []string
 	violations []string
+	// ungated: a pool of another role than FrontEnd, each server a domain of its own.
+	ungated bool
 }
 
 func newWorld(seed uint64, bad faults) *world {
@@ -201,7 +204,7 @@ func (m *machine) services() []procedure.Service {
 		if m.running[name] {
 			status = procedure.ServiceRunning
 		}
-		list = append(list, procedure.Service{Name: name, Status: status, StartType: procedure.StartAutomatic})
+		list = append(list, procedure.Service{Name: m.computer.named(name), Status: status, StartType: m.computer.startType()})
 	}
 	return list
 }
@@ -244,6 +247,7 @@ func (w *world) tick(m *machine) {
 		for _, j := range m.jobs {
 			if j.Active() {
 				j.State, j.Message = procedure.JobInterrupted, "Windows restarted"
+				w.cutOff(m, j)
 				w.failed(m, j)
 			}
 		}
@@ -254,7 +258,7 @@ func (w *world) tick(m *machine) {
 			m.build, m.coming = m.coming, ""
 		}
 		for _, name := range serviceNames {
-			m.running[name] = true
+			m.running[name] = !m.computer.disabled
 		}
 		if failed := w.failures[m.fqdn].job; strings.HasPrefix(failed, "restart-computer") || strings.HasPrefix(failed, "stop-services-again") {
 			delete(w.failures, m.fqdn) // what had failed, or was to be prepared, has happened after all
@@ -281,7 +285,7 @@ func (w *world) back(m *machine) {
 
 func (w *world) failed(m *machine, j *job) {
 	switch j.action {
-	case procedure.ActionStopServices, procedure.ActionInstall, procedure.ActionRestartComputer, procedure.ActionUpdateDatabases:
+	case procedure.ActionStopServices, procedure.ActionFailOverComputer, procedure.ActionInstall, procedure.ActionRestartComputer, procedure.ActionUpdateDatabases:
 		m.broke = true
 		if j.build == w.desired { // a person who declared another build since has said to go on with that one
 			w.failures[m.fqdn] = failure{j.ID, w.now}
@@ -308,6 +312,8 @@ func (w *world) end(m *machine, j *job) {
 			m.running["RTCMEETINGMCU"] = false
 			m.running["RTCSRV"] = w.random.IntN(2) == 0
 		}
+	case procedure.ActionFailOverComputer:
+		w.endFailOver(m, j, set)
 	case procedure.ActionInstall:
 		if j.State == procedure.JobSucceeded || w.random.IntN(4) == 0 {
 			m.build = j.build
@@ -315,11 +321,15 @@ func (w *world) end(m *machine, j *job) {
 		if j.State == procedure.JobSucceeded && w.random.IntN(4) == 0 {
 			m.pendingReboot = true
 		}
-		if j.State == procedure.JobSucceeded && w.random.IntN(6) == 0 {
+		if j.State == procedure.JobSucceeded && w.random.IntN(6) == 0 && !m.computer.disabled {
 			set(true) // some updates start all services at their end
 			w.back(m)
 		}
-	case procedure.ActionStartServices:
+	case procedure.ActionStartServices, procedure.ActionFailBackComputer:
+		m.computer.disabled = false // start types are restored first, whatever becomes of the rest
+		if j.action == procedure.ActionFailBackComputer && j.State == procedure.JobSucceeded {
+			m.computer.failedOver, m.computer.cutOff = false, 0
+		}
 		if j.State == procedure.JobSucceeded {
 			set(true)
 			if strings.HasPrefix(j.ID, "recover") {
@@ -355,7 +365,7 @@ func (w *world) start(m *machine, order procedure.Order, build v1alpha1.Build) {
 	if order.Action != procedure.ActionStagePackage {
 		w.effects = append(w.effects, m.fqdn+" "+order.ID)
 	}
-	j := &job{Job: procedure.Job{ID: order.ID, State: procedure.JobRunning, Started: w.now, BootTime: m.boot}, action: order.Action, build: build, fate: procedure.JobSucceeded}
+	j := &job{Job: procedure.Job{ID: order.ID, Action: order.Action, State: procedure.JobRunning, Started: w.now, BootTime: m.boot}, action: order.Action, build: build, fate: procedure.JobSucceeded}
 	m.jobs = append(m.jobs, j)
 	length := w.minutes(1, 6)
 	switch order.Action {
@@ -371,6 +381,8 @@ func (w *world) start(m *machine, order procedure.Order, build v1alpha1.Build) {
 				j.fate, j.word = procedure.JobFailed, "DrainTimeout"
 			}
 		}
+	case procedure.ActionFailOverComputer:
+		length = w.startFailOver(m, order, j)
 	case procedure.ActionInstall:
 		length = w.minutes(5, 20)
 	case procedure.ActionRestartComputer:
@@ -465,7 +477,8 @@ func (w *world) recently(t time.Time) bool { return w.now.Sub(t) <= staleness }
 
 // judge checks a new job against what must never happen.
 func (w *world) judge(m *machine, order procedure.Order, build v1alpha1.Build) {
-	takesOut := order.Action == procedure.ActionStopServices || order.Action == procedure.ActionRestartComputer
+	w.judgeProduct(m, order)
+	takesOut := order.Action == procedure.ActionStopServices || order.Action == procedure.ActionFailOverComputer || order.Action == procedure.ActionRestartComputer
 	if takesOut && !m.away {
 		w.judgeTakingOut(m)
 	}
@@ -520,7 +533,9 @@ func (w *world) judgeTakingOut(m *machine) {
 			}
 		}
 	}
-	if minimum := minimumOf(len(w.machines)); serving < minimum {
+	if w.ungated {
+		w.judgeWithoutQuorum(m)
+	} else if minimum := minimumOf(len(w.machines)); serving < minimum {
 		w.violated(2, "%s is stopped, and %d of %d front ends remain; %d are needed", m.fqdn, serving, len(w.machines), minimum)
 	}
 	if m.unverified {
@@ -537,7 +552,7 @@ func (w *world) judgeTakingOut(m *machine) {
 	if w.paused && !w.recently(w.pausedAt) {
 		w.violated(11, "%s is stopped although the pool has been paused since %s", m.fqdn, w.pausedAt.Format("15:04"))
 	}
-	if w.session != m.domain || w.sessionEnd {
+	if !w.ungated && (w.session != m.domain || w.sessionEnd) {
 		fresh := false
 		for _, answer := range w.readings {
 			fresh = fresh || answer.domain == m.domain && !answer.at.Before(w.lastChange) && w.now.Sub(answer.at) <= interval+2*staleness
