@@ -117,7 +117,7 @@ const somebodyElse = "Somebody-Else-9"
 // The operator's own client, in front of servers that are not ours: what others say about the simulator, these say about the client.
 func TestOperatorLogsInAtPyspnego(t *testing.T) {
 	p := resolving(t, filepath.Join(folderOf(t, "LYNCOPS_CLIENTS_WINRM"), "bin", "python"))
-	report(t, "pyspnego, which our NTLM logs in at", p.version(t, "pyspnego"))
+	report(t, "pyspnego as a server", p.version(t, "pyspnego"))
 	certificate, key, asPEM, asDER := pair(t, t.TempDir(), host)
 	right, wrong := ends(asDER)
 	domain, name, _ := strings.Cut(user, `\`)
@@ -185,11 +185,12 @@ func TestOperatorLogsInAtMITKerberos(t *testing.T) {
 				"svc-lyncops@"+realm.Name, test.kind)
 		})
 	}
-	report(t, "GSSAPI of MIT, which our Kerberos logs in at", "python3-gssapi "+p.version(t, "gssapi"))
+	report(t, "MIT GSSAPI as a server", "python3-gssapi "+p.version(t, "gssapi"))
 }
 
 func TestOperatorLogsInAtPythonsTLS(t *testing.T) {
 	p := resolving(t, filepath.Join(folderOf(t, "LYNCOPS_CLIENTS_WINRM"), "bin", "python"))
+	report(t, "OpenSSL of Python as a server", strings.TrimPrefix(strings.TrimSpace(run(t, p.environment, "", p.program, "-c", "import ssl; print(ssl.OPENSSL_VERSION)").stdout), "OpenSSL "))
 	certificate, key, asPEM, _ := pair(t, t.TempDir(), host)
 	mine := t.TempDir()
 	clientFile, clientKeyFile, clientPEM, _ := pair(t, mine, "lyncops@localhost")
