@@ -3,11 +3,15 @@ package powershell_test
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"lyncops.dev/operator/internal/lync/powershell"
 )
 
 // The engine at hand knows a newer language than the servers do.
@@ -15,10 +19,36 @@ func TestModuleIsWrittenForPowerShell3(t *testing.T) {
 	expectations(t, run(t, "Desktop", t.TempDir(), "syntax.ps1", "-Path", "LyncOps.psm1"))
 }
 
-// Every scenario script runs in both editions; what they print besides their expectations must be the same text in both.
+// Each line is something that the check above must refuse.
+func TestWhatIsNotPowerShell3OrBuildsCodeIsFound(t *testing.T) {
+	engine(t)
+	lines := []string{
+		"$a = 1 ? 2 : 3", "$a = $null ?? 1", "'a' && 'b'", "class A { }", "enum B { c }", "using namespace System.IO", "$a = [guid]::new()", "'a'?.Length", "'a'.ForEach({ $_ })",
+		"Get-Item . | ForEach-Object { 1 } &", "Get-Item -Path . -PipelineVariable p", "Get-FileHash x", "& $name 'x'", ". $name", "& (Get-Item x)", "'x'.$name()",
+		"[scriptblock]::Create($text)", "$shell.AddScript($text)", "$shell.AddCommand($text)", "$ExecutionContext.InvokeCommand.InvokeScript($text)", "$ExecutionContext.InvokeCommand.ExpandString($text)",
+		"Invoke-Expression $text", "New-Module { }", "Set-Item function:x 1",
+	}
+	for _, line := range lines {
+		path := filepath.Join(t.TempDir(), "one.ps1")
+		if err := os.WriteFile(path, []byte(line+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if output := run(t, "Desktop", t.TempDir(), "syntax.ps1", "-Path", path); !strings.Contains(output, "FAIL line 1: ") {
+			t.Errorf("%s: nobody complains:\n%s", line, output)
+		}
+	}
+}
+
+// Every scenario script runs in both editions; what they print besides their expectations must be the same text in both. The module that
+// runs in the Core one is held to the latest strict mode.
 func TestScenarios(t *testing.T) {
 	engine(t)
 	packages := servePackages(t)
+	const own, latest = "Set-StrictMode -Version 3.0", "Set-StrictMode -Version Latest"
+	if !strings.Contains(string(powershell.Module()), own) {
+		t.Errorf("the module does not say %s", own)
+	}
+	strict := append([]string{"LYNCOPS_MODULE=" + moduleFile(t, strings.Replace(string(powershell.Module()), own, latest, 1))}, packages...)
 	for _, script := range []string{"questions.ps1", "readiness.ps1", "jobs.ps1", "actions.ps1", "products.ps1", "pools.ps1"} {
 		t.Run(strings.TrimSuffix(script, ".ps1"), func(t *testing.T) {
 			var desktop, core []string
@@ -29,7 +59,7 @@ func TestScenarios(t *testing.T) {
 				})
 				t.Run("Core", func(t *testing.T) {
 					t.Parallel()
-					core = expectations(t, runWith(t, "Core", t.TempDir(), packages, script))
+					core = expectations(t, runWith(t, "Core", t.TempDir(), strict, script))
 				})
 			})
 			if difference := cmp.Diff(desktop, core); difference != "" {
