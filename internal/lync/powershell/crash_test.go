@@ -109,10 +109,10 @@ func TestCrashTestNoticesMistakes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := string(powershell.Module())
-			if strings.Count(text, test.right) != 1 {
-				t.Fatalf("the module holds %d times %q", strings.Count(text, test.right), test.right)
+			if !strings.Contains(text, test.right) {
+				t.Fatalf("the module no longer holds %q", test.right)
 			}
-			module := moduleFile(t, stepped(t, strings.Replace(text, test.right, test.wrong, 1)))
+			module := moduleFile(t, stepped(t, strings.ReplaceAll(text, test.right, test.wrong)))
 			output := runWith(t, "Desktop", t.TempDir(), []string{"LYNCOPS_MODULE=" + module}, "crash.ps1", "-Action", test.action, "-Phase", test.phase)
 			if !strings.Contains(output, test.complaint) {
 				t.Errorf("nobody complains that %s:\n%s", test.complaint, output)
