@@ -196,7 +196,10 @@ func writesDefaults(t *testing.T, cluster client.Client) {
 			"rollout": map[string]any{
 				"drain":   map[string]any{"mode": "Graceful", "timeout": "30m", "onTimeout": "Hold"},
 				"restart": "Computer", "readiness": map[string]any{"interval": "10m", "attempts": int64(3)}, "soak": "20m",
-				"serversAtATime": int64(1), "whenUnready": "Hold", "failOver": map[string]any{"timeout": "1h", "failBackTimeout": "2h", "coldStartTimeout": "1h"}, "installTimeout": "1h", "restartTimeout": "1h",
+				"serversAtATime": int64(1), "centralManagement": "Last", "whenUnready": "Hold",
+				"failOver": map[string]any{"timeout": "1h", "failBackTimeout": "2h", "coldStartTimeout": "1h"},
+				"verify": map[string]any{"ports": []any{int64(5061), int64(5090)}, "timeout": "15m", "activeFrontEnds": "All", "fabric": "Wait", "replication": "Wait", "driftInterval": "30m"},
+				"installTimeout": "1h", "restartTimeout": "1h",
 			},
 		}
 		checkStored(t, object, want)
@@ -215,7 +218,7 @@ func writesDefaults(t *testing.T, cluster client.Client) {
 	})
 	t.Run("BackEndServer", func(t *testing.T) {
 		checkStored(t, create(t, cluster, enterpriseWith(nil)), map[string]any{
-			"edition": "Enterprise", "product": "LyncServer2013", "poolRef": map[string]any{"name": "pool01"}, "sql": map[string]any{"fqdn": "sql01.contoso.com"},
+			"edition": "Enterprise", "product": "LyncServer2013", "poolRef": map[string]any{"name": "pool01"}, "sql": map[string]any{"fqdn": "sql01.contoso.com", "availability": "Standalone"},
 			"desiredBuild": "5.0.8308.1149", "collocatedStores": "Detect", "outageBudget": "30m", "management": "Upgrade",
 		})
 	})

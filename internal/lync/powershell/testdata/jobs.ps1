@@ -256,7 +256,13 @@ $good = [ordered]@{
     StopWebServer = '{"timeoutSeconds":60}'; StartWebServer = '{"timeoutSeconds":60}'; StartServices = '{"timeoutSeconds":60}'
     Install = '{"sha256":"' + ('a' * 64) + '","fileName":"a.exe","arguments":["/silentmode"],"timeoutSeconds":60}'
     RestartComputer = '{"delaySeconds":5}'
-    UpdateDatabases = '{"variant":"Enterprise","sqlServerFqdn":"sql01.contoso.com","timeoutSeconds":60}'
+    UpdateDatabases = '{"variant":"Enterprise","update":true,"sqlServerFqdn":"sql01.contoso.com","sqlInstanceName":"rtc","timeoutSeconds":60}'
+    FailOverComputer = '{"computerName":"fe01.contoso.com","poolFqdn":"pool01.contoso.com","waitSeconds":60,"drainingSeconds":0}'
+    FailBackComputer = '{"computerName":"fe01.contoso.com","waitSeconds":60}'
+    RecordServices = '{}'
+    MoveCentralManagement = '{"poolFqdn":"pool02.contoso.com","timeoutSeconds":60}'
+    FailOverPool = '{"poolFqdn":"pool01.contoso.com"}'
+    FailBackPool = '{"poolFqdn":"pool01.contoso.com"}'
 }
 foreach ($action in $good.Keys) {
     Reset-Machine
