@@ -197,8 +197,8 @@ func writesDefaults(t *testing.T, cluster client.Client) {
 				"drain":   map[string]any{"mode": "Graceful", "timeout": "30m", "onTimeout": "Hold"},
 				"restart": "Computer", "readiness": map[string]any{"interval": "10m", "attempts": int64(3)}, "soak": "20m",
 				"serversAtATime": int64(1), "centralManagement": "Last", "whenUnready": "Hold",
-				"failOver": map[string]any{"timeout": "1h", "failBackTimeout": "2h", "coldStartTimeout": "1h"},
-				"verify": map[string]any{"ports": []any{int64(5061), int64(5090)}, "timeout": "15m", "activeFrontEnds": "All", "fabric": "Wait", "replication": "Wait", "driftInterval": "30m"},
+				"failOver":       map[string]any{"timeout": "1h", "failBackTimeout": "2h", "coldStartTimeout": "1h"},
+				"verify":         map[string]any{"ports": []any{int64(5061), int64(5090)}, "timeout": "15m", "activeFrontEnds": "All", "fabric": "Wait", "replication": "Wait", "driftInterval": "30m"},
 				"installTimeout": "1h", "restartTimeout": "1h",
 			},
 		}

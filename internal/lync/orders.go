@@ -53,12 +53,12 @@ var (
 )
 
 // complement replaces lists that are nil, because the wire knows no absent list.
-func complement(parameters any) any {
-	if install, ok := parameters.(Install); ok && install.Arguments == nil {
+func complement(given any) any {
+	if install, ok := given.(Install); ok && install.Arguments == nil {
 		install.Arguments = []string{}
 		return install
 	}
-	return parameters
+	return given
 }
 
 // check refuses what a server would have to refuse.
@@ -76,60 +76,79 @@ func (r JobRequest) check() error {
 	return r.Principal.check()
 }
 
+// parameters are those of one action.
+type parameters interface {
+	action() Action
+	check() error
+}
+
 // checkParameters returns the action whose parameters these are.
-func checkParameters(parameters any) (Action, error) {
-	switch p := parameters.(type) {
-	case StagePackage:
-		if p.Source == "" {
-			return ActionStagePackage, errors.New("parameters.source is empty")
-		}
-		return ActionStagePackage, checkPackage(p.SHA256, p.FileName)
-	case StopServices:
-		if p.OnTimeout != OnTimeoutFail && p.OnTimeout != OnTimeoutStopAtOnce {
-			return ActionStopServices, fmt.Errorf("parameters.onTimeout %q is unknown", p.OnTimeout)
-		}
-		return ActionStopServices, checkTimeout(p.TimeoutSeconds)
-	case StopWebServer:
-		return ActionStopWebServer, checkTimeout(p.TimeoutSeconds)
-	case Install:
-		return ActionInstall, errors.Join(checkPackage(p.SHA256, p.FileName), checkTimeout(p.TimeoutSeconds))
-	case RestartComputer:
-		if p.DelaySeconds < 0 {
-			return ActionRestartComputer, errors.New("parameters.delaySeconds is negative")
-		}
-		return ActionRestartComputer, nil
-	case FailOverComputer:
-		return ActionFailOverComputer, p.check()
-	case FailBackComputer:
-		return ActionFailBackComputer, p.check()
-	case RecordServices:
-		return ActionRecordServices, nil
-	case MoveCentralManagement:
-		return ActionMoveCentralManagement, p.check()
-	case FailOverPool:
-		return ActionFailOverPool, checkPool(p.PoolFQDN)
-	case FailBackPool:
-		return ActionFailBackPool, checkPool(p.PoolFQDN)
-	case StartWebServer:
-		return ActionStartWebServer, checkTimeout(p.TimeoutSeconds)
-	case StartServices:
-		return ActionStartServices, checkTimeout(p.TimeoutSeconds)
-	case UpdateDatabases:
-		switch p.Variant {
-		case DatabaseVariantEnterprise, DatabaseVariantEnterpriseCollocated, DatabaseVariantCentralManagement:
-			if p.SQLServerFQDN == "" {
-				return ActionUpdateDatabases, errors.New("parameters.sqlServerFqdn is empty")
-			}
-		case DatabaseVariantStandard:
-		default:
-			return ActionUpdateDatabases, fmt.Errorf("parameters.variant %q is unknown", p.Variant)
-		}
-		if !instanceForm.MatchString(p.SQLInstanceName) {
-			return ActionUpdateDatabases, fmt.Errorf("parameters.sqlInstanceName %q is not the name of an instance", p.SQLInstanceName)
-		}
-		return ActionUpdateDatabases, checkTimeout(p.TimeoutSeconds)
+func checkParameters(given any) (Action, error) {
+	known, ok := given.(parameters)
+	if !ok {
+		return "", fmt.Errorf("parameters of type %T belong to no action", given)
 	}
-	return "", fmt.Errorf("parameters of type %T belong to no action", parameters)
+	return known.action(), known.check()
+}
+
+func (StagePackage) action() Action          { return ActionStagePackage }
+func (StopServices) action() Action          { return ActionStopServices }
+func (StopWebServer) action() Action         { return ActionStopWebServer }
+func (Install) action() Action               { return ActionInstall }
+func (RestartComputer) action() Action       { return ActionRestartComputer }
+func (StartWebServer) action() Action        { return ActionStartWebServer }
+func (StartServices) action() Action         { return ActionStartServices }
+func (UpdateDatabases) action() Action       { return ActionUpdateDatabases }
+func (FailOverComputer) action() Action      { return ActionFailOverComputer }
+func (FailBackComputer) action() Action      { return ActionFailBackComputer }
+func (RecordServices) action() Action        { return ActionRecordServices }
+func (MoveCentralManagement) action() Action { return ActionMoveCentralManagement }
+func (FailOverPool) action() Action          { return ActionFailOverPool }
+func (FailBackPool) action() Action          { return ActionFailBackPool }
+
+func (p StagePackage) check() error {
+	if p.Source == "" {
+		return errors.New("parameters.source is empty")
+	}
+	return checkPackage(p.SHA256, p.FileName)
+}
+
+func (p StopServices) check() error {
+	if p.OnTimeout != OnTimeoutFail && p.OnTimeout != OnTimeoutStopAtOnce {
+		return fmt.Errorf("parameters.onTimeout %q is unknown", p.OnTimeout)
+	}
+	return checkTimeout(p.TimeoutSeconds)
+}
+
+func (p StopWebServer) check() error  { return checkTimeout(p.TimeoutSeconds) }
+func (p StartWebServer) check() error { return checkTimeout(p.TimeoutSeconds) }
+func (p StartServices) check() error  { return checkTimeout(p.TimeoutSeconds) }
+
+func (p Install) check() error {
+	return errors.Join(checkPackage(p.SHA256, p.FileName), checkTimeout(p.TimeoutSeconds))
+}
+
+func (p RestartComputer) check() error {
+	if p.DelaySeconds < 0 {
+		return errors.New("parameters.delaySeconds is negative")
+	}
+	return nil
+}
+
+func (p UpdateDatabases) check() error {
+	switch p.Variant {
+	case DatabaseVariantEnterprise, DatabaseVariantEnterpriseCollocated, DatabaseVariantCentralManagement:
+		if p.SQLServerFQDN == "" {
+			return errors.New("parameters.sqlServerFqdn is empty")
+		}
+	case DatabaseVariantStandard:
+	default:
+		return fmt.Errorf("parameters.variant %q is unknown", p.Variant)
+	}
+	if !instanceForm.MatchString(p.SQLInstanceName) {
+		return fmt.Errorf("parameters.sqlInstanceName %q is not the name of an instance", p.SQLInstanceName)
+	}
+	return checkTimeout(p.TimeoutSeconds)
 }
 
 func checkPackage(sha256, fileName string) error {

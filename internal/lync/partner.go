@@ -69,6 +69,10 @@ func (p MoveCentralManagement) check() error {
 	return errors.Join(checkPool(p.PoolFQDN), checkTimeout(p.TimeoutSeconds))
 }
 
+func (RecordServices) check() error { return nil }
+func (p FailOverPool) check() error { return checkPool(p.PoolFQDN) }
+func (p FailBackPool) check() error { return checkPool(p.PoolFQDN) }
+
 func checkPool(fqdn string) error {
 	if fqdn == "" {
 		return errors.New("parameters.poolFqdn is empty")

@@ -93,23 +93,11 @@ func (s *Simulator) start(ctx context.Context, config Config) error {
 	options.AllowBasic, options.AllowNTLM, options.Log = true, true, config.Log
 	endpoint := s.endpoint
 	if !config.Plain {
-		authority, err := newAuthority(time.Now())
+		certificate, err := s.certify(config.StateDir)
 		if err != nil {
 			return err
 		}
-		certificate, err := authority.issue(certificateNames(s.model), time.Now())
-		if err != nil {
-			return err
-		}
-		s.caPEM = authority.pem()
-		if options.ServerCertificate, err = x509.ParseCertificate(certificate.Certificate[0]); err != nil {
-			return err
-		}
-		if config.StateDir != "" {
-			if err := writeFile(config.StateDir, "ca.crt", s.caPEM); err != nil {
-				return err
-			}
-		}
+		options.ServerCertificate = certificate.Leaf
 		endpoint = tls.NewListener(endpoint, &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12})
 	}
 	s.wire = wsman.NewHandler(newBackend(s.model, s.executor), options)
@@ -122,6 +110,23 @@ func (s *Simulator) start(ctx context.Context, config Config) error {
 	}
 	s.serve(&http.Server{Handler: s.controlHandler(), ReadHeaderTimeout: 10 * time.Second}, s.control)
 	return nil
+}
+
+// certify makes an authority and the endpoint's certificate, and leaves the authority where clients find it.
+func (s *Simulator) certify(stateDir string) (tls.Certificate, error) {
+	authority, err := newAuthority(time.Now())
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	certificate, err := authority.issue(certificateNames(s.model), time.Now())
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	s.caPEM = authority.pem()
+	if certificate.Leaf, err = x509.ParseCertificate(certificate.Certificate[0]); err != nil || stateDir == "" {
+		return certificate, err
+	}
+	return certificate, writeFile(stateDir, "ca.crt", s.caPEM)
 }
 
 func (s *Simulator) serve(server *http.Server, listener net.Listener) {

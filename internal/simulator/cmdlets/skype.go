@@ -63,7 +63,7 @@ func (c call) span(name string, otherwise time.Duration) (time.Duration, error) 
 			return span, nil
 		}
 	}
-	return 0, fmt.Errorf("Cannot bind parameter '%s'. Cannot convert value to type \"System.TimeSpan\".", name) //nolint:staticcheck // PowerShell's words
+	return 0, fmt.Errorf("Cannot bind parameter '%s'. Cannot convert value to type \"System.TimeSpan\".", name)
 }
 
 func parseSpan(text string) (time.Duration, bool) {
@@ -102,7 +102,7 @@ func (m *machine) computer(c call) (*deployment.Host, error) {
 	if h, ok := m.host.Model().Host(name); ok {
 		return h, nil
 	}
-	return nil, fmt.Errorf("Cannot find computer %q.", name) //nolint:staticcheck // the cmdlet's words
+	return nil, fmt.Errorf("Cannot find computer %q.", name)
 }
 
 func failOverComputer(ctx context.Context, m *machine, c call) ([]powershell.Value, error) {

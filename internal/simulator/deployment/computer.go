@@ -174,7 +174,7 @@ func (h *Host) FailBack(ctx context.Context, caller Caller, request FailBackRequ
 	}
 	for _, s := range chosen {
 		if s.status != Running {
-			return fmt.Errorf("Failed to start service %s.", s.name) //nolint:staticcheck // the cmdlet's words
+			return fmt.Errorf("Failed to start service %s.", s.name)
 		}
 	}
 	h.failedOver = false

@@ -51,16 +51,7 @@ func (h *Host) takeOut(caller Caller) {
 		h.takeOutFailsOver(caller)
 	}
 	domain := p.domainOf(h)
-	for _, other := range p.members {
-		if other == h || other.out == nil {
-			continue
-		}
-		if d := p.domainOf(other); d != domain {
-			h.violation(caller, RuleTwoDomainsOut, fmt.Sprintf("%s of %s is out because of: %s", other.FQDN(), d, other.out.Command))
-		} else if p.openDomain == domain {
-			h.violation(caller, RuleDomainGate, fmt.Sprintf("%s of the same domain is not back in service", other.FQDN()))
-		}
-	}
+	h.judgeOthersOut(caller, domain)
 	if h.inFabric() && !functional(p.vector(func(x *Host) bool { return x.inFabric() && x.out == nil })) {
 		h.violation(caller, RuleQuorum, fmt.Sprintf("only %d of %d front ends would be left", p.count(func(x *Host) bool {
 			return x.inFabric() && x.out == nil
@@ -78,6 +69,21 @@ func (h *Host) takeOut(caller Caller) {
 		clear(p.visited)
 	}
 	p.visited[h] = true
+}
+
+// judgeOthersOut judges that a front end is taken out while others are.
+func (h *Host) judgeOthersOut(caller Caller, domain string) {
+	p := h.pool
+	for _, other := range p.members {
+		if other == h || other.out == nil {
+			continue
+		}
+		if d := p.domainOf(other); d != domain {
+			h.violation(caller, RuleTwoDomainsOut, fmt.Sprintf("%s of %s is out because of: %s", other.FQDN(), d, other.out.Command))
+		} else if p.openDomain == domain {
+			h.violation(caller, RuleDomainGate, fmt.Sprintf("%s of the same domain is not back in service", other.FQDN()))
+		}
+	}
 }
 
 // closeDomainWhenDone ends the pass through a domain when each of its servers has been out and is back.

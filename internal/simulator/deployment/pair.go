@@ -172,10 +172,10 @@ func (h *Host) FailOverPool(ctx context.Context, caller Caller, poolFQDN, as str
 		return err
 	}
 	if edges := m.edgesBehind(p); len(edges) > 0 {
-		return fmt.Errorf("This Front-end pool %q is specified in topology as the next hop for the Edge server. Change the next hop of %s first.", p.description.FQDN, strings.Join(edges, ", ")) //nolint:staticcheck // the cmdlet's words
+		return fmt.Errorf("This Front-end pool %q is specified in topology as the next hop for the Edge server. Change the next hop of %s first.", p.description.FQDN, strings.Join(edges, ", "))
 	}
 	if p.description.CentralManagement {
-		return fmt.Errorf("The Central Management Server is on the pool %s. Move it first with Invoke-CsManagementServerFailover.", p.description.FQDN) //nolint:staticcheck // the cmdlet's words
+		return fmt.Errorf("The Central Management Server is on the pool %s. Move it first with Invoke-CsManagementServerFailover.", p.description.FQDN)
 	}
 	if p.movedAway() {
 		return nil

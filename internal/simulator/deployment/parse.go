@@ -65,6 +65,25 @@ var defaultTiming = Timing{
 	PoolFailOver:   Duration(5 * time.Minute),
 }
 
+func (p *Pool) setDefaults(d *Deployment) {
+	p.Edition = cmp.Or(p.Edition, Enterprise)
+	p.setProductDefaults(d)
+	if p.Edition == Standard {
+		if len(p.FrontEnds) == 0 {
+			p.FrontEnds = []string{p.FQDN}
+		}
+		return
+	}
+	if p.SQLServer != "" {
+		p.SQLInstance = cmp.Or(p.SQLInstance, "rtc")
+	}
+	if p.UpgradeDomains == nil && p.Role == RoleFrontEnd {
+		for n, fe := range p.FrontEnds {
+			p.UpgradeDomains = append(p.UpgradeDomains, Domain{Name: fmt.Sprintf("UpgradeDomain%d", n+1), FrontEnds: []string{fe}})
+		}
+	}
+}
+
 func (d *Deployment) setDefaults() {
 	d.Product = cmp.Or(d.Product, LyncServer2013)
 	d.Build = cmp.Or(d.Build, firstBuilds[d.Product], "5.0.8308.0")
@@ -82,23 +101,7 @@ func (d *Deployment) setDefaults() {
 		}
 	}
 	for i := range d.Pools {
-		p := &d.Pools[i]
-		p.Edition = cmp.Or(p.Edition, Enterprise)
-		p.setProductDefaults(d)
-		if p.Edition == Standard {
-			if len(p.FrontEnds) == 0 {
-				p.FrontEnds = []string{p.FQDN}
-			}
-			continue
-		}
-		if p.SQLServer != "" {
-			p.SQLInstance = cmp.Or(p.SQLInstance, "rtc")
-		}
-		if p.UpgradeDomains == nil && p.Role == RoleFrontEnd {
-			for n, fe := range p.FrontEnds {
-				p.UpgradeDomains = append(p.UpgradeDomains, Domain{Name: fmt.Sprintf("UpgradeDomain%d", n+1), FrontEnds: []string{fe}})
-			}
-		}
+		d.Pools[i].setDefaults(d)
 	}
 	// A pool may name a SQL server in passing; it then has the usual databases.
 	for _, p := range d.Pools {

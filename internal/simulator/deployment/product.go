@@ -94,7 +94,7 @@ func (p *Pool) setProductDefaults(d *Deployment) {
 	}
 }
 
-func (p Pool) validateProduct(path string, found *problems) {
+func (p *Pool) validateProduct(path string, found *problems) {
 	if !slices.Contains(roles, p.Role) {
 		found.add(path+".role", "%q is not one of %s", p.Role, strings.Join(roles, ", "))
 	}

@@ -148,7 +148,7 @@ func (d *Deployment) validatePools(found *problems) {
 	}
 }
 
-func (p Pool) validateStandard(path string, found *problems) {
+func (p *Pool) validateStandard(path string, found *problems) {
 	if len(p.FrontEnds) != 1 || !sameName(p.FrontEnds[0], p.FQDN) {
 		found.add(path+".frontEnds", "a Standard Edition pool has one server, which bears its name")
 	}
@@ -157,7 +157,7 @@ func (p Pool) validateStandard(path string, found *problems) {
 	}
 }
 
-func (p Pool) validateEnterprise(path string, found *problems) {
+func (p *Pool) validateEnterprise(path string, found *problems) {
 	if len(p.FrontEnds) == 0 || len(p.FrontEnds) > 16 {
 		found.add(path+".frontEnds", "a pool has 1 to 16 front ends, not %d", len(p.FrontEnds))
 	}
@@ -197,7 +197,7 @@ func (d *Deployment) sqlInstance(server, instance string) *SQLInstance {
 }
 
 // validatePair checks that a pairing is mutual, and that a next hop is a pool.
-func (p Pool) validatePair(path string, d *Deployment, found *problems) {
+func (p *Pool) validatePair(path string, d *Deployment, found *problems) {
 	named := func(fqdn string) *Pool {
 		for i := range d.Pools {
 			if sameName(d.Pools[i].FQDN, fqdn) {

@@ -102,7 +102,7 @@ func newObject(in *interpreter, b *bound, _ []Value, _ bool, out sink) error {
 }
 
 func startSleep(in *interpreter, b *bound, input []Value, fed bool, _ sink) error {
-	pause := time.Duration(0)
+	var pause time.Duration
 	switch {
 	case b.has("milliseconds"):
 		number, err := b.number("milliseconds", 0)
