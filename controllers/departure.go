@@ -110,6 +110,15 @@ func (r *LyncPoolReconciler) letDomainsGo(ctx context.Context, work *poolWork) e
 	return nil
 }
 
+// claimWithPool claims the domain, and the pool without which it could not be finished: a server may be found half way, or have to be
+// put back, before the pool has opened anything.
+func (r *UpgradeDomainReconciler) claimWithPool(ctx context.Context, work *domainWork) error {
+	if err := r.claim(ctx, work.object, work.before); err != nil || beingDeleted(work.pool) {
+		return err
+	}
+	return r.claim(ctx, work.pool, work.pool.DeepCopy())
+}
+
 // begin claims the back end, and the pool without which it could not be finished, before anything is stopped or changed for it.
 // Before the first order it then asks the API server whether the pool has opened a domain meanwhile, and says false when that, or
 // anything else, is against it: a domain looks for claims in the same way before it stops a server, so that one of the two sees the other.

@@ -219,7 +219,7 @@ func (r *UpgradeDomainReconciler) work(ctx context.Context, work *domainWork) (p
 			decision = procedure.UpgradeDomain(domain)
 		}
 		if (decision.InProgress || takesAnyOut(work, decision)) && work.force() != v1alpha1.ForceDeleteValue {
-			if err := r.claim(ctx, work.object, work.before); err != nil {
+			if err := r.claimWithPool(ctx, work); err != nil {
 				return domain, decision, err
 			}
 			r.remember(work.object, work.with)

@@ -80,6 +80,7 @@ func (o *operators) between() (dies bool) {
 	if o.w.now.Sub(o.began) < staleness-time.Minute && o.w.chance(o.w.faults.crash/2) {
 		o.w.advance(time.Minute)
 	}
+	o.w.deletedByPeople(o.status)
 	return o.w.chance(o.w.faults.crash)
 }
 
@@ -96,6 +97,7 @@ func (o *operators) pass() {
 	if !o.deep {
 		o.began = o.w.now
 	}
+	o.w.deletedByPeople(o.status)
 	for _, which := range o.w.random.Perm(len(o.w.domains) + 2) {
 		switch which {
 		case 0:
@@ -126,8 +128,12 @@ func (o *operators) domain(name string) {
 
 func (o *operators) domainOnce(name string, underway bool) (again bool) {
 	w := o.w
+	if !w.there(name) {
+		return false
+	}
 	version := o.status.version
-	domain := procedure.Domain{Plan: o.plan(), TurnLimit: interval, Underway: underway, ServersAtATime: w.atATime, Paused: w.paused && o.flaw != forgetsPause}
+	deleting := w.objects.deleting && o.flaw != forgetsDeletion
+	domain := procedure.Domain{Deleting: deleting, Plan: o.plan(), TurnLimit: interval, Underway: underway, ServersAtATime: w.atATime, Paused: w.paused && o.flaw != forgetsPause}
 	turn := func() bool {
 		return o.flaw == takesEveryTurn || o.status.open == name && o.status.openBuild == domain.Plan.Build
 	}
@@ -152,9 +158,12 @@ func (o *operators) domainOnce(name string, underway bool) (again bool) {
 		}
 		decision = procedure.UpgradeDomain(domain)
 	}
+	if decision.InProgress && !(w.claim(name) && (w.objects.deleting || w.claim(poolObject))) && o.flaw != forgetsDeletion {
+		return false
+	}
 	for i, server := range decision.Servers {
 		m := w.machine(server.FQDN)
-		if o.between() {
+		if o.between() || !w.there(name) {
 			return false
 		}
 		switch server.Verdict {
@@ -162,7 +171,7 @@ func (o *operators) domainOnce(name string, underway bool) (again bool) {
 			o.misorder(server.Order)
 			first := (server.Order.Action == procedure.ActionStopServices || server.Order.Action == procedure.ActionFailOverComputer) && !server.OutOfService
 			// Work that has begun is finished without a turn; with one, the pool is read once more.
-			if first && domain.Turn && (!turn() || w.paused && o.flaw != forgetsPause || o.status.backEnd.inProgress) {
+			if first && domain.Turn && (!turn() || w.paused && o.flaw != forgetsPause || o.status.backEnd.inProgress || w.objects.deleting && o.flaw != forgetsDeletion) {
 				decision.Servers[i].InProgress = false
 				continue
 			}
@@ -184,7 +193,13 @@ func (o *operators) domainOnce(name string, underway bool) (again bool) {
 			}
 		}
 	}
-	o.report(name, domain, decision)
+	if w.there(name) {
+		stale := version != o.status.version // somebody else has written since: the API server refuses to take the finalizer off
+		o.report(name, domain, decision)
+		if !stale {
+			w.release(name, decision.Departure(domain), domain.Turn)
+		}
+	}
 	return again
 }
 
@@ -222,6 +237,14 @@ func (o *operators) report(name string, domain procedure.Domain, decision proced
 
 func (o *operators) pool() {
 	w, s := o.w, o.status
+	switch {
+	case w.objects.gone:
+		return
+	case w.objects.deleting && o.flaw != forgetsDeletion:
+		w.sayOnce("the pool waits for its servers")
+		o.departs()
+		return
+	}
 	policy := procedure.ReadinessPolicy{Interval: interval, Attempts: 3}
 	version := s.version
 	pool := procedure.Pool{Open: s.open, OpenSince: s.openSince, Adopted: s.adopted, Soak: s.soak, SoakTime: soakTime, Last: s.last, Policy: policy, Now: w.now, Paused: w.paused}
@@ -268,6 +291,9 @@ func (o *operators) pool() {
 	if o.between() || version != s.version && read != nil {
 		return
 	}
+	if (decision.Action == procedure.PoolOpens || decision.Action == procedure.PoolAdopts) && !w.claim(poolObject) && o.flaw != forgetsDeletion || w.objects.gone {
+		return
+	}
 	s.version++
 	s.soak, s.done, s.why = decision.Soak, false, decision.Reason
 	if read != nil {
@@ -286,12 +312,18 @@ func (o *operators) pool() {
 		}
 	case procedure.PoolIsDone:
 		s.open, s.soak, s.hold, s.done = "", nil, nil, true
+		if len(w.objects.claims) == 1 {
+			delete(w.objects.claims, poolObject)
+		}
 	}
 }
 
 func (o *operators) backEnd() {
 	w, s := o.w, o.status
-	backEnd := procedure.BackEnd{Plan: o.plan(), Edition: v1alpha1.EditionEnterprise, Stores: v1alpha1.CollocatedStoresAbsent, SQLServer: "sql01.contoso.com",
+	if !w.there(backEndObject) {
+		return
+	}
+	backEnd := procedure.BackEnd{Deleting: w.objects.deleting, Plan: o.plan(), Edition: v1alpha1.EditionEnterprise, Stores: v1alpha1.CollocatedStoresAbsent, SQLServer: "sql01.contoso.com",
 		Permitted: s.backEnd.permitted, Paused: w.paused, OpenDomain: s.open}
 	for _, m := range w.machines {
 		server := w.observe(m)
@@ -310,10 +342,15 @@ func (o *operators) backEnd() {
 		backEnd.Report = &procedure.DatabaseReport{Databases: []procedure.Database{{Name: "rtcxds", ExpectedVersion: "15.13.22", InstalledVersion: version}}}
 		decision = procedure.NextBackEndStep(backEnd)
 	}
+	starts := decision.Server.Verdict == procedure.VerdictStart
+	if (starts || decision.InProgress) && (!w.claim(backEndObject) || !w.objects.deleting && !w.claim(poolObject)) {
+		return
+	}
 	s.backEnd = backEndStatus{inProgress: decision.InProgress, done: decision.Server.Verdict == procedure.VerdictDone,
 		held: decision.Server.Verdict == procedure.VerdictHold, permitted: s.backEnd.permitted, reason: decision.Server.Reason}
 	// The claim is written before the order, and the pool is read once more after it: whoever claims second sees the first.
-	if o.between() || decision.Server.Verdict != procedure.VerdictStart || s.open != "" && o.flaw != databasesEarly {
+	if o.between() || !starts || s.open != "" && o.flaw != databasesEarly || !w.there(backEndObject) || w.objects.deleting {
+		w.release(backEndObject, decision.Departure(backEnd), false)
 		return
 	}
 	w.start(w.machine(decision.Server.FQDN), *decision.Server.Order, backEnd.Plan.Build)

@@ -21,7 +21,7 @@ const (
 
 // faults says what goes wrong in one history, as chances of one in so many per opportunity; zero is never.
 type faults struct {
-	crash, forget, twoOperators, unreachable, jobFails, interrupted, drainTimeout, moody, reboots, breaks, people, lostOrder int
+	crash, forget, twoOperators, unreachable, jobFails, interrupted, drainTimeout, moody, reboots, breaks, people, lostOrder, deletes int
 }
 
 var (
@@ -99,6 +99,7 @@ type world struct {
 	lastChange time.Time
 	failures   map[string]failure
 	dbDone     bool
+	objects    objects
 	journal    []string
 	said       string
 	effects    []string
@@ -132,6 +133,7 @@ func newWorld(seed uint64, bad faults) *world {
 		Graceful: true, DrainTimeout: 30 * time.Minute, StopAtOnce: random.IntN(3) == 0, RestartComputer: random.IntN(3) != 0,
 		InstallTimeout: time.Hour, RestartTimeout: time.Hour}
 	w.settled = w.now.Add(-time.Hour)
+	w.objects.claims = map[string]bool{}
 	return w
 }
 
@@ -549,6 +551,7 @@ func (w *world) judgeTakingOut(m *machine) {
 			w.violated(6, "%s is stopped although %s failed on %s and no person has said to go on", m.fqdn, failed.job, fqdn)
 		}
 	}
+	w.judgeDeletion(m)
 	if w.paused && !w.recently(w.pausedAt) {
 		w.violated(11, "%s is stopped although the pool has been paused since %s", m.fqdn, w.pausedAt.Format("15:04"))
 	}
