@@ -142,6 +142,14 @@ test-race: ## Run the tests of the concurrent packages with the race detector (n
 	KUBEBUILDER_ASSETS="$$($(ASSETS))" && export KUBEBUILDER_ASSETS && \
 	CGO_ENABLED=1 go test -race -timeout $(TEST_TIMEOUT) $(GOTESTFLAGS) $(RACE_PACKAGES)
 
+# How long make soak plays.
+DURATION ?= 10m
+
+.PHONY: soak
+soak: ## Play random histories of rollouts for DURATION; a violation prints the seed that replays it.
+	go test -c -o bin/soak ./internal/procedure
+	cd internal/procedure && ../../bin/soak -test.timeout 0 -soak '$(DURATION)' $(SOAKFLAGS)
+
 .PHONY: conformance
 conformance: ## Drive the simulator with WinRM clients that others wrote (needs Python 3).
 	@TEST_TIMEOUT='$(TEST_TIMEOUT)' test/conformance/run.sh $(GOTESTFLAGS)

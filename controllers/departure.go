@@ -15,13 +15,14 @@ import (
 func underWay(pool *v1alpha1.LyncPool) bool { return openOf(pool) != "" }
 
 // givesPlaceBack takes a pool that is under way no longer from those that count, and says whether it lets go: nothing of it is left to be
-// finished, and deleting it needs to wait for nothing any more.
+// finished, and deleting it needs to wait for nothing any more. A claim that led to nothing is given back as well.
 func (r *LyncPoolReconciler) givesPlaceBack(ctx context.Context, work *poolWork, decision procedure.PoolDecision) (leaves bool, err error) {
-	if underWay(work.object) || procedure.KeepsPlace(decision) {
+	status := &work.object.Status
+	if underWay(work.object) || status.UnderWaySince != nil && procedure.KeepsPlace(decision) {
 		return false, nil
 	}
-	work.object.Status.UnderWaySince = nil
-	if !claimed(work.object) {
+	status.UnderWaySince = nil
+	if !claimed(work.object) || work.stays {
 		return false, nil
 	}
 	others, err := r.unfinished(ctx, work)

@@ -142,6 +142,8 @@ type poolWork struct {
 	// leaves: nothing is left to be finished, and the finalizer is taken off.
 	leaves bool
 	forced procedure.DepartureDecision
+	// stays: the pool has claimed its place among those under way and keeps the claim, although another one is in the way.
+	stays bool
 	// domains are the UpgradeDomain objects in the order in which they are taken.
 	domains []*v1alpha1.UpgradeDomain
 	// problem is why the pool could not be asked in this pass.
@@ -279,9 +281,11 @@ func (r *LyncPoolReconciler) decide(ctx context.Context, work *poolWork) (proced
 			Busy: int(last.BusyCount), DomainNotReady: int(last.DomainNotReadyCount), Insufficient: int(last.InsufficientCount)}}}
 		pool.Last.Gate.Reason, pool.Last.Gate.Message = work.gateSaid()
 	}
-	if pool.First, _, err = r.precedes(ctx, r.Client, object); err != nil {
+	first, others, err := r.precedes(ctx, r.Client, object)
+	if err != nil {
 		return procedure.PoolDecision{}, err
 	}
+	pool.First, work.stays = first, first != nil && procedure.Stays(peerOfPool(object), first, others)
 	work.notePrecedence(pool.First)
 	decision, err := r.forGuests(ctx, work, procedure.NextDomain(pool))
 	if err != nil {

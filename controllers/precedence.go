@@ -97,7 +97,6 @@ func (r *BackEndServerReconciler) precedes(ctx context.Context, reader client.Re
 // another pool or a dependency is in the way after all.
 func (r *LyncPoolReconciler) takePlace(ctx context.Context, work *poolWork, decision procedure.PoolDecision) (procedure.PoolDecision, error) {
 	object := work.object
-	already := claimed(object)
 	if err := r.claim(ctx, object, work.before); err != nil || decision.Action != procedure.PoolOpens {
 		return decision, err
 	}
@@ -109,17 +108,10 @@ func (r *LyncPoolReconciler) takePlace(ctx context.Context, work *poolWork, deci
 	// The answer that would have opened the domain is old when it is the pool's turn; it is asked again.
 	object.Status.Readiness = nil
 	wait := procedure.PoolDecision{Action: procedure.PoolWaits, Domain: decision.Domain, Reason: first.Reason, Message: first.Message, Soak: decision.Soak}
-	if first.Reason == v1alpha1.ReasonWaitingForOtherPool && !procedure.Yields(peerOfPool(object), others) {
+	if procedure.Stays(peerOfPool(object), first, others) {
 		// The other one gives way; it takes a moment to be seen.
-		wait.Until = work.now
+		wait.Until, work.stays = work.now, true
 		return wait, nil
-	}
-	if !already {
-		unfinished, err := r.unfinished(ctx, work)
-		if err != nil {
-			return decision, err
-		}
-		work.leaves = len(unfinished) == 0
 	}
 	return wait, nil
 }

@@ -87,11 +87,15 @@ func KeepsPlace(decision PoolDecision) bool {
 	}
 }
 
-// Yields decides for a pool that has claimed its place, and has looked at the others after that, whether it must give the place back:
-// two that claim at the same moment see each other, and neither may begin before the other has given way. The first by name stays.
-func Yields(self Peer, others []Peer) bool {
+// Stays decides for a pool that has claimed its place, and then found others in the way, whether it keeps the claim: two that claim at
+// the same moment see each other, and neither may begin before the other has given way. The first by name stays. Who gives way
+// claims again when there is room.
+func Stays(self Peer, first *Precedes, others []Peer) bool {
+	if first == nil || first.Reason != v1alpha1.ReasonWaitingForOtherPool {
+		return first == nil
+	}
 	full := between{self: self, others: others}.full()
-	return full != nil && slices.ContainsFunc(full.who, func(other Peer) bool { return other.Begun || other.Active || other.Name < self.Name })
+	return full != nil && !slices.ContainsFunc(full.who, func(other Peer) bool { return other.Begun || other.Active || other.Name < self.Name })
 }
 
 type between struct {

@@ -559,6 +559,7 @@ func playDatabases(seed uint64, wrong databaseFlaw) *databaseWorld {
 // Mirrors that turn, stores on several servers, updates that fail or lie, installers that leave local databases behind, and people
 // who mend it all: whatever the order, no rule is broken, and in the end every store is current.
 func TestDatabasesWhateverGoesWrong(t *testing.T) {
+	t.Parallel()
 	for _, seed := range seeds(4) {
 		w := playDatabases(seed, "")
 		if *seedFlag != 0 {

@@ -13,7 +13,8 @@ import (
 
 var (
 	seedFlag      = flag.Uint64("seed", 0, "replay the history with this seed, and print what happened in it")
-	historiesFlag = flag.Int("histories", 600, "how many random histories to play")
+	historiesFlag = flag.Int("histories", 0, "how many random histories to play; 0: a number that fits a usual run")
+	soakFlag      = flag.Duration("soak", 0, "play random histories for so long instead of a number of them")
 )
 
 // regressions are seeds of histories that once broke a promise.
@@ -191,24 +192,15 @@ func checkIn(t *testing.T, seed uint64, w *world, bad faults) {
 	}
 }
 
-func seeds(share int) []uint64 {
-	if *seedFlag != 0 {
-		return []uint64{*seedFlag}
-	}
-	list := slices.Clone(regressions)
-	for i := range max(*historiesFlag/share, 1) {
-		list = append(list, uint64(i)+1)
-	}
-	return list
-}
-
 func TestWithoutFaultsEveryHistoryEndsDone(t *testing.T) {
+	t.Parallel()
 	for _, seed := range seeds(10) {
 		check(t, seed, noFaults)
 	}
 }
 
 func TestNothingForbiddenHappensWhateverGoesWrong(t *testing.T) {
+	t.Parallel()
 	for _, seed := range seeds(1) {
 		check(t, seed, everythingBad)
 		if t.Failed() {
@@ -219,6 +211,7 @@ func TestNothingForbiddenHappensWhateverGoesWrong(t *testing.T) {
 
 // Line 7: crashes, lost memory and a second copy of the operator change when things happen, not what happens in which order.
 func TestCrashesAndSecondCopiesDoNotChangeTheOrderOfEffects(t *testing.T) {
+	t.Parallel()
 	for _, seed := range seeds(10) {
 		calm, _ := play(seed, noFaults, "")
 		torn, o := play(seed, operatorDies, "")
