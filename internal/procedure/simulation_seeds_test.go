@@ -5,6 +5,7 @@ import (
 	"iter"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -12,23 +13,24 @@ import (
 
 // usualHistories are how many random histories a test plays, by its share, when nothing else is asked for; shortHistories with -short.
 const (
-	usualHistories = 1200
+	usualHistories = 800
 	shortHistories = 300
 )
 
 // soakEnds is when a soak is over, the same for all tests that take part.
 var soakEnds = sync.OnceValue(func() time.Time { return time.Now().Add(*soakFlag) })
 
-// seeds are the seeds of the histories that a test plays: those that once broke a promise, then the first numbers; the share says how much
+// seeds are the seeds of the histories that a test plays: those that once broke a promise (once adds some of the test's own), then the first numbers; the share says how much
 // more the histories of the test cost than others. With -seed it is that one, and with -soak it goes on with ever new ones until the time
 // is over. A test that ranges over it takes part in make soak.
-func seeds(share int) iter.Seq2[int, uint64] {
+func seeds(share int, once ...uint64) iter.Seq2[int, uint64] {
 	return func(yield func(int, uint64) bool) {
 		if *seedFlag != 0 {
 			yield(0, *seedFlag)
 			return
 		}
-		for i, seed := range regressions {
+		known := slices.Concat(regressions, once)
+		for i, seed := range known {
 			if !yield(i, seed) {
 				return
 			}
@@ -38,7 +40,7 @@ func seeds(share int) iter.Seq2[int, uint64] {
 			return
 		}
 		for i := range max(histories()/share, 1) {
-			if !yield(len(regressions)+i, uint64(i)+1) {
+			if !yield(len(known)+i, uint64(i)+1) {
 				return
 			}
 		}
