@@ -24,7 +24,7 @@ import (
 
 const usage = `lyncsim serves a simulated Lync deployment over WinRM.
 
-  lyncsim serve --deployment FILE [--listen ADDRESS] [--plain] [--control ADDRESS] [--state-dir DIR] [--time-scale N] [--channel-binding LEVEL] [--engine PATH]
+  lyncsim serve --deployment FILE [--listen ADDRESS] [--plain] [--control ADDRESS] [--state-dir DIR] [--time-scale N] [--channel-binding LEVEL] [--engine PATH [--engine-reuse]]
   lyncsim describe --deployment FILE
 
 Run "lyncsim serve --help" for what the flags mean.
@@ -69,6 +69,7 @@ func serve(ctx context.Context, arguments []string, stdout, stderr io.Writer) er
 	control := flags.String("control", "", "loopback `address` of the control interface, empty for none")
 	stateDir := flags.String("state-dir", "", "`directory` that gets ca.crt, the certificate to trust")
 	pwsh := flags.String("engine", "", "`path` of a PowerShell engine that runs the hosts' commands, or auto to look for one; empty for the built-in interpreter")
+	reuse := flags.Bool("engine-reuse", false, "let questions and orders share a few processes of the engine, instead of one process for each")
 	timeScale := flags.Float64("time-scale", 1, "how many times faster than described everything happens")
 	binding := flags.String("channel-binding", string(wsman.ChannelBindingRelaxed), "`level` of CbtHardeningLevel for NTLM inside TLS: None, Relaxed or Strict")
 	d, err := parse(flags, arguments, file)
@@ -85,7 +86,7 @@ func serve(ctx context.Context, arguments []string, stdout, stderr io.Writer) er
 	config := simulator.Config{Deployment: d, Listen: *listen, Plain: *plain, ControlListen: *control, TimeScale: *timeScale, StateDir: *stateDir,
 		WSMan: wsman.Options{ChannelBinding: level}}
 	if *pwsh != "" {
-		folder, err := useEngine(ctx, &config, *pwsh)
+		folder, err := useEngine(ctx, &config, *pwsh, *reuse)
 		if err != nil {
 			return err
 		}
@@ -104,7 +105,7 @@ func serve(ctx context.Context, arguments []string, stdout, stderr io.Writer) er
 }
 
 // useEngine has a PowerShell engine run the hosts' commands. The folder that it gives holds their disks.
-func useEngine(ctx context.Context, config *simulator.Config, program string) (string, error) {
+func useEngine(ctx context.Context, config *simulator.Config, program string, reuse bool) (string, error) {
 	if program == "auto" {
 		found, err := engine.Find()
 		if err != nil {
@@ -125,7 +126,7 @@ func useEngine(ctx context.Context, config *simulator.Config, program string) (s
 	}
 	config.Disks = filepath.Join(folder, "hosts")
 	config.NewExecutor = func(model *deployment.Model) (simulator.Executor, error) {
-		return engine.New(ctx, model, engine.Options{Program: path, Directory: filepath.Join(folder, "engine"), TimeScale: config.TimeScale})
+		return engine.New(ctx, model, engine.Options{Program: path, Directory: filepath.Join(folder, "engine"), TimeScale: config.TimeScale, Reuse: reuse})
 	}
 	return folder, nil
 }

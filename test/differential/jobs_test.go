@@ -62,7 +62,7 @@ var scenarios = map[string]scenario{
 		{"stop again", "StopServices", nil, `{"graceful":false,"timeoutSeconds":60,"onTimeout":"Fail","webServer":false}`, "", nil, "Succeeded"},
 		{"an installer that ends well", "Install", acknowledge,
 			`{"sha256":"<sha256>","fileName":"` + fileName + `","arguments":["/silentmode"],"timeoutSeconds":60}`, "", nil, "Succeeded  0"},
-		{"a restart", "RestartComputer", nil, `{"delaySeconds":0}`, "", nil, "Succeeded"},
+		{"a restart", "RestartComputer", nil, `{"delaySeconds":1200}`, "", nil, "Succeeded"},
 	}},
 	"services": {"fe01", []step{
 		{"one that never drains", "StopServices", fault(deployment.Fault{Kind: deployment.FaultSlowDrain}),

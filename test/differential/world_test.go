@@ -71,7 +71,7 @@ func inEngine(t *testing.T, edition string) *side {
 		t.Skip(err)
 	}
 	model := contoso(t, t.TempDir())
-	executor, err := engine.New(t.Context(), model, engine.Options{Program: program, Edition: edition, Directory: t.TempDir(), TimeScale: scale})
+	executor, err := engine.New(t.Context(), model, engine.Options{Program: program, Edition: edition, Directory: t.TempDir(), TimeScale: scale, Reuse: true})
 	if err != nil {
 		t.Fatal(err)
 	}

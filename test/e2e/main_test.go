@@ -129,6 +129,12 @@ func startOperator(t *testing.T, l *lab.Lab) {
 // eventually waits until found says true; what it says otherwise is shown when patience ends.
 func eventually(t *testing.T, what string, found func() (bool, string)) {
 	t.Helper()
+	eventuallyWithin(t, patience, what, found)
+}
+
+// eventuallyWithin is eventually with another patience.
+func eventuallyWithin(t *testing.T, patience time.Duration, what string, found func() (bool, string)) {
+	t.Helper()
 	begun := time.Now()
 	for {
 		done, said := found()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -70,7 +71,12 @@ func awaitReason(t *testing.T, l *lab.Lab, object client.Object, reason string) 
 // awaitAllReady waits until at least so many objects of our kinds are there and all of them are Ready.
 func awaitAllReady(t *testing.T, l *lab.Lab, namespace string, count int) {
 	t.Helper()
-	eventually(t, fmt.Sprintf("%d Ready objects in %s", count, namespace), func() (bool, string) {
+	awaitAllReadyWithin(t, patience, l, namespace, count)
+}
+
+func awaitAllReadyWithin(t *testing.T, patience time.Duration, l *lab.Lab, namespace string, count int) {
+	t.Helper()
+	eventuallyWithin(t, patience, fmt.Sprintf("%d Ready objects in %s", count, namespace), func() (bool, string) {
 		objects, err := allObjects(t.Context(), l, namespace)
 		if err != nil {
 			return false, err.Error()

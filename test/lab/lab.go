@@ -157,7 +157,7 @@ func (l *Lab) startSimulator(ctx context.Context) error {
 	arguments := []string{"serve", "--deployment", l.options.Deployment, "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0",
 		"--state-dir", l.options.Directory, "--time-scale", strconv.FormatFloat(l.options.TimeScale, 'g', -1, 64)}
 	if l.options.Engine != "" {
-		arguments = append(arguments, "--engine", l.options.Engine)
+		arguments = append(arguments, "--engine", l.options.Engine, "--engine-reuse")
 	}
 	lyncsim, err := startProcess("simulator", log, l.options.Binaries.Lyncsim, nil, arguments...)
 	if err != nil {

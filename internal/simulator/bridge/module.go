@@ -24,11 +24,15 @@ const (
 // both may be empty. It is for PowerShell 7, and not for a server.
 func LyncModule(host *deployment.Host, address, token string) string {
 	names := cmdlets.LyncCommands(host)
-	return Client(address, token) + Functions("", names) + "Export-ModuleMember -Function @('" + strings.Join(names, "', '") + "')\n"
+	return clientText(address, token) + Functions("", names) + "Export-ModuleMember -Function @('" + strings.Join(names, "', '") + "')\n"
 }
 
-// Client is the PowerShell text of the functions that ask the bridge, for scripts that need more than cmdlets.
+// Client is the PowerShell text of the functions that ask the bridge, for a session (not a module) that needs more than cmdlets.
 func Client(address, token string) string {
+	return strings.ReplaceAll(clientText(address, token), "$script:", "$global:")
+}
+
+func clientText(address, token string) string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "$script:LyncSimAddress = if ($env:%s) { $env:%[1]s } else { '%s' }\n", AddressVariable, address)
 	fmt.Fprintf(&text, "$script:LyncSimToken = if ($env:%s) { $env:%[1]s } else { '%s' }\n", TokenVariable, token)

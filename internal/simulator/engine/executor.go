@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -35,6 +36,9 @@ type Options struct {
 	Directory string
 	// TimeScale is that of the model: Start-Sleep is that much shorter. 0 means 1.
 	TimeScale float64
+	// Reuse lets questions and orders share a few processes, each command in a session of its own: a question then costs a fifth. Scheduled
+	// tasks, and everything that is not one encoded script, have their own processes all the same.
+	Reuse bool
 }
 
 // Executor runs command lines that reach a host over WinRM: powershell.exe is a process of the engine, one for each command; what
@@ -44,14 +48,23 @@ type Executor struct {
 	bridge   *bridge.Server
 	packages *packages
 	programs *programs
+	workers  *workers
+	types    string
 	prelude  string
 	temp     string
 	// name tells this computer's simulators apart.
 	name string
 }
 
-//go:embed prelude.ps1
-var prelude string
+// The scripts that stand in for Windows, and the one that runs scripts.
+var (
+	//go:embed types.ps1
+	types string
+	//go:embed prelude.ps1
+	prelude string
+	//go:embed worker.ps1
+	workerScript string
+)
 
 // stopDelay is how long the ends of a killed process's pipes are waited for.
 const stopDelay = 2 * time.Second
@@ -68,8 +81,9 @@ func New(ctx context.Context, model *deployment.Model, options Options) (*Execut
 		return nil, err
 	}
 	options.Directory = directory
-	e := &Executor{options: options, prelude: filepath.Join(directory, "prelude.ps1"),
+	e := &Executor{options: options, types: filepath.Join(directory, "types.ps1"), prelude: filepath.Join(directory, "prelude.ps1"),
 		temp: filepath.Join(directory, "tmp"), programs: newPrograms(), name: rand.Text()}
+	e.workers = &workers{start: e.startWorker}
 	if err := e.prepare(ctx, model); err != nil {
 		e.Close()
 		return nil, fmt.Errorf("engine: %w", err)
@@ -92,7 +106,13 @@ func (e *Executor) prepare(ctx context.Context, model *deployment.Model) (err er
 			return err
 		}
 	}
-	return os.WriteFile(e.prelude, []byte(bridge.Client("", "")+bridge.Functions("global:", forwarded())+prelude), 0o600)
+	for file, contents := range map[string]string{e.types: types, e.prelude: bridge.Client("", "") + bridge.Functions("global:", forwarded()) + prelude,
+		filepath.Join(e.options.Directory, "worker.ps1"): workerScript} {
+		if err := os.WriteFile(file, []byte(contents), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // writeModule gives a host the module Lync, if it has Lync.
@@ -113,6 +133,7 @@ func (e *Executor) modulesOf(host *deployment.Host) string {
 
 // Close ends what serves the processes. The processes themselves end with their commands' contexts and with the model.
 func (e *Executor) Close() {
+	e.workers.close()
 	if e.bridge != nil {
 		e.bridge.Close()
 	}
@@ -132,6 +153,9 @@ func (e *Executor) run(ctx context.Context, host *deployment.Host, user string, 
 	if line.Problem != "" {
 		_, _ = io.WriteString(stderr, line.Problem+"\r\n")
 		return 1
+	}
+	if e.options.Reuse && line.Encoded && !line.FromInput {
+		return e.share(ctx, host, user, line, stdin, stdout, stderr)
 	}
 	process, err := e.process(ctx, host, user, line, stdin)
 	if err != nil {
@@ -162,9 +186,49 @@ func (e *Executor) run(ctx context.Context, host *deployment.Host, user string, 
 	return 1
 }
 
+// share is powershell.exe with a script, in a process that others use before and after.
+func (e *Executor) share(ctx context.Context, host *deployment.Host, user string, line powershell.CommandLine, stdin io.Reader, stdout, stderr io.Writer) int {
+	input := ""
+	// A command that does not read leaves its input open.
+	if readsInput.MatchString(line.Command) {
+		text, err := io.ReadAll(stdin)
+		if err != nil {
+			return 1
+		}
+		input = string(text)
+	}
+	one, err := e.workers.take()
+	if err != nil {
+		_, _ = io.WriteString(stderr, err.Error()+"\r\n")
+		return 1
+	}
+	token, forget := e.bridge.Open(host, user)
+	defer forget()
+	var answer workAnswer
+	gone, err := host.AdoptProcess(ctx, deployment.Process{ID: one.process.Process.Pid, Name: "powershell.exe", Started: time.Now().UTC()}, func() { kill(one.process) })
+	if err == nil {
+		answer, err = one.work(ctx, line.Command, append(e.environment(host, user, line), bridge.AddressVariable+"="+e.bridge.Address(), bridge.TokenVariable+"="+token), input)
+		gone()
+	}
+	host.Files().Audit()
+	if err != nil || ctx.Err() != nil {
+		one.end()
+		if err != nil {
+			_, _ = io.WriteString(stderr, err.Error()+"\r\n")
+		}
+		return 1
+	}
+	e.workers.giveBack(one)
+	_, _ = io.WriteString(stdout, answer.Output)
+	_, _ = io.WriteString(stderr, answer.Error)
+	return answer.Code
+}
+
+var readsInput = regexp.MustCompile(`(?i)FromInput\b|Console\]::In\b|\$input\b`)
+
 // process is the engine's process for what a command line of powershell.exe asks for.
 func (e *Executor) process(ctx context.Context, host *deployment.Host, user string, line powershell.CommandLine, stdin io.Reader) (*exec.Cmd, error) {
-	begin := ". '" + strings.ReplaceAll(e.prelude, "'", "''") + "'; "
+	begin := ". '" + strings.ReplaceAll(e.types, "'", "''") + "'; . '" + strings.ReplaceAll(e.prelude, "'", "''") + "'; "
 	arguments := []string{"-NoProfile", "-NonInteractive"}
 	switch {
 	case line.Help:
@@ -182,7 +246,7 @@ func (e *Executor) process(ctx context.Context, host *deployment.Host, user stri
 		arguments = append(arguments, "-EncodedCommand", encode(begin+line.Command))
 	}
 	process := exec.CommandContext(ctx, e.options.Program, arguments...) //nolint:gosec // running commands is what this is for
-	process.Env = e.environment(host, user, line)
+	process.Env = append(e.common(), e.environment(host, user, line)...)
 	process.Dir = host.Files().Folder()
 	process.SysProcAttr = attributes()
 	process.WaitDelay = stopDelay
@@ -219,6 +283,16 @@ func encode(script string) string {
 	return base64.StdEncoding.EncodeToString(text)
 }
 
+// common is what the environment of every process of the engine has.
+func (e *Executor) common() []string {
+	edition := e.options.Edition
+	if edition == "" {
+		edition = "Desktop"
+	}
+	return []string{"PATH=/usr/bin:/bin", "HOME=" + e.temp, "TMPDIR=" + e.temp, "DOTNET_CLI_TELEMETRY_OPTOUT=1", "DOTNET_TieredPGO=0",
+		"PSHOST_EDITION=" + edition, "PSHOST_NEWLINE=crlf"}
+}
+
 // environment is that of a process on the host. Folders are those of this computer: .NET and programs know no drive C here.
 func (e *Executor) environment(host *deployment.Host, user string, line powershell.CommandLine) []string {
 	drive := host.Files().Folder()
@@ -230,17 +304,12 @@ func (e *Executor) environment(host *deployment.Host, user string, line powershe
 	if scale == 0 {
 		scale = 1
 	}
-	edition := e.options.Edition
-	if edition == "" {
-		edition = "Desktop"
-	}
 	policy := line.Policy
 	if policy == "" {
 		policy = "RemoteSigned"
 	}
 	set := []string{
-		"PATH=/usr/bin:/bin", "HOME=" + e.temp, "TMPDIR=" + e.temp, "DOTNET_CLI_TELEMETRY_OPTOUT=1", "DOTNET_TieredPGO=0",
-		"PSHOST_EDITION=" + edition, "PSHOST_STDERR=" + stderr, "PSHOST_NEWLINE=crlf", "PSModulePath=" + e.modulesOf(host),
+		"PSHOST_STDERR=" + stderr, "PSModulePath=" + e.modulesOf(host),
 		"ProgramData=" + filepath.Join(drive, "ProgramData"), "ProgramFiles=" + filepath.Join(drive, "Program Files"),
 		"CommonProgramFiles=" + filepath.Join(drive, "Program Files", "Common Files"), "SystemRoot=" + filepath.Join(drive, "Windows"),
 		"windir=" + filepath.Join(drive, "Windows"), "SystemDrive=" + drive, "TEMP=" + filepath.Join(drive, "Windows", "Temp"),

@@ -1,68 +1,11 @@
 # What stands in for Windows in a PowerShell engine on another system, before anything else runs. No function of the operator's module
 # is replaced: these are commands and .NET types that only Windows has, or whose answer would be about this computer.
 
-# Types. A name that is given to another class here means that class in every script that is read afterwards.
-class LyncSimRegistryKey {
-    hidden $Key
-    static [LyncSimRegistryKey] OpenBaseKey($hive, $view) { return [LyncSimRegistryKey]::new() }
-    [object] OpenSubKey([string]$path) {
-        $found = (Invoke-LyncSim 'LyncSim-RegistryKey' @{ Path = $path })[0]
-        if ($null -eq $found) { return $null }
-        $opened = [LyncSimRegistryKey]::new()
-        $opened.Key = $found
-        return $opened
-    }
-    [string[]] GetSubKeyNames() { return [string[]]@($this.Key.Subkeys) }
-    [object] GetValue([string]$name) { return $this.Key.Values[$name] }
-    [void] Close() { }
-}
-class LyncSimProcess {
-    [int]$Id
-    [object]$ExitCode = $null
-    static [LyncSimProcess] Start($start) {
-        $process = [LyncSimProcess]::new()
-        $process.Id = (Invoke-LyncSim 'LyncSim-StartProcess' @{ Path = $start.FileName; Arguments = $start.Arguments; Parent = $global:PID })[0]
-        return $process
-    }
-    static [object] GetProcessById([int]$id) { throw [System.ArgumentException]::new("Process with an Id of $id is not running.") }
-    [bool] WaitForExit([int]$milliseconds) {
-        if ($null -eq $this.ExitCode) { $this.ExitCode = (Invoke-LyncSim 'LyncSim-WaitProcess' @{ Id = $this.Id; Milliseconds = $milliseconds })[0] }
-        return $null -ne $this.ExitCode
-    }
-    [void] WaitForExit() { [void]$this.WaitForExit(-1) }
-}
-class LyncSimEnvironment {
-    static [string]$MachineName = $env:COMPUTERNAME
-    static [string]$UserName = $env:USERNAME
-    static [string]$UserDomainName = $env:USERDOMAIN
-    # Empty, so that a program of this folder is called by its bare name, which is a function below.
-    static [string]$SystemDirectory = ''
-    static [string]$NewLine = "`r`n"
-    static [string] GetEnvironmentVariable([string]$name) { return [System.Environment]::GetEnvironmentVariable($name) }
-}
-class LyncSimStopwatch {
-    static [long]$Frequency = 1000
-    # Counts from the host's boot, and not from that of this computer.
-    static [long]$Offset = [System.DateTimeOffset]::UtcNow.ToUnixTimeMilliseconds() - [long]$env:LYNCSIM_BOOT - [System.Environment]::TickCount64
-    static [long] GetTimestamp() { return [LyncSimStopwatch]::Offset + [System.Environment]::TickCount64 }
-}
-class LyncSimIdentity {
-    [string]$Name = $env:LYNCSIM_USER
-    static [LyncSimIdentity] GetCurrent() { return [LyncSimIdentity]::new() }
-}
-# Every account of a deployment is an administrator of every host.
-class LyncSimPrincipal { [bool] IsInRole($role) { return $true } }
-class LyncSimAddress {
-    static [object] GetIPGlobalProperties() {
-        $name, $domain = $env:LYNCSIM_FQDN.Split('.', 2)
-        return [pscustomobject]@{ HostName = $name; DomainName = $domain }
-    }
-}
-$accelerators = [psobject].Assembly.GetType('System.Management.Automation.TypeAccelerators')
-foreach ($stand in @(
-        @('Microsoft.Win32.RegistryKey', [LyncSimRegistryKey]), @('System.Diagnostics.Process', [LyncSimProcess]), @('System.Environment', [LyncSimEnvironment]),
-        @('System.Diagnostics.Stopwatch', [LyncSimStopwatch]), @('System.Security.Principal.WindowsIdentity', [LyncSimIdentity]),
-        @('System.Net.NetworkInformation.IPGlobalProperties', [LyncSimAddress]))) { $accelerators::Add($stand[0], $stand[1]) }
+# The host and the user of this session.
+[LyncSimEnvironment]::MachineName = $env:COMPUTERNAME
+[LyncSimEnvironment]::UserName = $env:USERNAME
+[LyncSimEnvironment]::UserDomainName = $env:USERDOMAIN
+[LyncSimStopwatch]::Offset = [System.DateTimeOffset]::UtcNow.ToUnixTimeMilliseconds() - [long]$env:LYNCSIM_BOOT - [LyncSimStopwatch]::Real()
 
 # Objects.
 function global:New-Object {
@@ -125,4 +68,4 @@ foreach ($program in 'icacls', 'shutdown', 'hostname', 'whoami', 'schtasks', 'ne
     # sc alone is Set-Content.
     if ($program -ne 'sc') { Set-Item -Path "function:global:$program" -Value $run }
 }
-Remove-Variable -Name accelerators, stand, program, run
+Remove-Variable -Name program, run
