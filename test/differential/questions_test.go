@@ -49,6 +49,8 @@ var stages = []stage{
 		{"Get-LyncOpsDatabase", `{"sqlServerFqdn":"sql01.contoso.com","local":false,"centralManagement":true}`},
 		{"Get-LyncOpsDatabaseMirror", ofPool}, {"Get-LyncOpsDatabaseMirror", ofNowhere},
 		{"Get-LyncOpsLocalDatabase", `{}`},
+		{"Get-LyncOpsPatchVersion", `{}`}, {"Get-LyncOpsServing", `{"ports":[5061,443,1]}`}, {"Get-LyncOpsReplication", `{}`},
+		{"Get-LyncOpsPartner", ofPool}, {"Get-LyncOpsPartner", ofNowhere},
 		{"Get-LyncOpsPreflight", ofPool}, {"Get-LyncOpsPreflight", ofNowhere},
 		{"Clear-LyncOpsJobs", `{"except":[]}`},
 	}},

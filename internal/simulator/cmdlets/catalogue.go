@@ -18,7 +18,9 @@ func Command(host *deployment.Host, user, name string) (powershell.Command, bool
 
 // LyncCommands are the names of the cmdlets of Lync that a host has, sorted.
 func LyncCommands(host *deployment.Host) []string {
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(lyncCommands)), func(name string) bool {
+	names := slices.AppendSeq(slices.Collect(maps.Keys(lyncCommands)), maps.Keys(skypeCommands))
+	slices.Sort(names)
+	return slices.DeleteFunc(names, func(name string) bool {
 		_, found := Command(host, "", name)
 		return !found
 	})

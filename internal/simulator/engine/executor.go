@@ -115,16 +115,16 @@ func (e *Executor) prepare(ctx context.Context, model *deployment.Model) (err er
 	return nil
 }
 
-// writeModule gives a host the module Lync, if it has Lync.
+// writeModule gives a host the module of its product, if it has one.
 func (e *Executor) writeModule(host *deployment.Host) error {
 	if !host.HasLync() {
 		return nil
 	}
-	folder := filepath.Join(e.modulesOf(host), "Lync")
+	folder := filepath.Join(e.modulesOf(host), host.ModuleName())
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(folder, "Lync.psm1"), []byte(bridge.LyncModule(host, "", "")), 0o600)
+	return os.WriteFile(filepath.Join(folder, host.ModuleName()+".psm1"), []byte(bridge.LyncModule(host, "", "")), 0o600)
 }
 
 func (e *Executor) modulesOf(host *deployment.Host) string {

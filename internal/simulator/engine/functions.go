@@ -34,6 +34,7 @@ var functions = map[string]function{
 	"LyncSim-WinRMSetting": winRMSetting,
 	"LyncSim-FreeBytes":    freeBytes,
 	"LyncSim-SQL":          sqlConnection,
+	"LyncSim-Listeners":    listeners,
 }
 
 // find is the bridge's Finder.
@@ -66,6 +67,14 @@ func taskService(_ context.Context, e *Executor, host *deployment.Host, user str
 
 func freeBytes(_ context.Context, _ *Executor, host *deployment.Host, _ string, _ powershell.Invocation) (powershell.Value, error) {
 	return host.FreeDiskBytes(), nil
+}
+
+func listeners(_ context.Context, _ *Executor, host *deployment.Host, _ string, _ powershell.Invocation) (powershell.Value, error) {
+	ports := []powershell.Value{}
+	for _, port := range host.Listening() {
+		ports = append(ports, int64(port))
+	}
+	return ports, nil
 }
 
 // native runs a Windows program and gives its exit code and what it printed.

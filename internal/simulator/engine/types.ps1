@@ -62,7 +62,10 @@ class LyncSimPrincipal { [bool] IsInRole($role) { return $true } }
 class LyncSimAddress {
     static [object] GetIPGlobalProperties() {
         $name, $domain = $env:LYNCSIM_FQDN.Split('.', 2)
-        return [pscustomobject]@{ HostName = $name; DomainName = $domain }
+        $properties = [pscustomobject]@{ HostName = $name; DomainName = $domain }
+        $properties.PSObject.Methods.Add([psscriptmethod]::new('GetActiveTcpListeners', {
+                    foreach ($port in (Invoke-LyncSim 'LyncSim-Listeners')[0]) { [System.Net.IPEndPoint]::new([System.Net.IPAddress]::Parse('192.0.2.1'), $port) } }))
+        return $properties
     }
 }
 $accelerators = [psobject].Assembly.GetType('System.Management.Automation.TypeAccelerators')
