@@ -26,20 +26,34 @@ var (
 	ErrWaitTimeExceeded   = errors.New("The operation did not complete within the wait time, and nothing was changed.")
 )
 
+// enter begins a Lync cmdlet that changes something: it takes its time, is bound to the host's session, and holds the lock until leave is
+// called.
+func (h *Host) enter(ctx context.Context) (bound context.Context, leave func(), err error) {
+	if err := h.lyncCmdlet(ctx); err != nil {
+		return nil, nil, err
+	}
+	bound, cancel := h.Bind(ctx)
+	h.model.mu.Lock()
+	leave = func() {
+		h.model.mu.Unlock()
+		cancel()
+	}
+	if err := h.mayBegin(bound); err != nil {
+		leave()
+		return nil, nil, err
+	}
+	return bound, leave, nil
+}
+
 // FailOver moves users away from a front end, lets sessions end, stops its services and disables them. A pool that cannot spare it
 // within the wait time makes it do nothing.
 func (h *Host) FailOver(ctx context.Context, caller Caller, request FailOverRequest) error {
-	if err := h.lyncCmdlet(ctx); err != nil {
+	ctx, leave, err := h.enter(ctx)
+	if err != nil {
 		return err
 	}
-	ctx, cancel := h.Bind(ctx)
-	defer cancel()
+	defer leave()
 	m := h.model
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if err := h.mayBegin(ctx); err != nil {
-		return err
-	}
 	if h.pool == nil || !h.pool.failsOver() {
 		return ErrNoComputerFailOver
 	}
@@ -123,17 +137,12 @@ type FailBackRequest struct {
 // FailBack enables and starts the services that a failover has stopped, and takes users back. What it cannot do within the wait time it
 // does not do at all.
 func (h *Host) FailBack(ctx context.Context, caller Caller, request FailBackRequest) error {
-	if err := h.lyncCmdlet(ctx); err != nil {
+	ctx, leave, err := h.enter(ctx)
+	if err != nil {
 		return err
 	}
-	ctx, cancel := h.Bind(ctx)
-	defer cancel()
+	defer leave()
 	m := h.model
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if err := h.mayBegin(ctx); err != nil {
-		return err
-	}
 	if h.pool == nil || !h.pool.failsOver() {
 		return ErrNoComputerFailOver
 	}
@@ -166,7 +175,7 @@ func (h *Host) FailBack(ctx context.Context, caller Caller, request FailBackRequ
 	m.notify()
 	late := false
 	h.afterWall(request.WaitTime, func() { late = true })
-	err := h.wait(ctx, func() bool {
+	err = h.wait(ctx, func() bool {
 		return late || !slices.ContainsFunc(chosen, func(s *service) bool { return s.status == StartPending })
 	})
 	if err != nil {

@@ -138,10 +138,7 @@ func (m *Model) centralManagementPool() string {
 func (p *pool) movedAway() bool { return p.registrar == RegistrarFailedOver }
 
 // mayMove is the beginning of both cmdlets.
-func (h *Host) mayMove(ctx context.Context, poolFQDN, as string) (*pool, *pool, error) {
-	if err := h.mayBegin(ctx); err != nil {
-		return nil, nil, err
-	}
+func (h *Host) mayMove(poolFQDN, as string) (*pool, *pool, error) {
 	p := h.model.pool(poolFQDN)
 	if p == nil {
 		return nil, nil, NoSuchPoolError{poolFQDN}
@@ -159,15 +156,13 @@ func (h *Host) mayMove(ctx context.Context, poolFQDN, as string) (*pool, *pool, 
 // FailOverPool moves the users of a pool to its backup pool and then stops the services of the pool, as Invoke-CsPoolFailOver does when
 // it is not told of a disaster.
 func (h *Host) FailOverPool(ctx context.Context, caller Caller, poolFQDN, as string) error {
-	if err := h.lyncCmdlet(ctx); err != nil {
+	ctx, leave, err := h.enter(ctx)
+	if err != nil {
 		return err
 	}
-	ctx, cancel := h.Bind(ctx)
-	defer cancel()
+	defer leave()
 	m := h.model
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	p, backup, err := h.mayMove(ctx, poolFQDN, as)
+	p, backup, err := h.mayMove(poolFQDN, as)
 	if err != nil {
 		return err
 	}
@@ -217,15 +212,13 @@ func (h *Host) FailOverPool(ctx context.Context, caller Caller, poolFQDN, as str
 
 // FailBackPool brings the users of a pool back. The front end services stop and start once more on the way.
 func (h *Host) FailBackPool(ctx context.Context, caller Caller, poolFQDN, as string) error {
-	if err := h.lyncCmdlet(ctx); err != nil {
+	ctx, leave, err := h.enter(ctx)
+	if err != nil {
 		return err
 	}
-	ctx, cancel := h.Bind(ctx)
-	defer cancel()
+	defer leave()
 	m := h.model
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	p, _, err := h.mayMove(ctx, poolFQDN, as)
+	p, _, err := h.mayMove(poolFQDN, as)
 	if err != nil {
 		return err
 	}
@@ -267,17 +260,12 @@ func (h *Host) FailBackPool(ctx context.Context, caller Caller, poolFQDN, as str
 
 // MoveCentralManagement makes the pool of this host hold the central management store, as Invoke-CsManagementServerFailover does.
 func (h *Host) MoveCentralManagement(ctx context.Context, caller Caller, as string) error {
-	if err := h.lyncCmdlet(ctx); err != nil {
+	ctx, leave, err := h.enter(ctx)
+	if err != nil {
 		return err
 	}
-	ctx, cancel := h.Bind(ctx)
-	defer cancel()
+	defer leave()
 	m := h.model
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if err := h.mayBegin(ctx); err != nil {
-		return err
-	}
 	switch {
 	case sameName(as, "LocalSystem"):
 		return ErrPoolMoveDenied

@@ -1,34 +1,16 @@
 package lyncops
 
 import (
-	"os"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"lyncops.dev/operator/internal/simulator/deployment"
 )
 
-// inPair runs a test against testdata/paired.yaml in virtual time.
 func inPair(t *testing.T, f func(t *testing.T, m *deployment.Model)) {
 	t.Helper()
-	text, err := os.ReadFile("../testdata/paired.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	description, err := deployment.ParseYAML(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	synctest.Test(t, func(t *testing.T) {
-		m, err := deployment.New(description, deployment.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer m.Close()
-		f(t, m)
-	})
+	in(t, "paired.yaml", f)
 }
 
 var pool1 = map[string]any{"poolFqdn": "pool01.contoso.com"}

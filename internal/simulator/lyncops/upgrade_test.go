@@ -20,10 +20,10 @@ const (
 	password      = "Correct-Horse-7-Battery"
 )
 
-// inContoso runs a test against testdata/contoso.yaml in virtual time.
-func inContoso(t *testing.T, f func(t *testing.T, m *deployment.Model)) {
+// in runs a test against a deployment of testdata in virtual time.
+func in(t *testing.T, file string, f func(t *testing.T, m *deployment.Model)) {
 	t.Helper()
-	text, err := os.ReadFile("../testdata/contoso.yaml")
+	text, err := os.ReadFile("../testdata/" + file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,6 +39,11 @@ func inContoso(t *testing.T, f func(t *testing.T, m *deployment.Model)) {
 		defer m.Close()
 		f(t, m)
 	})
+}
+
+func inContoso(t *testing.T, f func(t *testing.T, m *deployment.Model)) {
+	t.Helper()
+	in(t, "contoso.yaml", f)
 }
 
 func host(t *testing.T, m *deployment.Model, short string) *deployment.Host {

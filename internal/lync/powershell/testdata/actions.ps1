@@ -2,14 +2,6 @@
 . ([System.IO.Path]::Combine($PSScriptRoot, 'harness.ps1'))
 
 # Runs one job from order to end, as operator and task would, and gives it as a reader sees it.
-function Invoke-Job {
-    param($Action, $Parameters = '{}', $Id = 'job-1')
-    $order = Invoke-Order Start-LyncOpsJob ('{"id":"' + $Id + '","action":"' + $Action + '","parameters":' + $Parameters + ',"principal":{"kind":"LocalSystem"}}')
-    if (-not $order.ok) { throw $order.error.message }
-    Invoke-LyncOpsJob -Id $Id
-    return @((Invoke-Ask Get-LyncOpsFacts).result.jobs | Where-Object { $_.id -eq $Id })[0]
-}
-function Get-Outcome { param($Job) return "$($Job.state) $($Job.outcome)".Trim() }
 function Get-Hash { param($Path) return & $global:LyncOps { param($p) Get-FileSha256 $p } $Path }
 function Get-PackageFolder { param($Hash) return [System.IO.Path]::Combine($global:Root, 'packages', $Hash) }
 

@@ -131,6 +131,16 @@ function global:Invoke-Line {
 function global:Invoke-Ask { param([string]$Verb, [string]$Json = '{}') return Invoke-Line $Verb ([System.Convert]::ToBase64String([System.Text.Encoding]::UTF8.GetBytes($Json))) }
 function global:Invoke-Order { param([string]$Verb, [string]$Json = '{}') return Invoke-Line $Verb ([System.Convert]::ToBase64String([System.Text.Encoding]::UTF8.GetBytes($Json))) -FromInput }
 
+# Orders a job of LocalSystem, lets its task run, and gives the job as the facts tell it; an order that is refused gives its error.
+function global:Invoke-Job {
+    param($Action, $Parameters = '{}', $Id = 'job-1')
+    $order = Invoke-Order Start-LyncOpsJob ('{"id":"' + $Id + '","action":"' + $Action + '","parameters":' + $Parameters + ',"principal":{"kind":"LocalSystem"}}')
+    if (-not $order.ok) { return $order.error }
+    Invoke-LyncOpsJob -Id $Id
+    return @((Invoke-Ask Get-LyncOpsFacts).result.jobs | Where-Object { $_.id -eq $Id })[0]
+}
+function global:Get-Outcome { param($Job) return "$($Job.state) $($Job.outcome)".Trim() }
+
 function global:Test-That {
     param([string]$Name, $Is, $Wanted)
     if ($Is -is [array]) { $Is = $Is -join ' | ' }

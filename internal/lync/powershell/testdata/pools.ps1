@@ -1,14 +1,6 @@
 # A pool and the pool it is paired with: what is known of the pair, and the jobs that move users and the central management store.
 . ([System.IO.Path]::Combine($PSScriptRoot, 'harness.ps1'))
 
-function Invoke-Job {
-    param($Action, $Parameters, $Id = 'job-1')
-    $order = Invoke-Order Start-LyncOpsJob ('{"id":"' + $Id + '","action":"' + $Action + '","parameters":' + $Parameters + ',"principal":{"kind":"LocalSystem"}}')
-    if (-not $order.ok) { return $order.error }
-    Invoke-LyncOpsJob -Id $Id
-    return @((Invoke-Ask Get-LyncOpsFacts).result.jobs | Where-Object { $_.id -eq $Id })[0]
-}
-function Get-Outcome { param($Job) return "$($Job.state) $($Job.outcome)".Trim() }
 function New-Registrar { param($Pool, $State) [pscustomobject]@{ Identity = "Service:Registrar:$Pool"; PoolState = $State } }
 # The module lists come as one object where there is one, and their states as enumerations.
 function New-Module { param($Name, $Export, $Import) [pscustomobject]@{ Identity = $Name; ExportStatus = $Export; ImportStatus = $Import } }

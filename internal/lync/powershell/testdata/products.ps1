@@ -8,14 +8,6 @@ function Set-Product {
     $env:LYNC_PRODUCT = $Year
     Reset-Machine
 }
-function Invoke-Job {
-    param($Action, $Parameters, $Id = 'job-1')
-    $order = Invoke-Order Start-LyncOpsJob ('{"id":"' + $Id + '","action":"' + $Action + '","parameters":' + $Parameters + ',"principal":{"kind":"LocalSystem"}}')
-    if (-not $order.ok) { return $order.error }
-    Invoke-LyncOpsJob -Id $Id
-    return @((Invoke-Ask Get-LyncOpsFacts).result.jobs | Where-Object { $_.id -eq $Id })[0]
-}
-function Get-Outcome { param($Job) return "$($Job.state) $($Job.outcome)".Trim() }
 function Get-StartMode { param($Name) ($global:Machine.services | Where-Object { $_.Name -eq $Name }).StartMode }
 function Set-Everything { param($State, $StartMode) foreach ($service in $global:Machine.services) { if ($service.Name -match '^(RTCSRV|REPLICA|W3SVC)$') { $service.State = $State; $service.StartMode = $StartMode } } }
 
