@@ -31,6 +31,7 @@ const (
 // WinRMConnection says how the servers are reached.
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.transport) || self.transport != 'HTTP' || !has(self.authentication) || self.authentication == 'NTLM'",message="transport HTTP is for authentication NTLM only, which seals every message; use transport HTTPS for Basic, Kerberos and Certificate"
+// +kubebuilder:validation:XValidation:rule="!has(self.transport) || self.transport != 'HTTP' || !has(self.certificateNames)",message="with transport HTTP no certificate is shown; remove certificateNames"
 // +kubebuilder:validation:XValidation:rule="!has(self.kerberos) || (has(self.authentication) && self.authentication == 'Kerberos')",message="kerberos is for authentication Kerberos; remove it or set authentication: Kerberos"
 type WinRMConnection struct {
 	// TCP port of the WinRM listener. Left out: 5986 for HTTPS, 5985 for HTTP.
@@ -61,6 +62,14 @@ type WinRMConnection struct {
 	// operator's own container trusts.
 	// +optional
 	CertificateAuthority *CertificateAuthoritySource `json:"certificateAuthority,omitempty"`
+
+	// Servers whose WinRM certificate bears another name than their FQDN, with that name. The certificate is then checked for
+	// this name, and for no other; a server that is not listed must bear its FQDN.
+	// +listType=map
+	// +listMapKey=server
+	// +kubebuilder:validation:MaxItems=64
+	// +optional
+	CertificateNames []CertificateName `json:"certificateNames,omitempty"`
 
 	// What authentication Kerberos needs to know beyond the Secret. Left out: the realm is what stands behind the @ of
 	// username, and its key distribution centres are found in the DNS.
@@ -122,6 +131,19 @@ type CertificateAuthoritySource struct {
 	// +kubebuilder:validation:MaxLength=253
 	// +optional
 	Key string `json:"key,omitempty"`
+}
+
+// CertificateName is the name that the WinRM certificate of a server bears.
+type CertificateName struct {
+	// FQDN of the server as the topology lists it.
+	// +required
+	Server FQDN `json:"server"`
+
+	// Name in the certificate, one of its subject alternative names.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +required
+	Name string `json:"name"`
 }
 
 // LocalObjectReference names an object in the same namespace.

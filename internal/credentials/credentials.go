@@ -19,6 +19,8 @@ import (
 // Credentials is what a pool's objects say about reaching its servers: everything but the server's name.
 type Credentials struct {
 	access lync.Access
+	// certificateNames are those of servers whose certificate does not bear their FQDN.
+	certificateNames []v1alpha1.CertificateName
 	// Principal is the account that jobs run under.
 	Principal lync.Principal
 }
@@ -27,6 +29,11 @@ type Credentials struct {
 func (c Credentials) At(fqdn string) lync.Access {
 	access := c.access
 	access.FQDN = fqdn
+	for _, known := range c.certificateNames {
+		if known.Server.Is(fqdn) {
+			access.CertificateName = known.Name
+		}
+	}
 	return access
 }
 
@@ -34,8 +41,9 @@ func (c Credentials) At(fqdn string) lync.Access {
 // problem, lasting when only a person can mend it; an object that does not exist may still arrive. An error is the API server's.
 func Resolve(ctx context.Context, reader client.Reader, namespace string, connection v1alpha1.WinRMConnection, account v1alpha1.JobAccount) (Credentials, *procedure.Problem, error) {
 	result := Credentials{
-		access:    lync.Access{Port: int(connection.Port), Transport: string(connection.Transport), Authentication: string(connection.Authentication)},
-		Principal: lync.Principal{Kind: lync.PrincipalLocalSystem},
+		access:           lync.Access{Port: int(connection.Port), Transport: string(connection.Transport), Authentication: string(connection.Authentication)},
+		certificateNames: connection.CertificateNames,
+		Principal:        lync.Principal{Kind: lync.PrincipalLocalSystem},
 	}
 	if problem, err := readLogon(ctx, &result.access, reader, namespace, connection); problem != nil || err != nil {
 		return result, problem, err

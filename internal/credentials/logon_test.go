@@ -89,6 +89,20 @@ func TestClientCertificateSecret(t *testing.T) {
 	}
 }
 
+func TestCertificateNamesAreThoseOfTheirServers(t *testing.T) {
+	with, problem, _ := resolve(t, map[string][]byte{"username": []byte("a"), "password": []byte("b")}, v1alpha1.WinRMConnection{
+		CertificateNames: []v1alpha1.CertificateName{{Server: "fe01.contoso.com", Name: "winrm1.fabrikam.com"}},
+	})
+	if problem != "" {
+		t.Fatal(problem)
+	}
+	for server, want := range map[string]string{"FE01.contoso.com": "winrm1.fabrikam.com", "fe02.contoso.com": ""} {
+		if got := with.At(server).CertificateName; got != want {
+			t.Errorf("%s: %q, want %q", server, got, want)
+		}
+	}
+}
+
 func TestTransportAndPortReachTheServer(t *testing.T) {
 	with, problem, _ := resolve(t, map[string][]byte{"username": []byte("a"), "password": []byte("b")}, v1alpha1.WinRMConnection{Transport: v1alpha1.TransportHTTP, Port: 15985})
 	if access := with.At("fe01.contoso.com"); problem != "" || access.Transport != "HTTP" || access.Port != 15985 {

@@ -15,7 +15,7 @@ const (
 
 // Access is everything needed to log in to one server. It holds secrets: never print it.
 type Access struct {
-	// FQDN names the server; its certificate must bear this name.
+	// FQDN names the server; its certificate must bear this name, or CertificateName.
 	FQDN string
 	// Port of the listener; 0 means 5986 for HTTPS and 5985 for HTTP.
 	Port int
@@ -34,6 +34,8 @@ type Access struct {
 	ClientKey         []byte `json:"-"`
 	// CertificateAuthority holds the PEM certificates that may sign the server's; nil means the system's roots.
 	CertificateAuthority []byte
+	// CertificateName is the only name that the server's certificate may bear; empty means FQDN.
+	CertificateName string
 }
 
 // KerberosAccess says where tickets come from.

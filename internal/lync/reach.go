@@ -26,7 +26,8 @@ func (s *Servers) Reach(ctx context.Context, access Access, now time.Time) []Che
 	access = access.withDefaults()
 	listener := access.listener()
 	seen, err := winrm.Inspect(ctx, winrm.Config{
-		Host: access.FQDN, Port: access.Port, Sealed: access.Transport == TransportHTTP, CertificateAuthority: access.CertificateAuthority, ConnectTo: s.options.ConnectTo,
+		Host: access.FQDN, Port: access.Port, Sealed: access.Transport == TransportHTTP, CertificateAuthority: access.CertificateAuthority,
+		CertificateName: access.CertificateName, ConnectTo: s.options.ConnectTo,
 	})
 	if err != nil {
 		return []Check{{Name: CheckNameResolution, Found: err.Error(), Remedy: "correct the connection of the object"}}
@@ -48,7 +49,7 @@ func (s *Servers) Reach(ctx context.Context, access Access, now time.Time) []Che
 }
 
 func certificateCheck(seen winrm.Listener, name, listener string, now time.Time) Check {
-	check := Check{Name: CheckCertificate, OK: true, Remedy: "give " + listener + " a valid certificate that bears this name, or correct connection.certificateAuthority"}
+	check := Check{Name: CheckCertificate, OK: true, Remedy: "give " + listener + " a valid certificate that bears this name, or correct connection.certificateAuthority or connection.certificateNames"}
 	presented := ""
 	if seen.Certificate != nil {
 		presented = describeCertificate(seen.Certificate)

@@ -52,7 +52,7 @@ func (a Access) account() account {
 
 func (s *Servers) credentialOf(access Access) credential {
 	who := access.account()
-	return s.hashOf(who.address, who.transport, who.authentication, who.userName, access.Password, string(access.CertificateAuthority),
+	return s.hashOf(who.address, who.transport, who.authentication, who.userName, access.Password, string(access.CertificateAuthority), access.CertificateName,
 		access.Kerberos.Realm, string(access.Kerberos.Keytab), access.Kerberos.Configuration, string(access.ClientCertificate), string(access.ClientKey))
 }
 
@@ -109,6 +109,7 @@ func (s *Servers) acquire(c call) (*session, error) {
 			ClientCertificate:    c.access.ClientCertificate,
 			ClientKey:            c.access.ClientKey,
 			CertificateAuthority: c.access.CertificateAuthority,
+			CertificateName:      c.access.CertificateName,
 			ConnectTo:            s.options.ConnectTo,
 		})
 		if err != nil {

@@ -1,6 +1,7 @@
 package winrm
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -31,7 +32,7 @@ const (
 
 // Config describes a session. Host, UserName and what the Scheme needs are required, everything else has a default.
 type Config struct {
-	// Host is the name the host's certificate must bear.
+	// Host is the name the host's certificate must bear, unless CertificateName is another.
 	Host string
 	// Port of the listener; 0 means DefaultPort, or DefaultSealedPort without TLS.
 	Port int
@@ -50,6 +51,8 @@ type Config struct {
 	ClientCertificate, ClientKey []byte
 	// CertificateAuthority holds the PEM certificates that may sign the host's; nil means the system's roots.
 	CertificateAuthority []byte
+	// CertificateName is the name that is looked for in the host's certificate instead of Host; empty means Host.
+	CertificateName string
 	// ConnectTo returns the address to dial instead of Host and Port, like curl's --connect-to: the Host header and the name
 	// in the certificate stay.
 	ConnectTo func(host string, port int) (address string)
@@ -153,7 +156,7 @@ func (c Config) validate() error {
 }
 
 func (c Config) tls() (*tls.Config, error) {
-	configuration := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.Host}
+	configuration := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: cmp.Or(c.CertificateName, c.Host)}
 	if c.CertificateAuthority != nil {
 		configuration.RootCAs = x509.NewCertPool()
 		if !configuration.RootCAs.AppendCertsFromPEM(c.CertificateAuthority) {

@@ -346,6 +346,17 @@ func TestCertificateIsChecked(t *testing.T) {
 		config.Host = "fe01.contoso.com"
 		wantKind(t, run(t, config), winrm.CertificateRejected)
 	})
+	t.Run("for the name that is declared instead, and no other", func(t *testing.T) {
+		config := newResponder(t).config()
+		bears := config.Host
+		config.Host = "fe01.contoso.com"
+		config.CertificateName = bears
+		if err := run(t, config); err != nil {
+			t.Errorf("with the name in the certificate: %v", err)
+		}
+		config.Host, config.CertificateName = bears, "fe01.contoso.com"
+		wantKind(t, run(t, config), winrm.CertificateRejected)
+	})
 	t.Run("with TLS 1.2 or newer", func(t *testing.T) {
 		host := newResponder(t)
 		host.server.TLS.MaxVersion = tls.VersionTLS11
