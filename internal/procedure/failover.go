@@ -619,7 +619,9 @@ func (f FailOver) afterFailBack(d FailOverDecision, memory failOverMemory) FailO
 // verifyFailBack looks whether every front end serves the users that are back, and puts the failover away.
 func (f FailOver) verifyFailBack(d FailOverDecision, memory failOverMemory) FailOverDecision {
 	d.UsersOnBackupPool = false
+	current := true
 	for _, frontEnd := range f.FrontEnds {
+		current = current && frontEnd.Server != nil && !frontEnd.Server.Build.OlderThan(f.Plan.Build)
 		switch {
 		case frontEnd.Server == nil:
 			return d.wait(v1alpha1.ReasonFailingBack, "the users of %s are back; %s does not answer and cannot be verified", f.PoolFQDN, frontEnd.FQDN)
@@ -627,6 +629,12 @@ func (f FailOver) verifyFailBack(d FailOverDecision, memory failOverMemory) Fail
 			return d.wait(v1alpha1.ReasonFailingBack, "the users of %s are back; the front end service of %s does not run yet. If it does not start, start it (Start-CsWindowsService)", f.PoolFQDN, frontEnd.FQDN)
 		case frontEnd.Server.activeJob() != nil:
 			return d.wait(v1alpha1.ReasonFailingBack, "the users of %s are back; %s", f.PoolFQDN, inWords(StepOf(frontEnd.Server.activeJob().ID), frontEnd.FQDN))
+		}
+	}
+	for _, domain := range f.Domains {
+		// Otherwise the pool would be asked at once for a domain that is done, and what it answers while it settles would count.
+		if current && domain.State != v1alpha1.DomainDone {
+			return d.wait(v1alpha1.ReasonFailingBack, "the users of %s are back; the front ends of %s are looked at once more", f.PoolFQDN, domain.Name)
 		}
 	}
 	d.Verdict, d.PutAway, d.FailedBack, d.Reason = VerdictPutAway, memory.hosts, true, v1alpha1.ReasonFailingBack

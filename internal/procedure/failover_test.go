@@ -82,6 +82,9 @@ func TestNextFailOverStep(t *testing.T) {
 	module := func(export, imported string) func(*Partner) {
 		return func(p *Partner) { p.Modules[2].Export, p.Modules[2].Import = export, imported }
 	}
+	domainsDone := func(f *FailOver) {
+		f.Domains = []PoolDomain{{Name: domain1, State: v1alpha1.DomainDone}, {Name: domain2, State: v1alpha1.DomainDone}}
+	}
 	movable := func(f *FailOver) { f.MoveCentralManagement = true }
 	backupServer := func(changes ...change) func(*FailOver) {
 		return func(f *FailOver) {
@@ -166,8 +169,9 @@ func TestNextFailOverStep(t *testing.T) {
 		{"the registrar must say Active", poolToFailOver(pair(registrar(RegistrarFailingBack)), upToDate, failedOverByUs, failedBackByUs), v1alpha1.FailOverFailingBack, VerdictWait, v1alpha1.ReasonFailingBack, "", false, true},
 		{"a registrar that never does is shown to a person", poolToFailOver(pair(registrar(RegistrarFailedOver)), upToDate, failedOverByUs, failedBackByUs, func(s *Server) { s.Time = started.Add(5 * time.Hour) }), v1alpha1.FailOverFailingBack, VerdictHold, v1alpha1.ReasonPoolFailBackFailed, "", false, true},
 		{"and every front end must serve", poolToFailOver(pair(), upToDate, failedOverByUs, failedBackByUs, stopped), v1alpha1.FailOverFailingBack, VerdictWait, v1alpha1.ReasonFailingBack, "", false, false},
-		{"then it is over, and put away", poolToFailOver(pair(), upToDate, failedOverByUs, failedBackByUs), v1alpha1.FailOverFailingBack, VerdictPutAway, v1alpha1.ReasonFailingBack, "", false, false},
-		{"put away halfway: the fail back's record alone is enough", poolToFailOver(pair(), upToDate, failedBackByUs), v1alpha1.FailOverFailingBack, VerdictPutAway, v1alpha1.ReasonFailingBack, "", false, false},
+		{"and its domains must have seen that", poolToFailOver(pair(), upToDate, failedOverByUs, failedBackByUs), v1alpha1.FailOverFailingBack, VerdictWait, v1alpha1.ReasonFailingBack, "", false, false},
+		{"then it is over, and put away", poolToFailOver(pair(), upToDate, failedOverByUs, failedBackByUs).with(domainsDone), v1alpha1.FailOverFailingBack, VerdictPutAway, v1alpha1.ReasonFailingBack, "", false, false},
+		{"put away halfway: the fail back's record alone is enough", poolToFailOver(pair(), upToDate, failedBackByUs).with(domainsDone), v1alpha1.FailOverFailingBack, VerdictPutAway, v1alpha1.ReasonFailingBack, "", false, false},
 		{"the problem has gone before anybody was moved", poolToFailOver(pair(), recorded, has(v1alpha1.StepRecordServices, JobSucceeded)).with(func(f *FailOver) { f.Cause = "" }), v1alpha1.FailOverChecking, VerdictPutAway, v1alpha1.ReasonFailingOver, "", false, false},
 	}
 	for _, test := range cases {
