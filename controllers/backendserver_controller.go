@@ -378,7 +378,7 @@ func (r *BackEndServerReconciler) nextLook(work *backEndWork, backEnd procedure.
 	if server.Reason == v1alpha1.ReasonWaitingForFrontEnds || backEnd.First != nil && server.Reason == backEnd.First.Reason {
 		return unhurried(turnLook)
 	}
-	next := lookAtServer(server, backEnd.Problem, rowOf(work.object.Status.Servers, server.FQDN), work.now)
+	next := lookAtServer(server, backEnd.Problem, rowOf(work.object.Status.Servers, server.FQDN), work.now, defaultDriftInterval)
 	if decision.Outage > 0 {
 		if _, changes := procedure.Outage(decision.Outage, work.budget()); changes > 0 {
 			next = sooner(next, changes+time.Second)

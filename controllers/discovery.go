@@ -54,6 +54,16 @@ func (r *LyncPoolReconciler) ask(ctx context.Context, work *poolWork) (procedure
 		if !work.object.Spec.PoolFQDN.Is(answer.PoolFQDN) {
 			return readiness, invalidTopology(name, fmt.Errorf("it belongs to the pool %s", answer.PoolFQDN))
 		}
+		known := work.object.Status.Servers
+		problem = work.noteDomains(name, readiness)
+		if problem == nil || len(work.domains) == 0 {
+			return readiness, problem
+		}
+		// A front end was added or removed since the topology was read: read it again before saying that they contradict each other.
+		work.object.Status.Servers = known
+		if again := r.readTopology(ctx, work); again != nil {
+			return readiness, again
+		}
 		return readiness, work.noteDomains(name, readiness)
 	}
 	return procedure.Readiness{}, problem
@@ -79,6 +89,15 @@ func tryAnother(err error) bool {
 
 // discover reads the pool's topology and its upgrade domains into the status.
 func (r *LyncPoolReconciler) discover(ctx context.Context, work *poolWork) *procedure.Problem {
+	if problem := r.readTopology(ctx, work); problem != nil || !work.object.Spec.Role.IsFrontEnd() {
+		return problem
+	}
+	_, problem := r.ask(ctx, work)
+	return problem
+}
+
+// readTopology reads the pool's topology into the status.
+func (r *LyncPoolReconciler) readTopology(ctx context.Context, work *poolWork) *procedure.Problem {
 	if len(work.object.Spec.Servers) > 0 {
 		work.noteServers(namesOf(work.object.Spec.Servers))
 		return nil
@@ -103,10 +122,8 @@ func (r *LyncPoolReconciler) discover(ctx context.Context, work *poolWork) *proc
 	}
 	if !work.object.Spec.Role.IsFrontEnd() {
 		work.noteServers(topology.Computers)
-		return nil
 	}
-	_, problem = r.ask(ctx, work)
-	return problem
+	return nil
 }
 
 func (w *poolWork) noteTopology(topology lync.Topology) *procedure.Problem {
@@ -211,9 +228,12 @@ func (w *poolWork) sortDomains() {
 // declareDomains makes an UpgradeDomain object for every domain that the pool reports and has none, and keeps those that the
 // pool owns in step with it. An object that a person made is left as it is.
 func (r *LyncPoolReconciler) declareDomains(ctx context.Context, work *poolWork) error {
-	names := work.domainNames()
+	names, staying := work.domainNames(), work.staying()
 	for _, name := range names {
-		frontEnds := work.frontEndsOf(name)
+		frontEnds := work.frontEndsOf(name, staying)
+		if len(frontEnds) == 0 {
+			continue // all of them are still being finished by other domains
+		}
 		existing := work.domainObject(name)
 		if existing == nil {
 			created, err := r.createDomain(ctx, work, name, frontEnds)
@@ -247,11 +267,21 @@ func (w *poolWork) domainNames() []string {
 	return names
 }
 
-func (w *poolWork) frontEndsOf(domain string) []v1alpha1.FQDN {
+// frontEndsOf are the front ends of a domain: those that the pool reports for it, without those that another domain is still
+// finishing, and with those that this one is.
+func (w *poolWork) frontEndsOf(domain string, staying map[string]string) []v1alpha1.FQDN {
 	var names []v1alpha1.FQDN
 	for _, server := range w.object.Status.Servers {
-		if server.UpgradeDomain == domain {
+		if by := staying[strings.ToLower(server.FQDN)]; server.UpgradeDomain == domain && (by == "" || strings.EqualFold(by, domain)) {
 			names = append(names, v1alpha1.FQDN(server.FQDN))
+		}
+	}
+	if existing := w.domainObject(domain); existing != nil {
+		for _, name := range existing.Spec.FrontEnds {
+			mine := strings.EqualFold(staying[strings.ToLower(string(name))], domain)
+			if mine && !slices.ContainsFunc(names, func(other v1alpha1.FQDN) bool { return other.Is(string(name)) }) {
+				names = append(names, name)
+			}
 		}
 	}
 	return names

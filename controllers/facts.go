@@ -24,6 +24,7 @@ func serverFrom(fqdn string, facts lync.Facts) procedure.Server {
 		server.Baseline = servicesFrom(facts.Baseline)
 	}
 	for _, component := range facts.Components {
+		server.Components = append(server.Components, procedure.Component{Name: procedure.ComponentName(component.Name), Build: v1alpha1.Build(component.Version)})
 		if strings.HasSuffix(strings.ToLower(component.Name), coreComponents) {
 			server.Build = v1alpha1.Build(component.Version)
 			server.ProductName, server.Product = strings.TrimRight(component.Name[:len(component.Name)-len(coreComponents)], " ,"), v1alpha1.ProductOfComponent(component.Name)

@@ -96,8 +96,8 @@ func domainView(domain *v1alpha1.UpgradeDomain) any {
 	if reason, said := readyReason(domain.Status.Conditions); reason == v1alpha1.ReasonDeletionBlocked {
 		view.blocked = said
 	}
-	if domain.Status.State != v1alpha1.DomainOpen {
-		view.reason, view.said = readyReason(domain.Status.Conditions)
+	if reason, said := readyReason(domain.Status.Conditions); domain.Status.State != v1alpha1.DomainOpen || reason == v1alpha1.ReasonTopologyChanged {
+		view.reason, view.said = reason, said
 	}
 	if beginning[domain.Status.State] && !view.staged && !troubling[view.reason] && domain.Status.Hold == nil {
 		// Every domain looks at its servers and stages the package at its own pace; the pool waits for the result.
@@ -201,7 +201,7 @@ func (r *LyncPoolReconciler) pass(ctx context.Context, work *poolWork) (time.Dur
 	if err := r.loadDomains(ctx, work); err != nil {
 		return 0, err
 	}
-	if len(work.domains) == 0 || len(object.Status.Servers) == 0 || work.declaredAnew() && object.Status.FailOver == nil {
+	if len(work.domains) == 0 || len(object.Status.Servers) == 0 || (work.declaredAnew() || work.readAgain()) && object.Status.FailOver == nil {
 		if work.problem = r.discover(ctx, work); work.problem != nil && r.findFailOver(ctx, work) {
 			work.problem = nil
 		}
@@ -227,6 +227,12 @@ func (r *LyncPoolReconciler) pass(ctx context.Context, work *poolWork) (time.Dur
 				return 0, err
 			}
 		}
+		if decision.Action == procedure.PoolIsDone && r.topologyIsNews(ctx, work) {
+			// Its domains are declared anew at the next look.
+			if work.problem = r.discover(ctx, work); work.problem == nil {
+				decision = procedure.PoolDecision{Action: procedure.PoolWaits, Reason: v1alpha1.ReasonDiscovering, Message: "front ends were added or removed; the pool has been read again", Until: work.now}
+			}
+		}
 		r.apply(work, decision)
 		if decision.Action == procedure.PoolHolds {
 			if engaged, next, err := r.failOver(ctx, work); engaged || err != nil {
@@ -236,7 +242,7 @@ func (r *LyncPoolReconciler) pass(ctx context.Context, work *poolWork) (time.Dur
 		if decision.Action != procedure.PoolCloses {
 			leaves, err := r.givesPlaceBack(ctx, work, decision)
 			work.leaves = work.leaves || leaves
-			return r.nextLook(decision), err
+			return r.nextLook(decision, object.Spec.Rollout.Verify.DriftInterval), err
 		}
 		// What comes after a closed turn is decided in the same pass, so that both stand in the status with one write.
 	}
@@ -501,16 +507,17 @@ func (w *poolWork) sumUp() {
 		}
 	}
 	status.InstalledBuild = string(oldest)
+	w.uniform()
 }
 
-func (r *LyncPoolReconciler) nextLook(decision procedure.PoolDecision) time.Duration {
+func (r *LyncPoolReconciler) nextLook(decision procedure.PoolDecision, drift v1alpha1.Duration) time.Duration {
 	switch decision.Action {
 	case procedure.PoolAdopts:
 		return quickestLook
 	case procedure.PoolHolds:
 		return holdLook
 	case procedure.PoolIsDone:
-		return unhurried(driftLook)
+		return unhurried(orDefault(drift, defaultDriftInterval))
 	default:
 	}
 	switch {

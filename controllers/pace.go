@@ -19,8 +19,6 @@ const (
 	beginningLook = 5 * time.Second
 	// turnLook is how often a server that waits for its turn is looked at; its turn itself arrives as an event.
 	turnLook = 5 * time.Minute
-	// driftLook is how often servers are looked at that have nothing to do.
-	driftLook = 30 * time.Minute
 )
 
 // lookAfter is the time until the next look at a job that has been running for so many seconds.

@@ -180,7 +180,8 @@ func TestFactsInTheWordsOfTheProcedure(t *testing.T) {
 			Claimed: now.Add(-9 * time.Minute), Started: now.Add(-8 * time.Minute), Finished: now.Add(-7 * time.Minute), BootTime: now.Add(-time.Hour)}},
 	}
 	want := procedure.Server{
-		FQDN: "fe01.contoso.com", Build: "5.0.8308.420", ProductName: "Microsoft Lync Server 2013", Product: v1alpha1.ProductLyncServer2013, Time: now, BootTime: now.Add(-time.Hour), PendingReboot: true,
+		FQDN: "fe01.contoso.com", Build: "5.0.8308.420", Components: []procedure.Component{{Name: "Front End Server", Build: "5.0.8308.99"}, {Name: "CORE COMPONENTS", Build: "5.0.8308.420"},
+			{Name: "Core Components Language Pack", Build: "9.9.9.9"}}, ProductName: "Microsoft Lync Server 2013", Product: v1alpha1.ProductLyncServer2013, Time: now, BootTime: now.Add(-time.Hour), PendingReboot: true,
 		Services: []procedure.Service{{Name: "RTCSRV", Status: procedure.ServiceStopped, StartType: "Disabled"}},
 		Baseline: []procedure.Service{{Name: "RTCSRV", Status: procedure.ServiceRunning, StartType: procedure.StartAutomatic}},
 		Jobs: []procedure.Job{{ID: "install-5.0.8308.420-1", Action: procedure.ActionInstall, State: procedure.JobFailed, ExitCode: &code, Outcome: "InstallerFailed", Message: "no",

@@ -247,6 +247,11 @@ conditions:
   reason: Soaked
   status: "True"
   type: Soaked
+- message: every server that is known has build 5.0.8308.1149
+  observedGeneration: 1
+  reason: OneBuild
+  status: "True"
+  type: UniformBuilds
 domainProgress: 3/3
 domains:
 - desiredBuild: 5.0.8308.1149
@@ -318,11 +323,21 @@ observedGeneration: 1
 serverProgress: 2/2
 servers:
 - attempt: 1
+  components:
+  - build: 5.0.8308.1149
+    name: Core Components
+  - build: 5.0.8308.1149
+    name: Front End Server
   fqdn: fe03.contoso.com
   installedBuild: 5.0.8308.1149
   message: has the build and is in service
   step: Done
 - attempt: 1
+  components:
+  - build: 5.0.8308.1149
+    name: Core Components
+  - build: 5.0.8308.1149
+    name: Front End Server
   fqdn: fe04.contoso.com
   installedBuild: 5.0.8308.1149
   message: has the build and is in service

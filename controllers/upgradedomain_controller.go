@@ -212,6 +212,7 @@ func (r *UpgradeDomainReconciler) work(ctx context.Context, work *domainWork) (p
 		}
 		if decision.NeedMembers {
 			domain.Members = r.members(ctx, work, found)
+			domain.TopologyChanged = r.topologyChanged(ctx, work, found)
 			decision = procedure.UpgradeDomain(domain)
 		}
 		if decision.NeedMirror {
@@ -289,6 +290,9 @@ func domainFrom(work *domainWork, found []observation) procedure.Domain {
 		Deleting:       work.deleting(),
 	}
 	domain.Plan.Variant = variantOf(pool)
+	for _, minimum := range pool.Spec.MinimumBuilds {
+		domain.Plan.Minimums = append(domain.Plan.Minimums, procedure.MinimumBuild{Component: minimum.Component, Build: minimum.Build})
+	}
 	if !domain.Plan.Role.IsFrontEnd() {
 		// The ports that are known are those of front ends.
 		domain.Plan.Ports = nil
@@ -460,7 +464,9 @@ func (r *UpgradeDomainReconciler) turnStands(ctx context.Context, work *domainWo
 
 func (r *UpgradeDomainReconciler) report(work *domainWork, conditions conditions, domain procedure.Domain, decision procedure.DomainDecision) {
 	status := &work.object.Status
+	work.told = append(work.told, drift(status.Servers, decision.Servers, work.object.Spec.DesiredBuild)...)
 	status.Servers = rowsFrom(status.Servers, decision.Servers, work.now)
+	noteComponents(status.Servers, domain.Servers)
 	status.State = decision.State
 	status.InProgress = decision.InProgress
 	status.FailOverSeen = failOverSeenOn(domain.Servers, status.FailOverSeen)
@@ -528,13 +534,14 @@ func reportReachable(conditions conditions, servers []procedure.DomainServer) {
 func nextLook(work *domainWork, domain procedure.Domain, decision procedure.DomainDecision) time.Duration {
 	var next time.Duration
 	for i, server := range decision.Servers {
-		next = sooner(next, lookAtServer(server, domain.Servers[i].Problem, rowOf(work.object.Status.Servers, server.FQDN), work.now))
+		interval := orDefault(work.pool.Spec.Rollout.Verify.DriftInterval, defaultDriftInterval)
+		next = sooner(next, lookAtServer(server, domain.Servers[i].Problem, rowOf(work.object.Status.Servers, server.FQDN), work.now, interval))
 	}
 	return next
 }
 
 // lookAtServer is the time until one server should be looked at again.
-func lookAtServer(server procedure.ServerDecision, problem *procedure.Problem, row *v1alpha1.ServerStatus, now time.Time) time.Duration {
+func lookAtServer(server procedure.ServerDecision, problem *procedure.Problem, row *v1alpha1.ServerStatus, now time.Time, drift time.Duration) time.Duration {
 	switch {
 	case problem != nil && server.Begun && row != nil && row.Since != nil:
 		return lookAfter(now.Sub(row.Since.Time).Seconds())
@@ -543,7 +550,7 @@ func lookAtServer(server procedure.ServerDecision, problem *procedure.Problem, r
 	case problem != nil:
 		return troubleLook
 	case server.Verdict == procedure.VerdictDone:
-		return unhurried(driftLook)
+		return unhurried(drift)
 	case server.Verdict == procedure.VerdictHold:
 		return holdLook
 	case server.Verdict == procedure.VerdictStart, server.Verdict == procedure.VerdictPutAway:

@@ -43,6 +43,13 @@ type LyncPoolSpec struct {
 	// +optional
 	DesiredBuild Build `json:"desiredBuild,omitempty"`
 
+	// Builds that other components must have at least, on servers that have them. desiredBuild is the core components' alone.
+	// +kubebuilder:validation:MaxItems=32
+	// +listType=map
+	// +listMapKey=component
+	// +optional
+	MinimumBuilds []ComponentBuild `json:"minimumBuilds,omitempty"`
+
 	// The update package that brings a server to the desired build.
 	// +optional
 	Package *UpdatePackage `json:"package,omitempty"`

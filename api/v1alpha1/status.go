@@ -76,6 +76,12 @@ type ServerStatus struct {
 	// What is going on, in one sentence.
 	// +optional
 	Message string `json:"message,omitempty"`
+
+	// Components found on the server and their builds.
+	// +listType=map
+	// +listMapKey=name
+	// +optional
+	Components []ComponentStatus `json:"components,omitempty"`
 }
 
 // Hold is a stop that only a person can lift.

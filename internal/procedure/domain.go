@@ -50,10 +50,13 @@ type Domain struct {
 	Adopted bool
 	// Members are all front ends of the pool as just observed; nil when they were not asked, which is fine as long as no
 	// server is to be stopped.
-	Members        []Member
-	ServersAtATime int
-	Paused         bool
-	Observe        bool
+	Members []Member
+	// TopologyChanged says why the members are not the pool's front ends any more, or that this could not be asked; empty when the
+	// topology was read again and is as it was. It is looked at only together with the members.
+	TopologyChanged string
+	ServersAtATime  int
+	Paused          bool
+	Observe         bool
 	// Deleting: the domain's object or its pool's is being deleted; what is in progress is finished.
 	Deleting bool
 	// AskMirror: the pool's databases may be mirrored, so that Mirror must be known before a server is stopped.
@@ -204,6 +207,12 @@ func (domain Domain) turnClosed(result *DomainDecision, index, limit int) (reaso
 		result.NeedMembers = true
 		return v1alpha1.ReasonWaitingForTurn, "the other front ends of the pool are being asked whether they serve"
 	}
+	if domain.TopologyChanged != "" && !decision.InProgress {
+		return v1alpha1.ReasonTopologyChanged, domain.TopologyChanged
+	}
+	if reason, message := domain.askedSinceTheOther(index); reason != "" && !decision.InProgress {
+		return reason, message
+	}
 	for _, member := range domain.Members {
 		if member.UpdatingDatabases {
 			return v1alpha1.ReasonWaitingForBackEnd, fmt.Sprintf("the databases are being updated from %s; front ends and SQL Server are never worked on together", member.FQDN)
@@ -239,6 +248,19 @@ func (domain Domain) turnClosed(result *DomainDecision, index, limit int) (reaso
 		return v1alpha1.ReasonQuorumAtRisk, "it would cost the pool its quorum: " + quorum
 	}
 	return domain.mirrorGate(result)
+}
+
+// askedSinceTheOther keeps the second server of a pool of two in one upgrade domain waiting until the pool has been asked since the
+// first came back: there is nobody else who could make up for a first one that only seems to be well.
+func (domain Domain) askedSinceTheOther(index int) (reason, message string) {
+	if len(domain.Members) != 2 || len(domain.Servers) != 2 {
+		return "", ""
+	}
+	other := domain.Servers[1-index].Server
+	if other == nil || other.Build.OlderThan(domain.Plan.Build) || domain.TurnAge == 0 || domain.TurnAge < other.Time.Sub(other.BootTime) {
+		return "", ""
+	}
+	return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s has come back since the pool of two opened this upgrade domain; the pool is asked again first", other.FQDN)
 }
 
 // notOurTurn says why no server of this domain may be stopped at all.

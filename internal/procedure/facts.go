@@ -12,6 +12,8 @@ type Server struct {
 	FQDN string
 	// Build of the core components; empty when no Lync component is installed.
 	Build v1alpha1.Build
+	// Components are all installed components.
+	Components []Component
 	// ProductName is what the core components call themselves; Product is empty when that is no product we know.
 	ProductName string
 	Product     v1alpha1.Product

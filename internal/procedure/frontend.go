@@ -44,7 +44,7 @@ func FrontEnd(plan Plan, server Server, permitted int) ServerDecision {
 	if plan.Build.OlderThan(server.Build) {
 		return decision.downgrade(plan, server)
 	}
-	if !server.Build.OlderThan(plan.Build) {
+	if !plan.behind(server) {
 		return decision.alreadyCurrent(plan, server)
 	}
 	if plan.Refusal != nil {
@@ -108,7 +108,7 @@ const orRetry = ", or ask for another try with the annotation " + v1alpha1.Annot
 func (d ServerDecision) frontEndInProgress(plan Plan, server Server) ServerDecision {
 	stop := server.job(JobID(v1alpha1.StepStopServices, plan.Build, d.Attempt))
 	install := server.job(JobID(v1alpha1.StepInstall, plan.Build, d.Attempt))
-	if !server.Build.OlderThan(plan.Build) || !server.begunFor(plan.Build) {
+	if !plan.behind(server) || !server.begunFor(plan.Build) {
 		// The build is there, or another one was declared while this server was being worked on: what was begun is ended,
 		// and the jobs are put away, before anything else is followed.
 		return d.backToService(plan, server)
@@ -234,13 +234,16 @@ func (d ServerDecision) backToService(plan Plan, server Server) ServerDecision {
 	}
 	install := server.job(JobID(v1alpha1.StepInstall, plan.Build, d.Attempt))
 	switch {
-	case server.Build.OlderThan(plan.Build) && !server.begunFor(plan.Build):
+	case plan.behind(server) && !server.begunFor(plan.Build):
 		d.Verdict, d.Step, d.Reason = VerdictPutAway, v1alpha1.StepVerify, v1alpha1.ReasonUpgrading
 		d.Message = fmt.Sprintf("what was begun on %s for another build is finished; its services run as before", server.FQDN)
 		return d
 	case server.Build.OlderThan(plan.Build):
 		return d.hold(v1alpha1.ReasonBuildNotReached, "the installer ended on %s, but the server has build %s, not %s. The services run. Is the package the right one for this build? Then ask for another try with the annotation %s",
 			server.FQDN, server.Build, plan.Build, v1alpha1.AnnotationRetry)
+	case plan.behind(server):
+		return d.hold(v1alpha1.ReasonBuildNotReached, "the installer ended on %s and the core components have build %s, but %s. The services run. Does the package hold these components? Correct minimumBuilds, or mend the server; then ask for another try with the annotation %s",
+			server.FQDN, server.Build, strings.Join(server.below(plan.Minimums), "; "), v1alpha1.AnnotationRetry)
 	case install != nil && install.State != JobSucceeded:
 		// The core components come first: that they have the build says nothing about the components after them.
 		reason, message := failed(server, nil, install)

@@ -72,7 +72,9 @@ type Plan struct {
 	InstallTimeout  time.Duration
 	RestartTimeout  time.Duration
 	// Ports must listen on a server before it counts as taking new connections; VerifyTimeout is how long they may take.
-	Ports         []int
+	Ports []int
+	// Minimums are the builds that other components must have at least.
+	Minimums      []MinimumBuild
 	VerifyTimeout time.Duration
 	// PoolFailedOver: the users of the pool are on its backup pool, and Invoke-CsPoolFailOver has stopped the services.
 	PoolFailedOver bool
