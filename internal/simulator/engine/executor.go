@@ -242,8 +242,13 @@ func (e *Executor) process(ctx context.Context, host *deployment.Host, user stri
 			return nil, fmt.Errorf("The argument '%s' to the -File parameter does not exist.", line.File)
 		}
 		arguments = append(arguments, "-EncodedCommand", encode(begin+"& '"+place+"' "+strings.Join(quoted(line.Arguments), " ")+"; exit $LASTEXITCODE"))
-	default:
+	case strings.Contains(strings.ToLower(line.Command), "$input"):
+		// The engine gives its input to a script that says so itself.
 		arguments = append(arguments, "-EncodedCommand", encode(begin+line.Command))
+	default:
+		// Read only when what stands in for .NET's types is there, because a type's name is bound when a script is read.
+		arguments = append(arguments, "-EncodedCommand", encode(begin+". ([scriptblock]::Create([System.Text.Encoding]::Unicode.GetString([System.Convert]::FromBase64String('"+
+			encode(line.Command)+"'))))"))
 	}
 	process := exec.CommandContext(ctx, e.options.Program, arguments...) //nolint:gosec // running commands is what this is for
 	process.Env = append(e.common(), e.environment(host, user, line)...)

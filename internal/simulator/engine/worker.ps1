@@ -27,7 +27,7 @@ while ($null -ne ($line = $requests.ReadLine())) {
     $shell = [powershell]::Create($session)
     try {
         $file = $request.GetProperty('file').GetString().Replace("'", "''")
-        [void]$shell.AddScript(". '$Prelude'; `$LASTEXITCODE = 0; & '$file' | & { $show }; `$LASTEXITCODE").Invoke() | ForEach-Object { $code = [int]$_ }
+        $shell.AddScript(". '$Prelude'; `$LASTEXITCODE = 0; & '$file' | & { $show }; `$LASTEXITCODE").Invoke() | ForEach-Object { $code = [int]$_ }
         if ($null -ne $shell.InvocationStateInfo.Reason) { $code = 1 }
     }
     catch {
