@@ -27,12 +27,15 @@ type step struct {
 	meanwhile func(t *testing.T, s *side)
 	// want is "State Outcome exitCode" on both sides.
 	want string
+	// on is the host where it is not that of the scenario.
+	on string
 }
 
 // scenario is a series of jobs on one host of a deployment.
 type scenario struct {
-	host  string
-	steps []step
+	sample string
+	host   string
+	steps  []step
 }
 
 const theStored = `{"kind":"StoredAccount","userName":"CONTOSO\\svc-lyncops","password":"` + password + `"}`
@@ -46,48 +49,59 @@ func clearFaults(_ *testing.T, s *side) {
 }
 
 var scenarios = map[string]scenario{
-	"packages": {"fe01", []step{
+	"packages": {contoso, "fe01", []step{
 		{"a source that cannot be reached", "StagePackage", fault(deployment.Fault{Kind: deployment.FaultSourceUnreachable, Count: 1}),
-			`{"source":"` + source + `","sha256":"<sha256>","fileName":"` + fileName + `"}`, "", nil, "Failed SourceUnreachable"},
-		{"another content", "StagePackage", nil, `{"source":"` + source + `","sha256":"` + strings.Repeat("0", 64) + `","fileName":"` + fileName + `"}`, "", nil, "Failed HashMismatch"},
-		{"a package that is not staged", "Install", nil, `{"sha256":"<sha256>","fileName":"` + fileName + `","arguments":["/silentmode"],"timeoutSeconds":60}`, "", nil, "Failed HashMismatch"},
-		{"the right one", "StagePackage", nil, `{"source":"` + source + `","sha256":"<sha256>","fileName":"` + fileName + `"}`, "", nil, "Succeeded"},
-		{"stop at once", "StopServices", nil, `{"graceful":false,"timeoutSeconds":60,"onTimeout":"Fail","webServer":false}`, "", nil, "Succeeded"},
+			`{"source":"` + source + `","sha256":"<sha256>","fileName":"` + fileName + `"}`, "", nil, "Failed SourceUnreachable", ""},
+		{"another content", "StagePackage", nil, `{"source":"` + source + `","sha256":"` + strings.Repeat("0", 64) + `","fileName":"` + fileName + `"}`, "", nil, "Failed HashMismatch", ""},
+		{"a package that is not staged", "Install", nil, `{"sha256":"<sha256>","fileName":"` + fileName + `","arguments":["/silentmode"],"timeoutSeconds":60}`, "", nil, "Failed HashMismatch", ""},
+		{"the right one", "StagePackage", nil, `{"source":"` + source + `","sha256":"<sha256>","fileName":"` + fileName + `"}`, "", nil, "Succeeded", ""},
+		{"stop at once", "StopServices", nil, `{"graceful":false,"timeoutSeconds":60,"onTimeout":"Fail","webServer":false}`, "", nil, "Succeeded", ""},
 		{"an installer that fails", "Install", fault(deployment.Fault{Kind: deployment.FaultInstallerFails, Count: 1}),
-			`{"sha256":"<sha256>","fileName":"` + fileName + `","arguments":["/silentmode"],"timeoutSeconds":60}`, "", nil, "Failed InstallerFailed 1603"},
+			`{"sha256":"<sha256>","fileName":"` + fileName + `","arguments":["/silentmode"],"timeoutSeconds":60}`, "", nil, "Failed InstallerFailed 1603", ""},
 		{"an installer that is too slow", "Install", fault(deployment.Fault{Kind: deployment.FaultInstallerSlow, Duration: deployment.Duration(time.Hour), Count: 1}),
-			`{"sha256":"<sha256>","fileName":"` + fileName + `","arguments":[],"timeoutSeconds":2}`, "", nil, "Failed InstallerTimeout"},
+			`{"sha256":"<sha256>","fileName":"` + fileName + `","arguments":[],"timeoutSeconds":2}`, "", nil, "Failed InstallerTimeout", ""},
 		{"a restart in mid-installer", "Install", fault(deployment.Fault{Kind: deployment.FaultInstallerSlow, Duration: deployment.Duration(time.Hour), Count: 1}),
-			`{"sha256":"<sha256>","fileName":"` + fileName + `","arguments":[],"timeoutSeconds":600}`, "", reset, "Interrupted"},
-		{"stop again", "StopServices", nil, `{"graceful":false,"timeoutSeconds":60,"onTimeout":"Fail","webServer":false}`, "", nil, "Succeeded"},
+			`{"sha256":"<sha256>","fileName":"` + fileName + `","arguments":[],"timeoutSeconds":600}`, "", reset, "Interrupted", ""},
+		{"stop again", "StopServices", nil, `{"graceful":false,"timeoutSeconds":60,"onTimeout":"Fail","webServer":false}`, "", nil, "Succeeded", ""},
 		{"an installer that ends well", "Install", acknowledge,
-			`{"sha256":"<sha256>","fileName":"` + fileName + `","arguments":["/silentmode"],"timeoutSeconds":60}`, "", nil, "Succeeded  0"},
-		{"a restart", "RestartComputer", nil, `{"delaySeconds":1200}`, "", nil, "Succeeded"},
+			`{"sha256":"<sha256>","fileName":"` + fileName + `","arguments":["/silentmode"],"timeoutSeconds":60}`, "", nil, "Succeeded  0", ""},
+		{"a restart", "RestartComputer", nil, `{"delaySeconds":1200}`, "", nil, "Succeeded", ""},
 	}},
-	"services": {"fe01", []step{
+	"services": {contoso, "fe01", []step{
 		{"one that never drains", "StopServices", fault(deployment.Fault{Kind: deployment.FaultSlowDrain}),
-			`{"graceful":true,"timeoutSeconds":2,"onTimeout":"Fail","webServer":false}`, "", nil, "Failed DrainTimeout"},
-		{"and is stopped at once then", "StopServices", nil, `{"graceful":true,"timeoutSeconds":2,"onTimeout":"StopAtOnce","webServer":true}`, "", nil, "Succeeded"},
+			`{"graceful":true,"timeoutSeconds":2,"onTimeout":"Fail","webServer":false}`, "", nil, "Failed DrainTimeout", ""},
+		{"and is stopped at once then", "StopServices", nil, `{"graceful":true,"timeoutSeconds":2,"onTimeout":"StopAtOnce","webServer":true}`, "", nil, "Succeeded", ""},
 		{"one that does not start", "StartServices", func(t *testing.T, s *side) {
 			clearFaults(t, s)
 			fault(deployment.Fault{Kind: deployment.FaultServiceWontStart, Count: 1})(t, s)
-		}, `{"timeoutSeconds":3}`, "", nil, "Failed ServiceStuck"},
+		}, `{"timeoutSeconds":3}`, "", nil, "Failed ServiceStuck", ""},
 		{"start types are put back", "StartServices", func(t *testing.T, s *side) {
 			if err := s.host(t, "fe01").SetStartType(deployment.Caller{User: user}, "RTCSRV", deployment.Manual); err != nil {
 				t.Fatal(err)
 			}
-		}, `{"timeoutSeconds":60}`, "", nil, "Succeeded"},
-		{"drained", "StopServices", nil, `{"graceful":true,"timeoutSeconds":60,"onTimeout":"Fail","webServer":false}`, "", nil, "Succeeded"},
-		{"as a stored account", "StartServices", nil, `{"timeoutSeconds":60}`, theStored, nil, "Succeeded"},
-		{"a wrong password", "StopWebServer", nil, `{"timeoutSeconds":60}`, strings.Replace(theStored, "Correct", "Wrong", 1), nil, "Failed AccessDenied"},
+		}, `{"timeoutSeconds":60}`, "", nil, "Succeeded", ""},
+		{"drained", "StopServices", nil, `{"graceful":true,"timeoutSeconds":60,"onTimeout":"Fail","webServer":false}`, "", nil, "Succeeded", ""},
+		{"as a stored account", "StartServices", nil, `{"timeoutSeconds":60}`, theStored, nil, "Succeeded", ""},
+		{"a wrong password", "StopWebServer", nil, `{"timeoutSeconds":60}`, strings.Replace(theStored, "Correct", "Wrong", 1), nil, "Failed AccessDenied", ""},
 	}},
-	"databases": {"se01", []step{
-		{"the web server stops", "StopWebServer", nil, `{"timeoutSeconds":60}`, "", nil, "Succeeded"},
-		{"the web server starts", "StartWebServer", nil, `{"timeoutSeconds":60}`, "", nil, "Succeeded"},
-		{"local ones", "UpdateDatabases", nil, `{"variant":"Standard","update":true,"sqlServerFqdn":"","sqlInstanceName":"","timeoutSeconds":60}`, "", nil, "Succeeded"},
-		{"of a pool", "UpdateDatabases", nil, `{"variant":"Enterprise","update":true,"sqlServerFqdn":"sql01.contoso.com","sqlInstanceName":"","timeoutSeconds":60}`, "", nil, "Succeeded"},
-		{"without collocated ones", "UpdateDatabases", nil, `{"variant":"EnterpriseCollocated","update":true,"sqlServerFqdn":"sql01.contoso.com","sqlInstanceName":"","timeoutSeconds":60}`, "", nil, "Succeeded"},
-		{"of a server that has none", "UpdateDatabases", nil, `{"variant":"Enterprise","update":true,"sqlServerFqdn":"nosql.contoso.com","sqlInstanceName":"","timeoutSeconds":60}`, "", nil, "Failed DatabaseUpdateFailed"},
+	"databases": {contoso, "se01", []step{
+		{"the web server stops", "StopWebServer", nil, `{"timeoutSeconds":60}`, "", nil, "Succeeded", ""},
+		{"the web server starts", "StartWebServer", nil, `{"timeoutSeconds":60}`, "", nil, "Succeeded", ""},
+		{"local ones", "UpdateDatabases", nil, `{"variant":"Standard","update":true,"sqlServerFqdn":"","sqlInstanceName":"","timeoutSeconds":60}`, "", nil, "Succeeded", ""},
+		{"of a pool", "UpdateDatabases", nil, `{"variant":"Enterprise","update":true,"sqlServerFqdn":"sql01.contoso.com","sqlInstanceName":"","timeoutSeconds":60}`, "", nil, "Succeeded", ""},
+		{"without collocated ones", "UpdateDatabases", nil, `{"variant":"EnterpriseCollocated","update":true,"sqlServerFqdn":"sql01.contoso.com","sqlInstanceName":"","timeoutSeconds":60}`, "", nil, "Succeeded", ""},
+		{"of a server that has none", "UpdateDatabases", nil, `{"variant":"Enterprise","update":true,"sqlServerFqdn":"nosql.contoso.com","sqlInstanceName":"","timeoutSeconds":60}`, "", nil, "Failed DatabaseUpdateFailed", ""},
+	}},
+	"a pair of pools": {"paired.yaml", "fe01", []step{
+		{"services are written down", "RecordServices", nil, `{}`, "", nil, "Succeeded", ""},
+		{"with the central management store", "FailOverPool", nil, `{"poolFqdn":"pool01.contoso.com"}`, theStored, nil, "Failed FailOverFailed", ""},
+		{"the store moves", "MoveCentralManagement", nil, `{"poolFqdn":"pool02.contoso.com","timeoutSeconds":60}`, theStored, nil, "Succeeded", "fe11"},
+		{"over", "FailOverPool", nil, `{"poolFqdn":"pool01.contoso.com"}`, theStored, nil, "Succeeded", ""},
+	}},
+	"failed over": {"skype.yaml", "sfe1", []step{
+		{"without the rights", "FailOverComputer", nil, `{"computerName":"sfe1.contoso.com","poolFqdn":"pool19.contoso.com","waitSeconds":3600,"drainingSeconds":0}`, "", nil, "Failed FailOverRefused", ""},
+		{"over", "FailOverComputer", nil, `{"computerName":"sfe1.contoso.com","poolFqdn":"pool19.contoso.com","waitSeconds":3600,"drainingSeconds":0}`, theStored, nil, "Succeeded", ""},
+		{"and back", "FailBackComputer", nil, `{"computerName":"sfe1.contoso.com","waitSeconds":3600}`, theStored, nil, "Succeeded", ""},
 	}},
 }
 
@@ -196,18 +210,25 @@ func TestJobsEndAlike(t *testing.T) {
 	for name, series := range scenarios {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			simulated, module := builtIn(t), inEngine(t, "Desktop")
-			simulated.stage(t, series.host)
-			module.stage(t, series.host)
+			simulated, module := builtIn(t, series.sample), inEngine(t, "Desktop", series.sample)
+			staged := map[string]bool{}
 			for i, one := range series.steps {
 				id := fmt.Sprintf("job-%d", i+1)
+				host := series.host
+				if one.on != "" {
+					host = one.on
+				}
 				of := [2]answer{}
 				for k, s := range []*side{simulated, module} {
-					of[k] = s.do(t, series.host, id, one)
+					if !staged[host] {
+						s.stage(t, host)
+					}
+					of[k] = s.do(t, host, id, one)
 					if got := outcome(of[k]); got != one.want {
 						t.Errorf("%s: %s: %q, want %q: %v", s.name, one.name, got, one.want, of[k]["job"])
 					}
 				}
+				staged[host] = true
 				compare(t, one.name, of[0], of[1])
 				compareWorlds(t, one.name, simulated, module)
 			}
@@ -227,7 +248,7 @@ func TestJobsEndAlike(t *testing.T) {
 // TestOneJobAtATimeOnBoth: the same id is the same job, and another one has to wait.
 func TestOneJobAtATimeOnBoth(t *testing.T) {
 	t.Parallel()
-	simulated, module := builtIn(t), inEngine(t, "Desktop")
+	simulated, module := builtIn(t, contoso), inEngine(t, "Desktop", contoso)
 	of := [2][]answer{}
 	for k, s := range []*side{simulated, module} {
 		s.stage(t, "fe01")

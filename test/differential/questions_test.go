@@ -95,26 +95,50 @@ func TestQuestionsAreAnsweredAlike(t *testing.T) {
 	for _, edition := range []string{"Desktop", "Core"} {
 		t.Run(edition, func(t *testing.T) {
 			t.Parallel()
-			simulated, module := builtIn(t), inEngine(t, edition)
-			for _, host := range []string{"fe01", "se01", "sql01"} {
-				simulated.stage(t, host)
-				module.stage(t, host)
-			}
-			for _, at := range stages {
-				answers := [2][]answer{}
-				for i, s := range []*side{simulated, module} {
-					if at.prepare != nil {
-						at.prepare(t, s)
-					}
-					answers[i] = s.ask(t, at.host, at.questions...)
-				}
-				for i, q := range at.questions {
-					compare(t, at.name+": "+q.verb+" "+q.argument, answers[0][i], answers[1][i])
-				}
-			}
-			compareWorlds(t, "after all questions", simulated, module)
+			askBoth(t, edition, contoso, stages)
 		})
 	}
+}
+
+// TestOtherDeploymentsAreAnsweredAlike asks where other products are, and of a pool that is paired with another.
+func TestOtherDeploymentsAreAnsweredAlike(t *testing.T) {
+	const nineteen, fifteen = `{"poolFqdn":"pool19.contoso.com"}`, `{"poolFqdn":"pool15.contoso.com"}`
+	for sample, at := range map[string][]stage{
+		"paired.yaml": {{"a front end of a paired pool", "fe01", nil, []question{{"Get-LyncOpsPartner", ofPool}, {"Get-LyncOpsTopology", ofPool}, {"Get-LyncOpsReplication", `{}`}}}},
+		"skype.yaml": {
+			{"a front end of 2019", "sfe1", nil, []question{{"Get-LyncOpsFacts", `{}`}, {"Get-LyncOpsPoolReadiness", nineteen}, {"Get-LyncOpsPatchVersion", `{}`}}},
+			{"a front end of 2015", "ofe1", nil, []question{{"Get-LyncOpsFacts", `{}`}, {"Get-LyncOpsPoolReadiness", fifteen}, {"Get-LyncOpsPatchVersion", `{}`}}},
+		},
+	} {
+		t.Run(sample, func(t *testing.T) {
+			t.Parallel()
+			askBoth(t, "Desktop", sample, at)
+		})
+	}
+}
+
+// askBoth asks both sides what the stages say, in their order, and compares the answers.
+func askBoth(t *testing.T, edition, sample string, stages []stage) {
+	t.Helper()
+	simulated, module := builtIn(t, sample), inEngine(t, edition, sample)
+	staged := map[string]bool{}
+	for _, at := range stages {
+		answers := [2][]answer{}
+		for i, s := range []*side{simulated, module} {
+			if !staged[at.host] {
+				s.stage(t, at.host)
+			}
+			if at.prepare != nil {
+				at.prepare(t, s)
+			}
+			answers[i] = s.ask(t, at.host, at.questions...)
+		}
+		staged[at.host] = true
+		for i, q := range at.questions {
+			compare(t, at.name+": "+q.verb+" "+q.argument, answers[0][i], answers[1][i])
+		}
+	}
+	compareWorlds(t, "after all questions", simulated, module)
 }
 
 // TestEveryVerbIsCompared: whoever adds a verb to the simulator has to add a question here.

@@ -23,7 +23,7 @@ import (
 const (
 	user     = `CONTOSO\svc-lyncops`
 	password = "Correct-Horse-7-Battery"
-	pool     = "pool01.contoso.com"
+	contoso  = "contoso.yaml"
 	scale    = 200
 )
 
@@ -34,9 +34,10 @@ type side struct {
 	execute func(ctx context.Context, host *deployment.Host, command wsman.Command) int
 }
 
-func contoso(t *testing.T, disks string) *deployment.Model {
+// start gives a model of one of the simulator's sample deployments.
+func start(t *testing.T, sample, disks string) *deployment.Model {
 	t.Helper()
-	text, err := os.ReadFile("../../internal/simulator/testdata/contoso.yaml")
+	text, err := os.ReadFile("../../internal/simulator/testdata/" + sample)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,15 +54,15 @@ func contoso(t *testing.T, disks string) *deployment.Model {
 }
 
 // builtIn is the simulator as it is without an engine.
-func builtIn(t *testing.T) *side {
+func builtIn(t *testing.T, sample string) *side {
 	t.Helper()
-	return &side{"the simulator", contoso(t, ""), func(ctx context.Context, host *deployment.Host, command wsman.Command) int {
+	return &side{"the simulator", start(t, sample, ""), func(ctx context.Context, host *deployment.Host, command wsman.Command) int {
 		return cmdlets.Execute(ctx, host, command.User, command.Line, command.Stdin, command.Stdout, command.Stderr)
 	}}
 }
 
 // inEngine is the module in an engine.
-func inEngine(t *testing.T, edition string) *side {
+func inEngine(t *testing.T, edition, sample string) *side {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("starts PowerShell engines")
@@ -70,7 +71,7 @@ func inEngine(t *testing.T, edition string) *side {
 	if err != nil {
 		t.Skip(err)
 	}
-	model := contoso(t, t.TempDir())
+	model := start(t, sample, t.TempDir())
 	executor, err := engine.New(t.Context(), model, engine.Options{Program: program, Edition: edition, Directory: t.TempDir(), TimeScale: scale, Reuse: true})
 	if err != nil {
 		t.Fatal(err)

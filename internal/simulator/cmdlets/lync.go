@@ -264,7 +264,7 @@ func getCsService(ctx context.Context, m *machine, c call) ([]powershell.Value, 
 				sql, instance = p.FQDN, "rtc"
 			}
 			rows = append(rows, powershell.NewObject("Microsoft.Rtc.Management.Xds.UserServer", "Identity", "UserServer:"+p.FQDN, "PoolFqdn", p.FQDN, "SiteId", "Site:Contoso", "Version", registrarVersion(p.Product), "Role", "UserServer",
-				"UserDatabase", "UserDatabase:"+sql, "UserStore", sql+`\`+instance))
+				"UserDatabase", reference("UserDatabase:", sql), "UserStore", sql+`\`+instance))
 		}
 		if p.Role == deployment.RoleEdge && (all || c.has("edgeserver")) {
 			rows = append(rows, powershell.NewObject("Microsoft.Rtc.Management.Xds.EdgeServer", "Identity", "EdgeServer:"+p.FQDN, "PoolFqdn", p.FQDN, "SiteId", "Site:Contoso", "Version", registrarVersion(p.Product), "Registrar", reference("Registrar:", p.NextHop)))
