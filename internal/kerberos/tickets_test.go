@@ -6,6 +6,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jcmturner/gokrb5/v8/keytab"
 	"github.com/jcmturner/gokrb5/v8/service"
@@ -115,6 +116,27 @@ func TestKDCIsAskedOncePerLoginAndService(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantIssued(t, kdc, 1, 3)
+}
+
+// Tickets that live for seconds are replaced before they end, by themselves, and every token is good.
+func TestTicketsAreRenewed(t *testing.T) {
+	kdc := newRealm(t)
+	short := strings.Replace(kdc.Configuration(), "[libdefaults]\n", "[libdefaults]\n  ticket_lifetime = 3s\n", 1)
+	tickets := open(t, kerberos.Account{UserName: userName, Password: password, Configuration: short})
+	for deadline := time.Now().Add(time.Minute); ; {
+		token, err := tickets.Token(t.Context(), host, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		who(t, kdc, token)
+		if logins, services := kdc.Issued(); logins > 1 && services > 1 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the tickets were never replaced")
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
 }
 
 func TestWrongPasswordIsTriedOnce(t *testing.T) {
