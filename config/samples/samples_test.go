@@ -90,11 +90,69 @@ func TestSamplesFitTheSimulatedServers(t *testing.T) {
 	}
 }
 
+func TestSamplesOfSkypeFitTheSimulatedServers(t *testing.T) {
+	var simulated struct {
+		Accounts []struct{ User, Domain, Password string }
+		Packages []struct {
+			Sources         []string
+			Contents, Build string
+		}
+		Pools []struct {
+			FQDN, Role string
+			FrontEnds  []string `json:"frontEnds"`
+		}
+	}
+	text, err := os.ReadFile("../../internal/simulator/testdata/skype.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(text, &simulated); err != nil {
+		t.Fatal(err)
+	}
+	secrets, err := os.ReadFile("skype/credentials-secrets.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, account := range simulated.Accounts {
+		for _, want := range []string{account.User, account.Password} {
+			if !strings.Contains(string(secrets), want) {
+				t.Errorf("no Secret of the samples says %s", want)
+			}
+		}
+	}
+	for _, name := range []string{"skype/lyncpool-2019.yaml", "skype/lyncpool-edge.yaml"} {
+		var declared v1alpha1.LyncPool
+		read(t, name, &declared)
+		found := false
+		for _, offered := range simulated.Packages {
+			sum := sha256.Sum256([]byte(offered.Contents))
+			found = found || slices.Contains(offered.Sources, declared.Spec.Package.Source) && offered.Build == string(declared.Spec.DesiredBuild) &&
+				hex.EncodeToString(sum[:]) == declared.Spec.Package.SHA256
+		}
+		if !found {
+			t.Errorf("%s: the simulator has no package of that build and hash at %s", name, declared.Spec.Package.Source)
+		}
+		found = false
+		for _, pool := range simulated.Pools {
+			found = found || declared.Spec.PoolFQDN.Is(pool.FQDN) && (pool.Role == "" && declared.Spec.Role.IsFrontEnd() || pool.Role == string(declared.Spec.Role))
+			for _, server := range slices.Concat(declared.Spec.Servers, declared.Spec.DiscoveryServers) {
+				if declared.Spec.PoolFQDN.Is(pool.FQDN) && !slices.Contains(pool.FrontEnds, string(server)) {
+					t.Errorf("%s: the simulated pool has no server %s", name, server)
+				}
+			}
+		}
+		if !found {
+			t.Errorf("%s: there is no such simulated pool", name)
+		}
+	}
+}
+
 func TestPauseIsNotPartOfAnySample(t *testing.T) {
 	paths, err := filepath.Glob("contoso/*.yaml")
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("no samples: %v", err)
 	}
+	paths = append(paths, "skype/lyncpool-2019.yaml", "skype/lyncpool-edge.yaml")
 	for _, path := range paths {
 		object := &unstructured.Unstructured{}
 		read(t, path, &object.Object)
@@ -145,6 +203,7 @@ func takesSamples(t *testing.T, cluster client.Client, assets string) {
 	documents := map[string][]*unstructured.Unstructured{
 		"config/samples":                            render(t, assets, "."),
 		"config/samples/simulated":                  render(t, assets, "simulated"),
+		"config/samples/skype":                      render(t, assets, "skype"),
 		"config/samples/contoso/upgradedomain.yaml": {sample(t, "upgradedomain")},
 	}
 	for name, objects := range documents {
