@@ -77,6 +77,10 @@ powershell() {
 	fi
 }
 
+engine_tests() { # the folders whose tests look for an engine
+	grep -rlE 'engine\.Find\(\)|func engine\(t ' --include='*_test.go' . | sed 's|^\./||; s|/[^/]*$||' | sort -u | paste -sd' '
+}
+
 compiler() {
 	local cc
 	cc=$(go env CC)
@@ -99,6 +103,7 @@ MIT GSSAPI as a server|takes the operator'"'"'s Kerberos'
 
 list() {
 	line 'PowerShell engine (runs the module LyncOps)' "$(powershell)" 'set PWSH, or put pwsh on the PATH'
+	[[ -z $(powershell) ]] || printf '    its tests: %s\n' "$(engine_tests)"
 	line 'wine64 (a Win32 API under the engine)' "$(wine)" 'apt-get install wine64'
 	line 'KDC of MIT (Kerberos)' "$(kdc)" 'apt-get install krb5-kdc krb5-admin-server krb5-user'
 	line 'C compiler (race detector, grammar of PowerShell)' "$(compiler)" 'apt-get install gcc libc6-dev'

@@ -77,7 +77,7 @@ func TestScriptsEndAlikeInBothModes(t *testing.T) {
 		"exit code":        {"fe01", `'before'; exit 3`, "", "before\n", "", 3},
 		"an error":         {"fe01", `$ErrorActionPreference = 'Stop'; throw 'it broke'`, "", "", "it broke", 1},
 		"standard input":   {"fe01", `[System.Console]::In.ReadToEnd().Trim()`, "from outside\r\n", "from outside\n", "", 0},
-		"the host":         {"fe02", `"$env:COMPUTERNAME $([System.Environment]::MachineName) $env:USERNAME"`, "", "FE02 FE02 svc-lyncops\n", "", 0},
+		"the host":         {"fe02", `"$env:COMPUTERNAME, $([System.Environment]::MachineName) for $env:USERNAME"`, "", "FE02, FE02 for svc-lyncops\n", "", 0},
 		"another host":     {"se01", `(Get-WmiObject -Class Win32_OperatingSystem).CSName`, "", "SE01\n", "", 0},
 		"nothing is kept":  {"fe01", `"'$lost' $(Get-Variable lost -ErrorAction SilentlyContinue)"; $global:lost = 1; function global:Get-Lost { 1 }`, "", "'' \n", "", 0},
 		"nothing was kept": {"fe01", `"'$lost' $(@(Get-Command Get-Lost -ErrorAction SilentlyContinue).Count)"`, "", "'' 0\n", "", 0},

@@ -47,6 +47,26 @@ Test-That 'a domain without front ends' (Get-Readiness (New-Pool @([pscustomobje
 Test-That 'absent totals are null' (Get-Readiness ([pscustomobject]@{ State = 'Busy'; UpgradeDomains = @() })) 'Busy / '
 Test-That 'absent totals are null in the answer' ($global:Line -cmatch '"totalFrontends":null,"totalActiveFrontends":null') 'True'
 
+# What JSON makes of an answer on its way, and what a cmdlet says beside it.
+Test-That 'a state that has become a number is reported as that' (Get-Readiness (New-Pool @($one, $two) 2)) ($usual -replace '^Ready', '2')
+$dated = New-Pool @($one, $two)
+$dated | Add-Member -MemberType NoteProperty -Name LastUpdated -Value ([datetime]::SpecifyKind([datetime]'2013-02-19T10:30:00', 'Utc'))
+Test-That 'a date does no harm' (Get-Readiness $dated) $usual
+Test-That 'a date is ISO 8601 in raw' ($global:Line -cmatch '\\"LastUpdated\\":\\"2013-02-19T10:30:00.000Z\\"') 'True'
+foreach ($dialect in '\/Date(1361269800000)\/', '2013-02-19T10:30:00.000Z') {
+    $text = '{"PoolFqdn":"pool01.contoso.com","State":"Ready","TotalFrontends":6,"TotalActiveFrontends":5,"LastUpdated":"' + $dialect + '","UpgradeDomains":[' +
+    '{"Name":"UpgradeDomain1","IsReadyForUpgrade":true,"Frontends":["fe01.contoso.com","fe02.contoso.com"]},{"Name":"2","IsReadyForUpgrade":false,"Frontends":["fe03.contoso.com"]}]}'
+    Test-That "read from JSON with a date as $dialect" (Get-Readiness ($text | ConvertFrom-Json)) $usual
+    Test-That "raw of JSON with a date as $dialect" ($global:Line -cmatch '\\"LastUpdated\\":\\"2013-02-19T10:30:00.000Z\\"') 'True'
+}
+$global:Answers['Get-CsPoolUpgradeReadinessState'] = {
+    Write-Warning 'Replication is slow.'; Write-Progress -Activity 'Asking' -Status 'fe01'; Write-Verbose 'asked' -Verbose; Write-Debug 'asked'; Write-Host 'LYNCOPS>>>'
+    New-Pool @($one, $two)
+}
+# They stand before the marks, which is what the marks are for: the harness wants the marked line alone.
+try { $null = Invoke-Ask $verb '{"poolFqdn":"pool01.contoso.com"}' } catch { $null = $_ }
+Test-Like 'warnings, progress and messages stay outside of the marks' $global:Line '(?s)Replication is slow\..*<<<LYNCOPS \{[\x20-\x7e]*"ok":true,[\x20-\x7e]*"state":"Ready"[\x20-\x7e]* LYNCOPS>>>$'
+
 $unknown = [ordered]@{
     'nothing' = $null
     'an empty list' = @()
