@@ -30,6 +30,7 @@ type Host struct {
 	taskRuns    sync.Mutex
 
 	// Guarded by the model's lock.
+	machine       Machine // nil where Windows itself is modelled
 	power         power
 	goingDown     bool
 	generation    int
@@ -165,18 +166,18 @@ func (h *Host) Cmdlet(ctx context.Context) error {
 
 // Restart orders a restart after the delay (a modelled duration) and returns at once.
 func (h *Host) Restart(caller Caller, delay time.Duration) error {
-	return h.shutdown(caller, delay, true, true)
+	return h.shutdown(caller, delay, true)
 }
 
 // Shutdown orders the host to turn itself off after the delay.
 func (h *Host) Shutdown(caller Caller, delay time.Duration) error {
-	return h.shutdown(caller, delay, false, true)
+	return h.shutdown(caller, delay, false)
 }
 
 // ErrShutdownInProgress is what a second order to restart gets.
 var ErrShutdownInProgress = errors.New("A system shutdown is in progress.(1115)")
 
-func (h *Host) shutdown(caller Caller, delay time.Duration, again, ordered bool) error {
+func (h *Host) shutdown(caller Caller, delay time.Duration, again bool) error {
 	m := h.model
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -186,21 +187,24 @@ func (h *Host) shutdown(caller Caller, delay time.Duration, again, ordered bool)
 	if h.goingDown {
 		return ErrShutdownInProgress
 	}
-	if ordered {
-		h.touch(caller)
-		if h.isWorking() {
-			h.takeOut(caller)
-		}
+	h.beginGoingDown(caller, again)
+	h.after(delay+time.Duration(h.description.Timing.Shutdown), func() { h.goDown(caller, again) })
+	m.notify()
+	return nil
+}
+
+// beginGoingDown judges and records an order to restart or to turn off.
+func (h *Host) beginGoingDown(caller Caller, again bool) {
+	h.touch(caller)
+	if h.isWorking() {
+		h.takeOut(caller)
 	}
 	h.goingDown = true
 	word := "restart"
 	if !again {
 		word = "shutdown"
 	}
-	h.event(caller, fmt.Sprintf("%s ordered", word))
-	h.after(delay+time.Duration(h.description.Timing.Shutdown), func() { h.goDown(caller, again) })
-	m.notify()
-	return nil
+	h.event(caller, word+" ordered")
 }
 
 // Power is what somebody does to the machine from outside: "on", "off" (the plug is pulled) or "reboot" (a reset). It is not
@@ -239,6 +243,9 @@ func (h *Host) goDown(caller Caller, again bool) {
 	}
 	h.event(caller, "is down")
 	h.refresh()
+	if h.machine != nil {
+		h.machine.PowerOff()
+	}
 	if again {
 		h.boot(caller)
 	}
@@ -249,6 +256,10 @@ func (h *Host) boot(caller Caller) {
 	takes := time.Duration(h.description.Timing.Boot)
 	if f := h.model.takeFault(FaultRebootTakes, nil, h.FQDN()); f != nil {
 		takes = time.Duration(f.Duration)
+	}
+	if h.machine != nil {
+		h.machine.PowerOn(h.model.scaled(takes))
+		return
 	}
 	h.after(takes, func() {
 		h.power = powerOn

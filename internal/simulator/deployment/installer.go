@@ -81,6 +81,10 @@ func (h *Host) RunInstaller(ctx context.Context, caller Caller, path string, arg
 	if update == nil {
 		return ExitNotAnApplication, fmt.Errorf("%s: %w", path, ErrNotAProgram)
 	}
+	return h.install(ctx, caller, update, arguments)
+}
+
+func (h *Host) install(ctx context.Context, caller Caller, update *updatePackage, arguments []string) (int, error) {
 	ctx, release := h.Bind(ctx)
 	defer release()
 	ctx, abort := context.WithCancelCause(ctx)

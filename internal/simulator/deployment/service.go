@@ -117,6 +117,8 @@ func (h *Host) to(s *service, status Status, d time.Duration, then func()) {
 
 func (h *Host) beginStop(s *service, graceful bool) {
 	switch {
+	case h.machine != nil:
+		return
 	case s.status == Stopped || s.status == StopPending || (graceful && s.status == Paused):
 		return
 	case graceful && s.drain > 0 && s.status == Running:
@@ -154,6 +156,9 @@ func (h *Host) endDrain(s *service) {
 }
 
 func (h *Host) beginStart(s *service) error {
+	if h.machine != nil {
+		return nil
+	}
 	if s.startType == Disabled {
 		return fmt.Errorf("Cannot start service %s on computer '%s': the service is disabled.", s.name, h.NetBIOS())
 	}
@@ -278,7 +283,7 @@ func (h *Host) stopServices(ctx context.Context, caller Caller, selected func(*s
 		h.beginStop(s, graceful)
 	}
 	m.notify()
-	if noWait {
+	if noWait || h.machine != nil {
 		return nil
 	}
 	return h.wait(ctx, func() bool {
@@ -347,7 +352,7 @@ func (h *Host) startServices(ctx context.Context, caller Caller, selected func(*
 		}
 	}
 	m.notify()
-	if failed != nil || noWait {
+	if failed != nil || noWait || h.machine != nil {
 		return failed
 	}
 	err := h.wait(ctx, func() bool {
