@@ -19,12 +19,13 @@ import (
 	"lyncops.dev/operator/internal/simulator"
 	"lyncops.dev/operator/internal/simulator/deployment"
 	"lyncops.dev/operator/internal/simulator/engine"
+	"lyncops.dev/operator/internal/simulator/windows"
 	"lyncops.dev/operator/internal/simulator/wsman"
 )
 
 const usage = `lyncsim serves a simulated Lync deployment over WinRM.
 
-  lyncsim serve --deployment FILE [--listen ADDRESS] [--plain] [--control ADDRESS] [--state-dir DIR] [--time-scale N] [--channel-binding LEVEL] [--engine PATH [--engine-reuse]]
+  lyncsim serve --deployment FILE [--listen ADDRESS] [--plain] [--control ADDRESS] [--state-dir DIR] [--time-scale N] [--channel-binding LEVEL] [--engine PATH [--engine-reuse] | --windows]
   lyncsim describe --deployment FILE
 
 Run "lyncsim serve --help" for what the flags mean.
@@ -70,6 +71,8 @@ func serve(ctx context.Context, arguments []string, stdout, stderr io.Writer) er
 	stateDir := flags.String("state-dir", "", "`directory` that gets ca.crt, the certificate to trust")
 	pwsh := flags.String("engine", "", "`path` of a PowerShell engine that runs the hosts' commands, or auto to look for one; empty for the built-in interpreter")
 	reuse := flags.Bool("engine-reuse", false, "let questions and orders share a few processes of the engine, instead of one process for each")
+	machines := flags.Bool("windows", false, "put a Windows machine (Wine, made by winebox) behind each host that has Lync")
+	inside := flags.String("windows-program", "", "`path` of the program that runs inside those machines (default: "+windows.ProgramName+" beside this program)")
 	timeScale := flags.Float64("time-scale", 1, "how many times faster than described everything happens")
 	binding := flags.String("channel-binding", string(wsman.ChannelBindingRelaxed), "`level` of CbtHardeningLevel for NTLM inside TLS: None, Relaxed or Strict")
 	d, err := parse(flags, arguments, file)
@@ -91,6 +94,14 @@ func serve(ctx context.Context, arguments []string, stdout, stderr io.Writer) er
 			return err
 		}
 		defer os.RemoveAll(folder)
+	}
+	if *machines {
+		if *pwsh != "" {
+			return errors.New("--windows and --engine exclude each other")
+		}
+		if err := useWindows(ctx, &config, *inside); err != nil {
+			return err
+		}
 	}
 	running, err := simulator.Start(ctx, config)
 	if err != nil {
@@ -129,6 +140,29 @@ func useEngine(ctx context.Context, config *simulator.Config, program string, re
 		return engine.New(ctx, model, engine.Options{Program: path, Directory: filepath.Join(folder, "engine"), TimeScale: config.TimeScale, Reuse: reuse})
 	}
 	return folder, nil
+}
+
+// useWindows has Windows machines run the hosts' commands, and makes the packages programs that they can run.
+func useWindows(ctx context.Context, config *simulator.Config, inside string) error {
+	tool, err := windows.Find(ctx)
+	if err != nil {
+		return fmt.Errorf("--windows: %w", err)
+	}
+	program, err := windows.ReadProgram(inside)
+	if err != nil {
+		return fmt.Errorf("--windows: %w", err)
+	}
+	if err := windows.MakePackages(&config.Deployment, program); err != nil {
+		return err
+	}
+	folder, err := os.MkdirTemp(config.StateDir, "machines-")
+	if err != nil {
+		return err
+	}
+	config.NewExecutor = func(model *deployment.Model) (simulator.Executor, error) {
+		return windows.New(ctx, model, windows.Options{Winebox: tool, Program: program, Directory: folder, TimeScale: config.TimeScale})
+	}
+	return nil
 }
 
 func parse(flags *flag.FlagSet, arguments []string, file *string) (deployment.Deployment, error) {

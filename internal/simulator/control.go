@@ -16,6 +16,7 @@ import (
 //	GET    /record?after=N        {"events":[deployment.Event]}, those after sequence number N
 //	GET    /violations            {"violations":[deployment.Violation]}
 //	GET    /counters              wsman.Counters: {"Hosts":{"fqdn":{..}}}
+//	GET    /packages              {"packages":[deployment.PackageState]}: where each update package is, and its SHA-256
 //	GET    /faults                {"faults":[deployment.Fault]}, those still to happen
 //	POST   /faults                a deployment.Fault without id, such as {"kind":"poolBusy","target":"pool01.contoso.com","count":3};
 //	                              answers 201 with the fault and its id
@@ -48,6 +49,9 @@ func (s *Simulator) controlHandler() http.Handler {
 	mux.HandleFunc("GET /violations", func(w http.ResponseWriter, _ *http.Request) { writeViolations(w, s.model.Violations()) })
 	mux.HandleFunc("POST /at-rest", func(w http.ResponseWriter, _ *http.Request) { writeViolations(w, s.model.CheckAtRest()) })
 	mux.HandleFunc("GET /counters", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.Counters()) })
+	mux.HandleFunc("GET /packages", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, map[string]any{"packages": s.model.PackageStates()})
+	})
 	mux.HandleFunc("GET /faults", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]any{"faults": s.model.Faults()})
 	})

@@ -103,3 +103,19 @@ func (h *Host) stateLocked() HostState {
 	}
 	return s
 }
+
+// PackageState is an update package as the control interface shows it.
+type PackageState struct {
+	Sources []string `json:"sources"`
+	Build   string   `json:"build"`
+	SHA256  string   `json:"sha256"`
+}
+
+// PackageStates lists the update packages in the order of the description.
+func (m *Model) PackageStates() []PackageState {
+	list := make([]PackageState, 0, len(m.packages))
+	for _, p := range m.packages {
+		list = append(list, PackageState{append([]string{}, p.Sources...), p.coreVersion(), p.sha256})
+	}
+	return list
+}

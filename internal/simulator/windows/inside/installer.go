@@ -42,8 +42,9 @@ func ownPackage() (*updatePackage, error) {
 	if err != nil {
 		return nil, err
 	}
-	at := bytes.LastIndex(contents, []byte(packageMark+"{"))
-	if at < 0 {
+	// The mark is also among this program's own texts, but no description follows there.
+	at := bytes.LastIndex(contents, []byte(packageMark))
+	if at < 0 || !json.Valid(contents[at+len(packageMark):]) {
 		return nil, nil
 	}
 	sum := sha256.Sum256(contents)
