@@ -154,6 +154,12 @@ soak: ## Play random histories of rollouts for DURATION; a violation prints the 
 conformance: ## Drive the simulator with WinRM clients that others wrote (needs Python 3).
 	@TEST_TIMEOUT='$(TEST_TIMEOUT)' test/conformance/run.sh $(GOTESTFLAGS)
 
+.PHONY: test-windows
+test-windows: ## Run the module and a rollout on Windows machines of Wine (needs wine64 and winebox; minutes).
+	@go run ./internal/simulator/windows/doctor || { echo 'test-windows: skipped, see above' >&2; exit 0; }; \
+	KUBEBUILDER_ASSETS="$$($(ASSETS))" && export KUBEBUILDER_ASSETS && \
+	LYNCOPS_WINDOWS=1 go test -p 1 -count=1 -timeout $(TEST_TIMEOUT) -run 'Windows' $(GOTESTFLAGS) ./test/windows ./test/e2e
+
 .PHONY: bench
 bench: ## Print what a rollout costs (requests, writes, time over the steps) and run the Go benchmarks.
 	KUBEBUILDER_ASSETS="$$($(ASSETS))" && export KUBEBUILDER_ASSETS && \
@@ -168,6 +174,7 @@ build: ## Build the manager and the programs of cmd/ into bin/.
 	for command in cmd/*/; do \
 		if [ -d "$$command" ]; then go build -o bin/ "./$$command" || exit 1; fi; \
 	done
+	GOOS=windows GOARCH=amd64 CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/lyncmachine.exe ./internal/simulator/windows/inside
 
 .PHONY: demo
 demo: ## Upgrade a simulated pool on this machine, and watch.

@@ -96,6 +96,7 @@ func startLab(t *testing.T, options lab.Options) *lab.Lab {
 	if err != nil {
 		t.Fatal(err)
 	}
+	built.Machine = options.Binaries.Machine
 	options.Binaries = built
 	options.ManagerArguments = append(options.ManagerArguments, "--zap-log-level=debug")
 	started, err := lab.Start(ctx, options)

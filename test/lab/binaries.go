@@ -26,6 +26,8 @@ type Binaries struct {
 	// Manager and Lyncsim are the programs of this repository.
 	Manager string
 	Lyncsim string
+	// Machine runs inside Windows machines; empty for the one beside Lyncsim. See BuildMachine.
+	Machine string
 	// Assets is the folder with kube-apiserver and etcd.
 	Assets string
 	// Kubectl defaults to the one in Assets.
@@ -63,6 +65,17 @@ func Build(ctx context.Context, directory string) (Binaries, error) {
 	}
 	result.Kubectl = filepath.Join(result.Assets, "kubectl")
 	return result, nil
+}
+
+// BuildMachine makes the program that runs inside Windows machines, in a folder, and gives its path.
+func BuildMachine(ctx context.Context, directory string) (string, error) {
+	root, err := repositoryRoot()
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(directory, "lyncmachine.exe")
+	_, err = output(ctx, root, "env", "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0", "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "./internal/simulator/windows/inside")
+	return path, err
 }
 
 // output runs a program and returns what it printed; an error ends with what it complained about.

@@ -33,6 +33,8 @@ type Options struct {
 	TimeScale float64
 	// Engine is the PowerShell engine that runs the commands on the simulated servers; empty for the simulator's own interpreter.
 	Engine string
+	// Windows puts a Windows machine behind each simulated server that has Lync.
+	Windows bool
 	// Binaries are what Build returned.
 	Binaries Binaries
 	// ManagerArguments come after those that connect the operator to the lab.
@@ -158,6 +160,12 @@ func (l *Lab) startSimulator(ctx context.Context) error {
 		"--state-dir", l.options.Directory, "--time-scale", strconv.FormatFloat(l.options.TimeScale, 'g', -1, 64)}
 	if l.options.Engine != "" {
 		arguments = append(arguments, "--engine", l.options.Engine, "--engine-reuse")
+	}
+	if l.options.Windows {
+		arguments = append(arguments, "--windows")
+		if l.options.Binaries.Machine != "" {
+			arguments = append(arguments, "--windows-program", l.options.Binaries.Machine)
+		}
 	}
 	lyncsim, err := startProcess("simulator", log, l.options.Binaries.Lyncsim, nil, arguments...)
 	if err != nil {

@@ -144,6 +144,21 @@ func (c *SimulatorClient) Violations(ctx context.Context) ([]Violation, error) {
 	return c.violations(ctx, http.MethodGet, "/violations")
 }
 
+// Package is an update package of the simulated deployment.
+type Package struct {
+	Sources []string `json:"sources"`
+	Build   string   `json:"build"`
+	SHA256  string   `json:"sha256"`
+}
+
+// Packages lists the update packages.
+func (c *SimulatorClient) Packages(ctx context.Context) ([]Package, error) {
+	var answer struct {
+		Packages []Package `json:"packages"`
+	}
+	return answer.Packages, c.call(ctx, http.MethodGet, "/packages", nil, &answer)
+}
+
 // CheckAtRest compares every server with its start and lists what was left stopped, disabled or switched off.
 func (c *SimulatorClient) CheckAtRest(ctx context.Context) ([]Violation, error) {
 	return c.violations(ctx, http.MethodPost, "/at-rest")

@@ -2269,7 +2269,8 @@ function Invoke-UpdateDatabases {
     param($Parameters)
     $module = Import-LyncModule
     $ended = $false
-    $shell = [System.Management.Automation.PowerShell]::Create()
+    # With the commands that powershell.exe itself starts with, and not with every snap-in there is.
+    $shell = [System.Management.Automation.PowerShell]::Create([System.Management.Automation.Runspaces.InitialSessionState]::CreateDefault2())
     try {
         [void]$shell.AddCommand('Import-Module').AddParameter('Name', $module).AddParameter('DisableNameChecking', $true).AddParameter('ErrorAction', 'Stop')
         [void]$shell.Invoke()
