@@ -26,7 +26,7 @@ import (
 const windowsVariable = "LYNCOPS_WINDOWS"
 
 const oneServer = `
-timing: {drain: 0s, stop: 0s, start: 0s, boot: 0s, cmdlet: 0s}
+timing: {drain: 1s, stop: 1s, start: 1s, boot: 1s, cmdlet: 1ms}
 packages:
 - sources: ['\\files.contoso.com\lync\LyncServerUpdateInstaller.exe']
   build: 5.0.8308.1149
@@ -291,7 +291,7 @@ func TestModuleOnAWindowsMachine(t *testing.T) {
 		<-release
 	})
 	t.Run("a stale lock is taken over", func(*testing.T) {
-		s.powershell(t.Context(), "$m=New-Object System.Threading.Mutex $false,'Global\\LyncOps'; [void]$m.WaitOne(); [System.Environment]::FailFast('dies with the lock')", "")
+		s.powershell(t.Context(), "$m=New-Object System.Threading.Mutex $false,'Global\\LyncOps'; [void]$m.WaitOne(); Stop-Process -Id $PID -Force", "")
 		if j := s.job(s.start("stage-package-2", "StagePackage", stage)); j.ID != "stage-package-2" {
 			t.Errorf("%+v", j)
 		}

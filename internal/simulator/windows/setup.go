@@ -27,15 +27,13 @@ const (
 
 var startNumbers = map[string]int{deployment.Automatic: 2, deployment.Manual: 3, deployment.Disabled: 4}
 
-// registryText is what a machine's registry gets before its first start: name, services, components.
+// registryText is what a machine's registry gets before its first start: services and components.
 func registryText(description deployment.HostDescription, scale float64) string {
 	var text strings.Builder
 	key := func(path string, values ...string) {
 		fmt.Fprintf(&text, "[%s]\n%s\n\n", path, strings.Join(values, "\n"))
 	}
 	text.WriteString("REGEDIT4\n\n")
-	_, domain, _ := strings.Cut(description.FQDN, ".")
-	key(services+`\Tcpip\Parameters`, value("Domain", domain), value("NV Domain", domain))
 	key(services+`\LyncMachine`, service("Simulator", `C:\windows\lyncmachine\lyncmachine.exe`, 2)...)
 	for i, c := range description.Components {
 		key(fmt.Sprintf(`%s\{2013%04d-0000-0000-0000-000000000000}`, uninstall, i), value("DisplayName", c.Name), value("DisplayVersion", c.Version), value("Publisher", "Microsoft Corporation"))
@@ -114,7 +112,8 @@ func furnish(directory string, host *deployment.Host, description deployment.Hos
 	for _, s := range description.Services {
 		names = append(names, s.Name)
 	}
-	settings, err := json.Marshal(map[string]any{"address": address, "token": token, "product": model.Description().Product, "services": names})
+	_, domain, _ := strings.Cut(description.FQDN, ".")
+	settings, err := json.Marshal(map[string]any{"address": address, "token": token, "product": model.Description().Product, "domain": domain, "services": names})
 	if err != nil {
 		return err
 	}

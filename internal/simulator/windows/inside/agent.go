@@ -62,6 +62,7 @@ func (agent) Execute(_ []string, requests <-chan svc.ChangeRequest, status chan<
 			if here, err = readMachine(); err != nil {
 				continue
 			}
+			here.join()
 		}
 		text, err := json.Marshal(here.look(manager))
 		if err != nil || string(text) == said {
@@ -73,6 +74,16 @@ func (agent) Execute(_ []string, requests <-chan svc.ChangeRequest, status chan<
 		}
 		cancel()
 	}
+}
+
+// join gives the computer its domain's name, which Wine forgets at every start.
+func (m machine) join() {
+	key, err := registry.OpenKey(registry.LOCAL_MACHINE, `SYSTEM\CurrentControlSet\Services\Tcpip\Parameters`, registry.SET_VALUE)
+	if err != nil {
+		return
+	}
+	defer key.Close()
+	_ = key.SetStringValue("Domain", m.Domain) // a machine without a domain works too
 }
 
 func (m machine) look(manager *mgr.Mgr) observation {

@@ -22,6 +22,7 @@ type machine struct {
 	Address  string   `json:"address"`
 	Token    string   `json:"token"`
 	Product  string   `json:"product"`
+	Domain   string   `json:"domain"`
 	Services []string `json:"services"`
 }
 

@@ -22,6 +22,8 @@ const (
 	packageMark = "\nLYNCMACHINE PACKAGE "
 	// beginsWithin is how long the simulator may take to refuse an installation before the first files are replaced.
 	beginsWithin = 500 * time.Millisecond
+	// endsWithin is how long the machine may take to be gone when the simulator has said that it is.
+	endsWithin = 20 * time.Second
 )
 
 // updatePackage is what an update package says about itself.
@@ -104,6 +106,8 @@ func (u *updatePackage) install(arguments []string) int {
 	}
 	if result.err != nil {
 		log(result.err.Error())
+		// Mostly the machine is about to be turned off: then this must not end before everything does.
+		time.Sleep(endsWithin)
 		return exitFatalError
 	}
 	if slices.Contains([]int{0, 2, 1641, 3010}, result.code) {
