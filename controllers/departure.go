@@ -129,26 +129,11 @@ func (r *BackEndServerReconciler) begin(ctx context.Context, work *backEndWork, 
 		return true, nil
 	}
 	first := starts && !work.object.Status.InProgress
-	if err := r.claim(ctx, work.object, work.before); err != nil {
-		return false, err
+	if err := r.claimWithPool(ctx, work); err != nil || !first {
+		return err == nil, err
 	}
-	r.remember(work.object, work.with)
-	if first {
-		if backEnd.First, err = r.precedes(ctx, r.Live, work.object); err != nil || backEnd.First != nil {
-			return false, err
-		}
-	}
-	if work.pool == nil {
-		return true, nil
-	}
-	if !beingDeleted(work.pool) {
-		if err := r.claim(ctx, work.pool, work.pool.DeepCopy()); err != nil {
-			return false, err
-		}
-		r.remember(work.pool, work.frontEnds)
-	}
-	if !first {
-		return true, nil
+	if backEnd.First, err = r.precedes(ctx, r.Live, work.object); err != nil || backEnd.First != nil || work.pool == nil {
+		return err == nil && backEnd.First == nil, err
 	}
 	var pool v1alpha1.LyncPool
 	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(work.pool), &pool); err != nil {
@@ -158,6 +143,20 @@ func (r *BackEndServerReconciler) begin(ctx context.Context, work *backEndWork, 
 	backEnd.Paused = backEnd.Paused || pool.Spec.Paused
 	backEnd.OpenDomain = openOf(&pool)
 	return !backEnd.Deleting && !backEnd.Paused && (backEnd.OpenDomain == "" || backEnd.Edition == v1alpha1.EditionStandard), nil
+}
+
+// claimWithPool claims the back end and, unless that is being deleted, its pool.
+func (r *BackEndServerReconciler) claimWithPool(ctx context.Context, work *backEndWork) error {
+	if err := r.claim(ctx, work.object, work.before); err != nil {
+		return err
+	}
+	r.remember(work.object, work.with)
+	if work.pool == nil || beingDeleted(work.pool) {
+		return nil
+	}
+	err := r.claim(ctx, work.pool, work.pool.DeepCopy())
+	r.remember(work.pool, work.frontEnds)
+	return err
 }
 
 // departUnseen says, for a back end that is being deleted and whose servers cannot be asked, what is awaited.

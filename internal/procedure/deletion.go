@@ -64,7 +64,7 @@ func Depart(departure Departure) DepartureDecision {
 }
 
 // open names what would be left behind; empty when nothing would.
-func (d Departure) open() string {
+func (d *Departure) open() string {
 	switch {
 	case len(d.HalfWay) > 0:
 		return strings.Join(d.HalfWay, " and ") + isOrAre(d.HalfWay) + " half way"
