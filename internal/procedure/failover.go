@@ -243,13 +243,9 @@ func (f FailOver) notWanted(d FailOverDecision, memory failOverMemory) FailOverD
 	if len(memory.hosts) == 0 {
 		return FailOverDecision{}
 	}
-	for _, frontEnd := range f.FrontEnds {
-		if frontEnd.Server == nil {
-			continue
-		}
-		if active := frontEnd.Server.activeJob(); active != nil && OfFailOver(active.ID) {
-			return d.wait(v1alpha1.ReasonFailingOver, "%s", inWords(StepOf(active.ID), frontEnd.FQDN))
-		}
+	// A server that does not answer may remember more.
+	if unfinished := f.unfinishedJob(); unfinished != "" {
+		return d.wait(v1alpha1.ReasonFailingOver, "a failover was begun that is not wanted any more; %s", unfinished)
 	}
 	d.Verdict, d.PutAway, d.Reason = VerdictPutAway, memory.hosts, v1alpha1.ReasonFailingOver
 	d.Message = "no failover is due any more; nobody was moved"
@@ -483,7 +479,11 @@ func (f FailOver) afterFailOver(d FailOverDecision, memory failOverMemory) FailO
 		return d.wait(f.Problem.Reason, "the failover on %s ended badly (%s), and where the users are could not be found out: %s", last.fqdn, sentence(last.job.Message), sentence(f.Problem.Message))
 	case f.Partner.PoolState == RegistrarFailedOver:
 		return f.upgrading(d, memory)
-	case f.Partner.usersAtHome() && (!f.Allowed || last.subject != string(f.Plan.Build)):
+	case f.Partner.usersAtHome() && (!f.Allowed || last.subject != string(f.Plan.Build) || f.Cause == "" && f.Permitted > last.attempt):
+		// Where nobody knows the cause any more, another try begins with asking the pool.
+		if unfinished := f.unfinishedJob(); unfinished != "" {
+			return d.wait(v1alpha1.ReasonFailOverFailed, "the failover had failed and is not wanted any more; %s", unfinished)
+		}
 		d.Verdict, d.PutAway, d.Reason = VerdictPutAway, memory.hosts, v1alpha1.ReasonFailOverFailed
 		d.Message = "the failover had failed and is not wanted any more; the users are on their pool"
 		return d
@@ -496,6 +496,12 @@ func (f FailOver) afterFailOver(d FailOverDecision, memory failOverMemory) FailO
 			return *stopped
 		}
 		d.Attempt = f.Permitted
+		if stopped := f.serversNotFit(d); stopped != nil {
+			return *stopped
+		}
+		if recording := f.record(d); recording != nil {
+			return *recording
+		}
 		return d.start(f.host(d.Attempt).FQDN, Order{ID: JobID(v1alpha1.StepFailOverPool, v1alpha1.Build(last.subject), d.Attempt), Action: ActionFailOverPool, Pool: f.PoolFQDN, Timeout: f.Timeout},
 			v1alpha1.ReasonFailingOver)
 	}

@@ -37,6 +37,12 @@ func (domain Domain) failedOverClosed(result *DomainDecision, index int) (reason
 	if domain.BackEnd != "" {
 		return v1alpha1.ReasonWaitingForBackEnd, fmt.Sprintf("the back end %s is being worked on; front ends and SQL Server are never out together", domain.BackEnd)
 	}
+	for _, member := range domain.Members {
+		// Servers that have been begun go on side by side; what has not been is not begun after a failure anywhere in the pool.
+		if member.Failed && !decision.Begun {
+			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s has failed; no further server is touched", member.FQDN)
+		}
+	}
 	for i, other := range result.Servers {
 		if i != index && (other.Verdict == VerdictHold || other.Step == v1alpha1.StepRecover) {
 			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s has failed; no further server is touched", other.FQDN)

@@ -23,11 +23,18 @@ type Member struct {
 	FailedOver bool
 	// FailBackFailed: the latest fail back on it has ended, and not well.
 	FailBackFailed bool
+	// Failed: our latest work on it failed, or put it back after a failure, and no other attempt has begun.
+	Failed bool
 }
 
 // MemberFrom says what one front end, as it was observed, means to the others.
 func MemberFrom(server Server) Member {
 	member := Member{FQDN: server.FQDN, Serving: server.Serving(), Starting: server.Starting(), Begun: server.Begun(), UpdatingDatabases: server.UpdatingDatabases()}
+	if last := server.lastWork(); last != nil {
+		step := StepOf(last.ID)
+		broken := (last.State == JobFailed || last.State == JobInterrupted) && step != v1alpha1.StepStartServices
+		member.Failed = broken || step == v1alpha1.StepRecover
+	}
 	step, state := server.FailOverStep()
 	member.FailOver, member.FailedOver = step, step == v1alpha1.StepFailOverPool && state != JobClaimed && state != JobRunning
 	member.FailBackFailed = step == v1alpha1.StepFailBackPool && (state == JobFailed || state == JobInterrupted)
