@@ -57,10 +57,10 @@ func (r *BackEndServerReconciler) compareDatabases(ctx context.Context, work *ba
 	question := lync.DatabaseQuestion{SQLServerFQDN: store.SQLServer, Local: decision.Local, CentralManagement: store.Kind == procedure.StoreCentralManagement}
 	report, err := r.Servers.Database(ctx, with.At(decision.NeedReport), question)
 	if err != nil {
-		backEnd.Tell(decision, nil, err.Error())
+		*backEnd = backEnd.Told(decision, nil, err.Error())
 		return
 	}
-	backEnd.Tell(decision, reportFrom(report), "")
+	*backEnd = backEnd.Told(decision, reportFrom(report), "")
 }
 
 // askMirror asks how the mirrors of a pool's databases stand. That nobody answered is an answer too: a reason to wait where there

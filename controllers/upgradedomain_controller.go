@@ -200,25 +200,7 @@ func (r *UpgradeDomainReconciler) work(ctx context.Context, work *domainWork) (p
 		domain := domainFrom(work, found)
 		domain.BackEnd, domain.Underway = backEnd, underway
 		domain.AskMirror, domain.Mirrored = mayBeMirrored(work.pool), mirrored
-		decision := procedure.UpgradeDomain(domain)
-		if r.askServing(ctx, work, domain, decision) {
-			decision = procedure.UpgradeDomain(domain)
-		}
-		if r.askPatchVersion(ctx, work, domain, decision) {
-			decision = procedure.UpgradeDomain(domain)
-		}
-		if localDatabasesOf(ctx, r.Servers, work.with, &domain, decision) {
-			decision = procedure.UpgradeDomain(domain)
-		}
-		if decision.NeedMembers {
-			domain.Members = r.members(ctx, work, found)
-			domain.TopologyChanged = r.topologyChanged(ctx, work, found)
-			decision = procedure.UpgradeDomain(domain)
-		}
-		if decision.NeedMirror {
-			domain.Mirror = r.mirrorsOf(ctx, work, domain.Members)
-			decision = procedure.UpgradeDomain(domain)
-		}
+		decision := r.decide(ctx, work, &domain, found)
 		if (decision.InProgress || takesAnyOut(work, decision)) && work.force() != v1alpha1.ForceDeleteValue {
 			if err := r.claimWithPool(ctx, work); err != nil {
 				return domain, decision, err
@@ -246,6 +228,30 @@ func (r *UpgradeDomainReconciler) work(ctx context.Context, work *domainWork) (p
 			return domain, decision, err
 		}
 	}
+}
+
+// decide asks what the decision needs beyond the servers' facts, each once a pass and only when it comes to that.
+func (r *UpgradeDomainReconciler) decide(ctx context.Context, work *domainWork, domain *procedure.Domain, found []observation) procedure.DomainDecision {
+	decision := procedure.UpgradeDomain(*domain)
+	if r.askServing(ctx, work, *domain, decision) {
+		decision = procedure.UpgradeDomain(*domain)
+	}
+	if r.askPatchVersion(ctx, work, *domain, decision) {
+		decision = procedure.UpgradeDomain(*domain)
+	}
+	if localDatabasesOf(ctx, r.Servers, work.with, domain, decision) {
+		decision = procedure.UpgradeDomain(*domain)
+	}
+	if decision.NeedMembers {
+		domain.Members = r.members(ctx, work, found)
+		domain.TopologyChanged = r.topologyChanged(ctx, work, found)
+		decision = procedure.UpgradeDomain(*domain)
+	}
+	if decision.NeedMirror {
+		domain.Mirror = r.mirrorsOf(ctx, work, domain.Members)
+		decision = procedure.UpgradeDomain(*domain)
+	}
+	return decision
 }
 
 // retryToken is what people have asked for so far; any change is one request.

@@ -52,7 +52,7 @@ type SQLServer struct {
 }
 
 // Name is what Lync's commands are given to reach the databases: the listener of an availability group, otherwise the server.
-func (s SQLServer) Name() string {
+func (s *SQLServer) Name() string {
 	if s.Availability == SQLAvailabilityAlwaysOn {
 		return string(s.Listener)
 	}

@@ -1,6 +1,7 @@
 package procedure
 
 import (
+	"slices"
 	"strings"
 
 	"lyncops.dev/operator/api/v1alpha1"
@@ -17,14 +18,16 @@ func (b BackEnd) StoreAsked(decision BackEndDecision) DatabaseStore {
 	return b.stores()[decision.Store]
 }
 
-// Tell puts what was found about the store that a decision asked for where the next decision finds it.
-func (b *BackEnd) Tell(decision BackEndDecision, report *DatabaseReport, problem string) {
+// Told is the back end with what was found about the store that a decision asked for.
+func (b BackEnd) Told(decision BackEndDecision, report *DatabaseReport, problem string) BackEnd {
 	if decision.Store == 0 {
 		b.Report, b.ReportProblem = report, problem
-		return
+		return b
 	}
+	b.OtherStores = slices.Clone(b.OtherStores)
 	store := &b.OtherStores[decision.Store-1]
 	store.Report, store.ReportProblem = report, problem
+	return b
 }
 
 // databaseJob finds the job that updates a store for this build, on whichever front end it was started; where there are
@@ -96,42 +99,31 @@ func (b BackEnd) updateStore(result BackEndDecision, index int, store DatabaseSt
 	if host == nil {
 		host = b.FrontEnds[0].Server
 	}
-	attempt := max(b.Permitted, 1)
+	d.Attempt = max(b.Permitted, 1)
 	if job != nil {
-		attempt = max(attempt, attemptOf(job.ID))
+		d.Attempt = max(d.Attempt, attemptOf(job.ID))
 	}
-	d.Attempt = attempt
 	if store.Report == nil && store.ReportProblem == "" {
 		result.NeedReport, result.Store = host.FQDN, index
 		result.Server = d.wait(v1alpha1.StepVerify, v1alpha1.ReasonUpgrading, "comparing the databases on %s, asked from %s", store.SQLServer, host.FQDN)
 		return result, false
 	}
 	report := store.report()
-	// What is not known after an update that went well counts as updated.
-	updated := job != nil && job.State == JobSucceeded && (report == nil || len(report.Outdated()) == 0)
-	if updated || report != nil && report.Confirmed() {
+	switch {
+	case updated(report, job):
 		if store.Kind == StorePool && report != nil {
 			result.StoresCompared, result.LeftBehind = true, store.leftBehind(b.centralManagementDeclared())
 		}
 		return result, true
-	}
-	if job != nil && attemptOf(job.ID) == attempt {
+	case job != nil && attemptOf(job.ID) == d.Attempt:
 		result.Server = d.afterDatabaseJob(store, report, *job)
 		return result, false
-	}
-	if store.Kind == StorePool && report == nil && b.Stores == v1alpha1.CollocatedStoresDetect {
+	case store.Kind == StorePool && report == nil && b.Stores == v1alpha1.CollocatedStoresDetect:
 		result.Server = d.wait(v1alpha1.StepVerify, v1alpha1.ReasonServerAnswerUnknown,
 			"whether archiving or monitoring databases are on %s could not be found out: %s. Set collocatedStores to Present or Absent, or repair the cause", b.SQLServer, sentence(store.ReportProblem))
 		return result, false
 	}
-	order := Order{ID: store.jobID(b.Plan.Build, attempt), Action: ActionUpdateDatabases, Variant: result.Variant, SQLServer: store.SQLServer, Timeout: databaseTimeout}
-	switch store.Kind {
-	case StoreOther:
-		order.Variant = v1alpha1.DatabaseVariantEnterprise
-	case StoreCentralManagement:
-		order.Variant, order.SQLInstance = v1alpha1.DatabaseVariantCentralManagement, store.Instance
-	default:
-	}
+	order := b.databaseOrder(result.Variant, store, d.Attempt)
 	result, closed := b.mirrorGate(result, d, host.FQDN, store, &order)
 	if closed {
 		return result, false
@@ -139,6 +131,28 @@ func (b BackEnd) updateStore(result BackEndDecision, index int, store DatabaseSt
 	d.FQDN, d.Build = host.FQDN, host.Build
 	result.Server = d.start(store.step(), order, "%s", inWords(store.step(), host.FQDN))
 	return result, false
+}
+
+// updated says whether nothing is left to do: every version is the expected one, or the latest update went well and none is known to
+// be old. What is not known after an update counts as updated; before it, it does not.
+func updated(report *DatabaseReport, job *Job) bool {
+	if report != nil && report.Confirmed() {
+		return true
+	}
+	return job != nil && job.State == JobSucceeded && (report == nil || len(report.Outdated()) == 0)
+}
+
+// databaseOrder is the call of Install-CsDatabase for one store.
+func (b BackEnd) databaseOrder(own v1alpha1.DatabaseVariant, store DatabaseStore, attempt int) Order {
+	order := Order{ID: store.jobID(b.Plan.Build, attempt), Action: ActionUpdateDatabases, Variant: own, SQLServer: store.SQLServer, Timeout: databaseTimeout}
+	switch store.Kind {
+	case StoreOther:
+		order.Variant = v1alpha1.DatabaseVariantEnterprise
+	case StoreCentralManagement:
+		order.Variant, order.SQLInstance = v1alpha1.DatabaseVariantCentralManagement, store.Instance
+	default:
+	}
+	return order
 }
 
 func (b BackEnd) centralManagementDeclared() bool {
@@ -167,8 +181,7 @@ func (b BackEnd) mirrorGate(result BackEndDecision, d ServerDecision, host strin
 		return result, true
 	}
 	reason, message := b.MirrorState.of(store).Standing(known)
-	switch {
-	case reason == v1alpha1.ReasonNotApplicable:
+	if reason == v1alpha1.ReasonNotApplicable {
 		// They could not be compared, so that what looks like no mirror is more likely what could not be reached.
 		result.Server = d.wait(v1alpha1.StepVerify, v1alpha1.ReasonServerAnswerUnknown,
 			"whether the databases on %s are mirrored could not be found out: %s. Set mirror.databases to Present or Absent, or repair the cause", store.SQLServer, sentence(store.ReportProblem))

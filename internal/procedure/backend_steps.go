@@ -32,44 +32,48 @@ func (b BackEnd) inProgress(d ServerDecision, server Server, withDatabases bool)
 		return d.backToService(inWindows, server), false
 	}
 	for _, published := range backEndSteps {
-		if published.step == v1alpha1.StepUpdateDatabases && !withDatabases {
-			continue
-		}
-		id := JobID(published.step, plan.Build, d.Attempt)
-		job := server.job(id)
-		current := !server.Build.OlderThan(plan.Build)
-		if published.step == v1alpha1.StepInstall && current && job == nil {
-			continue
-		}
-		if job == nil {
-			if published.step == v1alpha1.StepStopServices {
-				return d.stopForBackEnd(plan, server), false
-			}
-			if published.step == v1alpha1.StepStopServicesAgain && !current {
-				if restart, done := d.restart(inWindows, server); !done {
-					return restart, false
-				}
-				return d.recoverThenHold(plan, server, v1alpha1.ReasonBuildNotReached,
-					fmt.Sprintf("the installer ended on %s, but the server has build %s, not %s", server.FQDN, server.Build, plan.Build)), false
-			}
-			if published.step == v1alpha1.StepUpdateDatabases {
-				switch {
-				case server.job(JobID(v1alpha1.StepStartServices, plan.Build, d.Attempt)) != nil:
-					continue // they were found at the build, and the services are on their way back
-				case b.Report == nil && b.ReportProblem == "":
-					return d.wait(v1alpha1.StepVerify, v1alpha1.ReasonUpgrading, "comparing the databases of %s", server.FQDN), true
-				case b.Report != nil && b.Report.OnServer(server.FQDN).Confirmed():
-					continue // not every update changes databases
-				}
-			}
-			return d.start(published.step, backEndOrder(id, published, plan), "%s", inWords(published.step, server.FQDN)), false
-		}
-		if job.State == JobFailed || job.State == JobInterrupted {
+		job := server.job(JobID(published.step, plan.Build, d.Attempt))
+		switch {
+		case published.step == v1alpha1.StepUpdateDatabases && !withDatabases:
+		case job == nil && b.skipped(published.step, d, server):
+		case job == nil && published.step == v1alpha1.StepUpdateDatabases && b.Report == nil && b.ReportProblem == "":
+			return d.wait(v1alpha1.StepVerify, v1alpha1.ReasonUpgrading, "comparing the databases of %s", server.FQDN), true
+		case job == nil:
+			return d.beginStep(published, plan, inWindows, server), false
+		case job.State == JobFailed || job.State == JobInterrupted:
 			return d.recoverThenHold(plan, server, reasonOfFailure(published.step, *job), fmt.Sprintf("%s on %s: %s",
 				failedStep[published.step], server.FQDN, sentence(job.Message))), false
 		}
 	}
 	return d.backToService(inWindows, server), false
+}
+
+// skipped says whether a step that was not begun has nothing to do: the build is there, or not every update changes databases.
+func (b BackEnd) skipped(step v1alpha1.ServerStep, d ServerDecision, server Server) bool {
+	switch step {
+	case v1alpha1.StepInstall:
+		return !server.Build.OlderThan(b.Plan.Build)
+	case v1alpha1.StepUpdateDatabases:
+		// With the services on their way back, the databases were found to be current before.
+		return server.job(JobID(v1alpha1.StepStartServices, b.Plan.Build, d.Attempt)) != nil || b.Report != nil && b.Report.OnServer(server.FQDN).Confirmed()
+	default:
+		return false
+	}
+}
+
+// beginStep starts a published step.
+func (d ServerDecision) beginStep(published publishedStep, plan, inWindows Plan, server Server) ServerDecision {
+	if published.step == v1alpha1.StepStopServices {
+		return d.stopForBackEnd(plan, server)
+	}
+	if published.step == v1alpha1.StepStopServicesAgain && server.Build.OlderThan(plan.Build) {
+		if restart, done := d.restart(inWindows, server); !done {
+			return restart
+		}
+		return d.recoverThenHold(plan, server, v1alpha1.ReasonBuildNotReached,
+			fmt.Sprintf("the installer ended on %s, but the server has build %s, not %s", server.FQDN, server.Build, plan.Build))
+	}
+	return d.start(published.step, backEndOrder(JobID(published.step, plan.Build, d.Attempt), published, plan), "%s", inWords(published.step, server.FQDN))
 }
 
 // beingPutAway says whether an earlier job of this attempt is gone while a later one is still there: the steps of an attempt

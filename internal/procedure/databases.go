@@ -42,7 +42,7 @@ func (d Database) old() bool {
 }
 
 // Outdated lists the databases whose installed version is known and is not the expected one.
-func (r DatabaseReport) Outdated() []string {
+func (r *DatabaseReport) Outdated() []string {
 	var outdated []string
 	for _, database := range r.Databases {
 		if database.old() {
@@ -53,7 +53,7 @@ func (r DatabaseReport) Outdated() []string {
 }
 
 // Confirmed says whether every database is known to be at the expected version.
-func (r DatabaseReport) Confirmed() bool {
+func (r *DatabaseReport) Confirmed() bool {
 	for _, database := range r.Databases {
 		if database.InstalledVersion == "" || database.InstalledVersion != database.ExpectedVersion {
 			return false

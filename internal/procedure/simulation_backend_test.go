@@ -235,9 +235,10 @@ func (w *databaseWorld) start(fqdn string, order procedure.Order) {
 	if m.active() != nil || slices.ContainsFunc(m.Jobs, func(job procedure.Job) bool { return job.ID == order.ID }) {
 		return
 	}
-	if order.Action == procedure.ActionUpdateDatabases {
+	switch order.Action {
+	case procedure.ActionUpdateDatabases:
 		w.judgeDatabases(order)
-	} else if order.Action == procedure.ActionStopServices {
+	case procedure.ActionStopServices:
 		w.judgeStop(m)
 		m.out = w.now
 		if m.Baseline == nil {
@@ -393,12 +394,12 @@ func (w *databaseWorld) backEnd() {
 			decision := procedure.NextBackEndStep(backEnd)
 			switch {
 			case decision.NeedReport != "" && w.flaw == comparesNothing:
-				backEnd.Tell(decision, nil, "not asked")
+				backEnd = backEnd.Told(decision, nil, "not asked")
 			case decision.NeedReport != "" && w.chance(15):
 				w.stores[decision.Store].silent = w.now
-				backEnd.Tell(decision, nil, "no answer")
+				backEnd = backEnd.Told(decision, nil, "no answer")
 			case decision.NeedReport != "":
-				backEnd.Tell(decision, w.stores[decision.Store].report(), "")
+				backEnd = backEnd.Told(decision, w.stores[decision.Store].report(), "")
 			case decision.NeedMirror != "":
 				backEnd.MirrorState = w.mirrorState()
 			default:
