@@ -22,6 +22,7 @@ import (
 //	                              answers 201 with the fault and its id
 //	DELETE /faults/{id}           clears a fault; 204
 //	POST   /hosts/{fqdn}/power    {"action":"reboot"}, "off" or "on", from outside and at once; 204
+//	POST   /hosts/{fqdn}/build    {"build":"5.0.8308.420","rebuilt":true}: somebody has rebuilt the host, or patched it by hand; 204
 //	POST   /acknowledge           {"pool":"pool01.contoso.com"}, or {} for all: a failed installer no longer bars other servers; 204
 //	POST   /at-rest               compares every host with its start: {"violations":[..]}, which are also recorded
 func (s *Simulator) controlHandler() http.Handler {
@@ -82,6 +83,20 @@ func (s *Simulator) controlHandler() http.Handler {
 			return
 		}
 		if err := h.Power(body.Action); err != nil {
+			writeError(w, http.StatusBadRequest, err)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	mux.HandleFunc("POST /hosts/{fqdn}/build", s.withHost(func(w http.ResponseWriter, r *http.Request, h *deployment.Host) {
+		var body struct {
+			Build   string `json:"build"`
+			Rebuilt bool   `json:"rebuilt"`
+		}
+		if !readJSON(w, r, &body) {
+			return
+		}
+		if err := h.SetBuild(body.Build, body.Rebuilt); err != nil {
 			writeError(w, http.StatusBadRequest, err)
 			return
 		}

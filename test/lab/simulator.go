@@ -196,6 +196,11 @@ func (c *SimulatorClient) Faults(ctx context.Context) ([]Fault, error) {
 	return answer.Faults, c.call(ctx, http.MethodGet, "/faults", nil, &answer)
 }
 
+// SetBuild patches a server by hand to a build, or rebuilds it at that build.
+func (c *SimulatorClient) SetBuild(ctx context.Context, fqdn, build string, rebuilt bool) error {
+	return c.call(ctx, http.MethodPost, "/hosts/"+fqdn+"/build", map[string]any{"build": build, "rebuilt": rebuilt}, nil)
+}
+
 // Power switches a server "off" or "on", or does a "reboot", at once.
 func (c *SimulatorClient) Power(ctx context.Context, fqdn, action string) error {
 	return c.call(ctx, http.MethodPost, "/hosts/"+url.PathEscape(fqdn)+"/power", map[string]string{"action": action}, nil)
