@@ -16,12 +16,13 @@ import (
 // pairedPools are the scenarios whose pool is paired with another one, which bears its name and -backup.
 var pairedPools = []string{"busy3", "approved", "overkill"}
 
-// pairedDeployment describes the backup pools of the scenarios among names that have one.
+// pairedDeployment describes the backup pools of the scenarios among names that have one. Alone in its estate it holds the central
+// management store; in the field another pool does.
 func pairedDeployment(names []string) (pools string) {
 	for _, name := range names {
 		if slices.Contains(pairedPools, name) {
 			pools += fmt.Sprintf("- {fqdn: %[1]s-backup.contoso.com, backupPool: %[1]s.contoso.com, centralManagement: %[2]t, frontEnds: [%[1]s-b1.contoso.com, %[1]s-b2.contoso.com, %[1]s-b3.contoso.com]}\n",
-				name, name == pairedPools[0] || len(names) == 1)
+				name, len(names) == 1)
 		}
 	}
 	return pools
