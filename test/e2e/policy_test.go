@@ -146,6 +146,25 @@ func policyStories() []story {
 			s.finishes()
 			s.onceEach(s.frontEnds...)
 		}},
+		{"loops", "a server restarts again and again under the installer", func(s *scenario) {
+			s.declare()
+			awaitInstaller(s.T, s.lab, string(s.pool.Spec.PoolFQDN), "")
+			for range 3 {
+				eventually(s.T, "a restart of "+s.frontEnds[0], func() (bool, string) {
+					err := s.lab.Simulator().Power(s.Context(), s.frontEnds[0], "reboot")
+					return err == nil, fmt.Sprint(err)
+				})
+			}
+			s.held(s.domain(1), v1alpha1.ReasonJobInterrupted)
+			s.held(s.pool, v1alpha1.ReasonJobInterrupted)
+			awaitService(s.T, s.lab, s.frontEnds[0])
+			s.untouched(s.frontEnds[1:]...)
+			s.staysHeld(s.pool, v1alpha1.ReasonJobInterrupted)
+			s.acknowledge()
+			s.retry(s.pool)
+			s.finishes()
+			s.onceEach(s.frontEnds[1:]...)
+		}},
 		{"link", "the link is cut whenever a job is started", func(s *scenario) {
 			s.fault(lab.Fault{Kind: "linkLost", Target: string(s.pool.Spec.PoolFQDN), Match: "Start-LyncOpsJob", Count: 8})
 			s.declare()
