@@ -278,7 +278,7 @@ func getCsService(ctx context.Context, m *machine, c call) ([]powershell.Value, 
 
 func getReplication(ctx context.Context, m *machine, c call) ([]powershell.Value, error) {
 	if c.has("centralmanagementstorestatus") {
-		master := m.host.Model().ActiveMaster()
+		master := m.host.ActiveMaster()
 		return []powershell.Value{powershell.NewObject("Microsoft.Rtc.Management.Xds.CentralManagementStoreState", "ActiveMasterFqdn", master, "ActiveFileTransferAgents", values([]string{master}))}, m.host.Cmdlet(ctx)
 	}
 	replicas, err := m.host.Replication(ctx)

@@ -60,7 +60,7 @@ func (h *Host) Partner(ctx context.Context, poolFQDN string) (PartnerDescription
 		return PartnerDescription{}, NoSuchPoolError{poolFQDN}
 	}
 	d := PartnerDescription{Pool: p.description.FQDN, BackupPool: p.description.BackupPool, State: p.registrarState(), Modules: map[string][]BackupModule{},
-		EdgePools: m.edgesBehind(p), CentralManagement: m.centralManagementPool()}
+		EdgePools: m.edgesBehind(p), CentralManagement: m.centralManagementFor(p)}
 	if backup := m.pool(p.description.BackupPool); backup != nil {
 		d.BackupComputers = slices.Clone(backup.description.FrontEnds)
 		d.Modules[p.description.FQDN], d.Modules[backup.description.FQDN] = m.modulesOf(p), m.modulesOf(backup)
@@ -125,13 +125,20 @@ func (m *Model) edgesBehind(p *pool) []string {
 	return names
 }
 
-func (m *Model) centralManagementPool() string {
+// centralManagementFor is the pool that holds the central management store, as a pool sees it: a description may hold several
+// deployments, each with a store of its own, and then it is the one on the pool or its backup pool.
+func (m *Model) centralManagementFor(viewer *pool) string {
+	first := ""
 	for _, p := range m.pools {
-		if p.description.CentralManagement {
+		switch {
+		case !p.description.CentralManagement:
+		case viewer != nil && (p == viewer || sameName(p.description.FQDN, viewer.description.BackupPool)):
 			return p.description.FQDN
+		case first == "":
+			first = p.description.FQDN
 		}
 	}
-	return ""
+	return first
 }
 
 // movedAway says whether the users of the pool are on its backup pool: its own front ends are then nobody's.
@@ -275,19 +282,21 @@ func (h *Host) MoveCentralManagement(ctx context.Context, caller Caller, as stri
 	if err := h.pauseLocked(ctx, time.Duration(m.description.Timing.DatabaseUpdate)); err != nil {
 		return err
 	}
-	for _, p := range m.pools {
-		p.description.CentralManagement = p == h.pool
+	if holder := m.pool(m.centralManagementFor(h.pool)); holder != nil {
+		holder.description.CentralManagement = false
 	}
+	h.pool.description.CentralManagement = true
 	h.event(caller, "the central management store is on "+h.pool.description.FQDN)
 	m.notify()
 	return nil
 }
 
-// ActiveMaster is the computer that holds the central management store; empty when it does not run.
-func (m *Model) ActiveMaster() string {
+// ActiveMaster is the computer that holds the central management store, as the host sees it; empty when it does not run.
+func (h *Host) ActiveMaster() string {
+	m := h.model
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	p := m.pool(m.centralManagementPool())
+	p := m.pool(m.centralManagementFor(h.pool))
 	if p == nil {
 		return ""
 	}

@@ -120,7 +120,7 @@ func newMoveCentralManagement(text json.RawMessage) (action, error) {
 			return nil, moveFailed, err
 		}
 		for deadline := time.Now().Add(time.Duration(p.Seconds) * time.Second); ; {
-			master := w.host.Model().ActiveMaster()
+			master := w.host.ActiveMaster()
 			if owner, ok := w.host.Model().Host(master); ok && strings.EqualFold(owner.Pool(), p.PoolFQDN) {
 				w.log.say("the active master is %s", master)
 				return nil, "", nil
