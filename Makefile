@@ -22,6 +22,8 @@ PACKAGES ?= ./...
 # More arguments for go test, such as GOTESTFLAGS='-run TestName -v'.
 GOTESTFLAGS ?=
 TEST_TIMEOUT ?= 20m
+# Packages for test-windows: the module's jobs, and the rollout, which takes minutes.
+WINDOWS_PACKAGES ?= ./test/windows ./test/e2e
 
 # The image that config/ names; "make deploy" and "make dist" put IMG in its place.
 CONFIG_IMG := ghcr.io/lyncops/operator:dev
@@ -158,7 +160,7 @@ conformance: ## Drive the simulator with WinRM clients that others wrote (needs 
 test-windows: ## Run the module and a rollout on Windows machines of Wine (needs wine64 and winebox; minutes).
 	@go run ./internal/simulator/windows/doctor || { echo 'test-windows: skipped, see above' >&2; exit 0; }; \
 	KUBEBUILDER_ASSETS="$$($(ASSETS))" && export KUBEBUILDER_ASSETS && \
-	LYNCOPS_WINDOWS=1 go test -p 1 -count=1 -timeout $(TEST_TIMEOUT) -run 'Windows' $(GOTESTFLAGS) ./test/windows ./test/e2e
+	LYNCOPS_WINDOWS=1 go test -p 1 -count=1 -timeout $(TEST_TIMEOUT) -run 'Windows' $(GOTESTFLAGS) $(WINDOWS_PACKAGES)
 
 .PHONY: bench
 bench: ## Print what a rollout costs (requests, writes, time over the steps) and run the Go benchmarks.
