@@ -291,7 +291,7 @@ func (r *LyncPoolReconciler) reportFailOver(work *poolWork, decision procedure.F
 	object, status := work.object, &work.object.Status
 	before := status.FailOver
 	now := &v1alpha1.FailOverStatus{Phase: decision.Phase, Cause: bounded(failOverCause(object)), BackupPool: decision.BackupPool, UsersOnBackupPool: decision.UsersOnBackupPool,
-		GateAbandoned: decision.Open, Server: decision.Server, Attempt: int32(min(max(decision.Attempt, 1), 1000)), //nolint:gosec // bounded
+		GateAbandoned: decision.Open, Server: decision.Server, Attempt: int32(min(max(decision.Attempt, 1), 1000)),
 		Since: metav1.NewTime(work.now.Truncate(time.Second)), Message: bounded(decision.Message)}
 	if before != nil {
 		if before.Phase == now.Phase {

@@ -201,14 +201,9 @@ func (r *LyncPoolReconciler) pass(ctx context.Context, work *poolWork) (time.Dur
 	if err := r.loadDomains(ctx, work); err != nil {
 		return 0, err
 	}
-	if len(work.domains) == 0 || len(object.Status.Servers) == 0 || (work.declaredAnew() || work.readAgain()) && object.Status.FailOver == nil {
-		if work.problem = r.discover(ctx, work); work.problem != nil && r.findFailOver(ctx, work) {
-			work.problem = nil
-		}
-		if work.problem != nil {
-			r.apply(work, procedure.PoolDecision{Action: procedure.PoolWaits, Reason: work.problem.Reason, Message: work.problem.Message})
-			return troubleLook, nil
-		}
+	if !r.known(ctx, work) {
+		r.apply(work, procedure.PoolDecision{Action: procedure.PoolWaits, Reason: work.problem.Reason, Message: work.problem.Message})
+		return troubleLook, nil
 	}
 	if err := r.declareDomains(ctx, work); err != nil {
 		return 0, err
@@ -218,20 +213,9 @@ func (r *LyncPoolReconciler) pass(ctx context.Context, work *poolWork) (time.Dur
 		return next, err
 	}
 	for {
-		decision, err := r.decide(ctx, work)
+		decision, err := r.next(ctx, work)
 		if err != nil {
 			return 0, err
-		}
-		if underWay(object) || decision.Action == procedure.PoolOpens || decision.Action == procedure.PoolAdopts {
-			if decision, err = r.takePlace(ctx, work, decision); err != nil {
-				return 0, err
-			}
-		}
-		if decision.Action == procedure.PoolIsDone && r.topologyIsNews(ctx, work) {
-			// Its domains are declared anew at the next look.
-			if work.problem = r.discover(ctx, work); work.problem == nil {
-				decision = procedure.PoolDecision{Action: procedure.PoolWaits, Reason: v1alpha1.ReasonDiscovering, Message: "front ends were added or removed; the pool has been read again", Until: work.now}
-			}
 		}
 		r.apply(work, decision)
 		if decision.Action == procedure.PoolHolds {
@@ -246,6 +230,40 @@ func (r *LyncPoolReconciler) pass(ctx context.Context, work *poolWork) (time.Dur
 		}
 		// What comes after a closed turn is decided in the same pass, so that both stand in the status with one write.
 	}
+}
+
+// known makes sure that the pool's servers and domains are known; work.problem says why when they are not.
+func (r *LyncPoolReconciler) known(ctx context.Context, work *poolWork) bool {
+	status := work.object.Status
+	missing := len(work.domains) == 0 || len(status.Servers) == 0
+	if !missing && (status.FailOver != nil || !work.declaredAnew() && !work.readAgain()) {
+		return true
+	}
+	if work.problem = r.discover(ctx, work); work.problem != nil && r.findFailOver(ctx, work) {
+		work.problem = nil
+	}
+	return work.problem == nil
+}
+
+// next decides, takes a place among the pools under way where the decision needs one, and reads a pool that is done again where its
+// topology has changed.
+func (r *LyncPoolReconciler) next(ctx context.Context, work *poolWork) (procedure.PoolDecision, error) {
+	decision, err := r.decide(ctx, work)
+	if err != nil {
+		return decision, err
+	}
+	if underWay(work.object) || decision.Action == procedure.PoolOpens || decision.Action == procedure.PoolAdopts {
+		if decision, err = r.takePlace(ctx, work, decision); err != nil {
+			return decision, err
+		}
+	}
+	if decision.Action == procedure.PoolIsDone && r.topologyIsNews(ctx, work) {
+		// Its domains are declared anew at the next look.
+		if work.problem = r.discover(ctx, work); work.problem == nil {
+			decision = procedure.PoolDecision{Action: procedure.PoolWaits, Reason: v1alpha1.ReasonDiscovering, Message: "front ends were added or removed; the pool has been read again", Until: work.now}
+		}
+	}
+	return decision, nil
 }
 
 // noteRetry lifts the pool's own hold when a person has asked for another try since.

@@ -213,6 +213,17 @@ func (domain Domain) turnClosed(result *DomainDecision, index, limit int) (reaso
 	if reason, message := domain.askedSinceTheOther(index); reason != "" && !decision.InProgress {
 		return reason, message
 	}
+	if reason, message := domain.membersBusy(decision); reason != "" {
+		return reason, message
+	}
+	if reason, message := domain.tooFewLeft(result, index); reason != "" {
+		return reason, message
+	}
+	return domain.mirrorGate(result)
+}
+
+// membersBusy names what is being done elsewhere in the pool that a server must not be stopped beside.
+func (domain Domain) membersBusy(decision ServerDecision) (reason, message string) {
 	for _, member := range domain.Members {
 		if member.UpdatingDatabases {
 			return v1alpha1.ReasonWaitingForBackEnd, fmt.Sprintf("the databases are being updated from %s; front ends and SQL Server are never worked on together", member.FQDN)
@@ -224,30 +235,30 @@ func (domain Domain) turnClosed(result *DomainDecision, index, limit int) (reaso
 			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s of another upgrade domain is being worked on; two domains are never out together", member.FQDN)
 		}
 	}
-	stopping := []string{decision.FQDN}
+	return "", ""
+}
+
+// tooFewLeft is the second lock: what would be left of the pool without this server and those that are on their way out.
+func (domain Domain) tooFewLeft(result *DomainDecision, index int) (reason, message string) {
+	stopping := []string{result.Servers[index].FQDN}
 	for i, other := range result.Servers {
 		// One whose services are being drained is still seen to serve, but will not be there.
 		if i != index && other.InProgress && other.Step != v1alpha1.StepReady {
 			stopping = append(stopping, other.FQDN)
 		}
 	}
-	var holds bool
-	var quorum string
-	if domain.Plan.Role.IsFrontEnd() {
-		holds, quorum = QuorumWithout(domain.Members, stopping...)
-	} else {
-		holds, quorum = RemainingWithout(domain.Members, !domain.Plan.Graceful, stopping...)
+	cost := "it would cost the pool its quorum: "
+	holds, left := QuorumWithout(domain.Members, stopping...)
+	if !domain.Plan.Role.IsFrontEnd() {
+		cost = "the pool would be left without a server: "
+		holds, left = RemainingWithout(domain.Members, !domain.Plan.Graceful, stopping...)
 	}
-	result.QuorumMessage = quorum
-	if !holds && !domain.Plan.Role.IsFrontEnd() {
-		result.QuorumBroken = true
-		return v1alpha1.ReasonQuorumAtRisk, "the pool would be left without a server: " + quorum
+	result.QuorumMessage = left
+	if holds {
+		return "", ""
 	}
-	if !holds {
-		result.QuorumBroken = true
-		return v1alpha1.ReasonQuorumAtRisk, "it would cost the pool its quorum: " + quorum
-	}
-	return domain.mirrorGate(result)
+	result.QuorumBroken = true
+	return v1alpha1.ReasonQuorumAtRisk, cost + left
 }
 
 // askedSinceTheOther keeps the second server of a pool of two in one upgrade domain waiting until the pool has been asked since the

@@ -107,10 +107,10 @@ func frontEndNamed(word string, frontEnds []string) string {
 }
 
 // Readable says whether any routing group was found.
-func (p Placement) Readable() bool { return len(p.Groups) > 0 }
+func (p *Placement) Readable() bool { return len(p.Groups) > 0 }
 
 // Lines is one line a routing group, to be kept: its name, and the front ends with its replicas, the primary first ("-" when there is none).
-func (p Placement) Lines() []string {
+func (p *Placement) Lines() []string {
 	var lines []string
 	for _, group := range p.Groups {
 		primary := group.Primary
@@ -136,7 +136,7 @@ func PlacementOf(lines []string) Placement {
 
 // incomplete says what a whole pool would have and this one has not: Topologies wants a primary and at least one secondary of every
 // routing group before and after; and since before, no group may have lost a replica that is still to come back.
-func (p Placement) incomplete(before Placement, frontEnds int) []string {
+func (p *Placement) incomplete(before Placement, frontEnds int) []string {
 	var said []string
 	for _, server := range p.Down {
 		said = append(said, server+" is down in the fabric")
@@ -161,7 +161,7 @@ func (p Placement) incomplete(before Placement, frontEnds int) []string {
 	return said
 }
 
-func (p Placement) group(name string) *GroupPlacement {
+func (p *Placement) group(name string) *GroupPlacement {
 	for i := range p.Groups {
 		if p.Groups[i].Name == name {
 			return &p.Groups[i]
@@ -171,7 +171,7 @@ func (p Placement) group(name string) *GroupPlacement {
 }
 
 // moved says which routing groups have their replicas elsewhere than before.
-func (p Placement) moved(before Placement) []string {
+func (p *Placement) moved(before Placement) []string {
 	var said []string
 	for _, group := range p.Groups {
 		was := before.group(group.Name)

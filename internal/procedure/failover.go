@@ -491,19 +491,7 @@ func (f FailOver) afterFailOver(d FailOverDecision, memory failOverMemory) FailO
 		d.Attempt = f.Permitted
 		return f.beforeFailOver(d, memory)
 	case !f.Partner.usersAtHome() && f.Permitted > last.attempt:
-		// It was left half way, and a person has said to go on: the cmdlet takes up where it was.
-		if stopped := f.resting(d); stopped != nil {
-			return *stopped
-		}
-		d.Attempt = f.Permitted
-		if stopped := f.serversNotFit(d); stopped != nil {
-			return *stopped
-		}
-		if recording := f.record(d); recording != nil {
-			return *recording
-		}
-		return d.start(f.host(d.Attempt).FQDN, Order{ID: JobID(v1alpha1.StepFailOverPool, v1alpha1.Build(last.subject), d.Attempt), Action: ActionFailOverPool, Pool: f.PoolFQDN, Timeout: f.Timeout},
-			v1alpha1.ReasonFailingOver)
+		return f.failOverAgain(d, last)
 	}
 	d.Retriable = true
 	where := "The users are on their pool"
@@ -512,6 +500,22 @@ func (f FailOver) afterFailOver(d FailOverDecision, memory failOverMemory) FailO
 	}
 	return d.hold(v1alpha1.ReasonFailOverFailed, "Invoke-CsPoolFailOver on %s did not succeed: %s. %s. No server is touched. Look at the log in %%ProgramData%%\\LyncOps\\jobs\\%s, then ask for another try with the annotation %s",
 		last.fqdn, sentence(last.job.Message), where, last.job.ID, v1alpha1.AnnotationRetry)
+}
+
+// failOverAgain goes on with a failover that was left half way, because a person has said so: the cmdlet takes up where it was.
+func (f FailOver) failOverAgain(d FailOverDecision, last *placedJob) FailOverDecision {
+	if stopped := f.resting(d); stopped != nil {
+		return *stopped
+	}
+	d.Attempt = f.Permitted
+	if stopped := f.serversNotFit(d); stopped != nil {
+		return *stopped
+	}
+	if recording := f.record(d); recording != nil {
+		return *recording
+	}
+	return d.start(f.host(d.Attempt).FQDN, Order{ID: JobID(v1alpha1.StepFailOverPool, v1alpha1.Build(last.subject), d.Attempt), Action: ActionFailOverPool, Pool: f.PoolFQDN, Timeout: f.Timeout},
+		v1alpha1.ReasonFailingOver)
 }
 
 // upgrading waits until every front end has the build and serves, and then fails the pool back.

@@ -337,6 +337,47 @@ func (pool Pool) soakOn(next string, until time.Time) PoolDecision {
 		Message: fmt.Sprintf("the pool must stay Ready for %s after %s before %s is opened", pool.SoakTime, pool.Soak.After, next)}
 }
 
+// closedBetween is the first thing besides the pool's own answer that keeps the next domain closed; nil when nothing does.
+func (pool Pool) closedBetween() *Judgement {
+	for i := range pool.Between {
+		if pool.Between[i].Blocks {
+			return &pool.Between[i]
+		}
+	}
+	return nil
+}
+
+// whileSoaking judges an answer that was read during a soak. It gives the soak as it now is, and why the next domain waits, if it does.
+func (pool Pool) whileSoaking(next string, again time.Time) (*Soak, *PoolDecision) {
+	gate, soak := pool.Answer, pool.Soak
+	if !gate.Ready {
+		return soak, &PoolDecision{Action: PoolWaits, Domain: next, Reason: gate.Reason, Message: gate.Message, Until: again, Soak: &Soak{After: soak.After}}
+	}
+	if closed := pool.closedBetween(); closed != nil {
+		return soak, &PoolDecision{Action: PoolWaits, Domain: next, Reason: closed.Reason, Message: closed.Message, Until: again, Soak: &Soak{After: soak.After}}
+	}
+	// Nobody looked for too long: what the pool was in the meantime is not known.
+	unseen := pool.Last != nil && pool.Now.Sub(pool.Last.At) > 2*pool.Policy.TurnLimit()
+	begunAgain := pool.soakBroken()
+	if soak.Since.IsZero() || unseen || begunAgain != "" {
+		soak = &Soak{After: soak.After, Since: pool.Now, Active: gate.Active}
+		if pool.Placement != nil {
+			soak.Placement = *pool.Placement
+		}
+		pool.Soak = soak
+	}
+	end := soak.Since.Add(pool.SoakTime)
+	if !pool.Now.Before(end) {
+		return soak, nil
+	}
+	if end.Before(again) {
+		again = end
+	}
+	decision := pool.soakOn(next, again)
+	decision.SoakBegunAgain = begunAgain
+	return soak, &decision
+}
+
 func (pool Pool) afterAnswer(next string) PoolDecision {
 	gate := pool.Answer
 	soak := pool.Soak
@@ -344,42 +385,17 @@ func (pool Pool) afterAnswer(next string) PoolDecision {
 		return PoolDecision{Action: PoolHolds, Domain: next, Reason: gate.Reason, Message: gate.Message, Soak: soak}
 	}
 	again := pool.Now.Add(pool.Policy.Interval)
-	begunAgain := ""
 	if soak != nil {
-		if !gate.Ready {
-			return PoolDecision{Action: PoolWaits, Domain: next, Reason: gate.Reason, Message: gate.Message, Until: again, Soak: &Soak{After: soak.After}}
-		}
-		for _, judged := range pool.Between {
-			if judged.Blocks {
-				return PoolDecision{Action: PoolWaits, Domain: next, Reason: judged.Reason, Message: judged.Message, Until: again, Soak: &Soak{After: soak.After}}
-			}
-		}
-		// Nobody looked for too long: what the pool was in the meantime is not known.
-		unseen := pool.Last != nil && pool.Now.Sub(pool.Last.At) > 2*pool.Policy.TurnLimit()
-		begunAgain = pool.soakBroken()
-		if soak.Since.IsZero() || unseen || begunAgain != "" {
-			soak = &Soak{After: soak.After, Since: pool.Now, Active: gate.Active}
-			if pool.Placement != nil {
-				soak.Placement = *pool.Placement
-			}
-			pool.Soak = soak
-		}
-		if end := soak.Since.Add(pool.SoakTime); pool.Now.Before(end) {
-			if end.Before(again) {
-				again = end
-			}
-			decision := pool.soakOn(next, again)
-			decision.SoakBegunAgain = begunAgain
-			return decision
+		var waits *PoolDecision
+		if soak, waits = pool.whileSoaking(next, again); waits != nil {
+			return *waits
 		}
 	}
 	if !gate.Open {
 		return PoolDecision{Action: PoolWaits, Domain: next, Reason: gate.Reason, Message: gate.Message, Until: again, Soak: soak}
 	}
-	for _, judged := range pool.Between {
-		if judged.Blocks {
-			return PoolDecision{Action: PoolWaits, Domain: next, Reason: judged.Reason, Message: judged.Message, Until: again, Soak: soak}
-		}
+	if closed := pool.closedBetween(); closed != nil {
+		return PoolDecision{Action: PoolWaits, Domain: next, Reason: closed.Reason, Message: closed.Message, Until: again, Soak: soak}
 	}
 	return PoolDecision{Action: PoolOpens, Domain: next, Reason: v1alpha1.ReasonUpgrading, Message: gate.Message,
 		Until: pool.Now.Add(pool.Policy.TurnLimit() + time.Second)}

@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"slices"
 	"testing"
 
 	"lyncops.dev/operator/internal/simulator/engine"
@@ -33,29 +32,11 @@ func TestRolloutWithTheModuleInAnEngine(t *testing.T) {
 	checkSteps(t, events, "se01.contoso.com", standardSteps, false)
 	checkBackEndIsLast(t, events)
 	checkOneDomainAtATime(t, events, atStart)
-	checkNoViolations(t, l, sampleFrontEnds...)
-	checkOnlySkippedStop(t, l)
+	checkNoViolations(t, l)
 	checkAtRest(t, l, atStart)
 	checkBuild(t, l, build)
 	checkNoPassword(t, l, directory, password)
 	if err := l.StopOperator(); err != nil {
 		t.Error(err)
-	}
-}
-
-// checkOnlySkippedStop: the module stops nothing where every service is stopped already, as after an installer that started none. The
-// judge counts orders to stop, so it takes the second of the published steps for left out; that its job ran, checkSteps has seen.
-func checkOnlySkippedStop(t *testing.T, l *lab.Lab) {
-	t.Helper()
-	violations, err := l.Simulator().Violations(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	known := []string{"W3SVC started after the installer, before the services were stopped again", "FabricHostSvc started after the installer, before the services were stopped again",
-		"the Lync services started after the installer, before the services were stopped again", "databases updated before the services were stopped again"}
-	for _, violation := range violations {
-		if violation.Rule != "stepsOutOfOrder" || violation.Host != "se01.contoso.com" || !slices.Contains(known, violation.Text) {
-			t.Errorf("violation of %s on %s: %s (%s)", violation.Rule, violation.Host, violation.Text, violation.Command)
-		}
 	}
 }

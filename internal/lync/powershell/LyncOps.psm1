@@ -1925,28 +1925,27 @@ function Invoke-StopServices {
     # Nobody stops a server whose way back cannot be read.
     [void](Read-Baseline)
     $names = @(Get-StoppableService | ForEach-Object { $_['name'] })
-    $left = @(Wait-ServiceStatus $names 'Stopped' 0)
-    if ($left.Count -gt 0) {
-        [void](Import-LyncModule)
-        # -NoWait, because the cmdlet waits without end for a service that does not drain; we watch the service manager instead.
-        if ($Parameters['graceful']) {
-            Write-JobLog 'Stop-CsWindowsService -Graceful'
-            Invoke-LoggedCmdlet { Stop-CsWindowsService -Graceful -NoWait -Verbose -Confirm:$false -WarningAction Continue -ErrorAction Stop }
-            $left = @(Wait-ServiceStatus $names 'Stopped' $Parameters['timeoutSeconds'])
-            if ($left.Count -gt 0) {
-                $what = "After $($Parameters['timeoutSeconds']) seconds of draining " + [string]::Join(', ', $left) + '.'
-                if ($Parameters['onTimeout'] -cne 'StopAtOnce') { Stop-WithOutcome 'DrainTimeout' $what }
-                Write-JobLog "$what Now stopping at once."
-            }
-        }
+    [void](Import-LyncModule)
+    # Ordered even where nothing runs any more: the published steps ask for it after the installer too, and it does no harm.
+    # -NoWait, because the cmdlet waits without end for a service that does not drain; we watch the service manager instead.
+    $left = $names
+    if ($Parameters['graceful']) {
+        Write-JobLog 'Stop-CsWindowsService -Graceful'
+        Invoke-LoggedCmdlet { Stop-CsWindowsService -Graceful -NoWait -Verbose -Confirm:$false -WarningAction Continue -ErrorAction Stop }
+        $left = @(Wait-ServiceStatus $names 'Stopped' $Parameters['timeoutSeconds'])
         if ($left.Count -gt 0) {
-            Write-JobLog 'Stop-CsWindowsService'
-            Invoke-LoggedCmdlet { Stop-CsWindowsService -NoWait -Verbose -Confirm:$false -WarningAction Continue -ErrorAction Stop }
-            $seconds = $Parameters['timeoutSeconds']
-            if ($Parameters['graceful']) { $seconds = $script:StopAtOnceSeconds }
-            $left = @(Wait-ServiceStatus $names 'Stopped' $seconds)
-            if ($left.Count -gt 0) { Stop-WithOutcome 'ServiceStuck' ("After $seconds seconds " + [string]::Join(', ', $left) + '.') }
+            $what = "After $($Parameters['timeoutSeconds']) seconds of draining " + [string]::Join(', ', $left) + '.'
+            if ($Parameters['onTimeout'] -cne 'StopAtOnce') { Stop-WithOutcome 'DrainTimeout' $what }
+            Write-JobLog "$what Now stopping at once."
         }
+    }
+    if ($left.Count -gt 0) {
+        Write-JobLog 'Stop-CsWindowsService'
+        Invoke-LoggedCmdlet { Stop-CsWindowsService -NoWait -Verbose -Confirm:$false -WarningAction Continue -ErrorAction Stop }
+        $seconds = $Parameters['timeoutSeconds']
+        if ($Parameters['graceful']) { $seconds = $script:StopAtOnceSeconds }
+        $left = @(Wait-ServiceStatus $names 'Stopped' $seconds)
+        if ($left.Count -gt 0) { Stop-WithOutcome 'ServiceStuck' ("After $seconds seconds " + [string]::Join(', ', $left) + '.') }
     }
     Write-JobLog 'every Lync service is Stopped'
     if ($Parameters['webServer']) { Invoke-StopWebServer $Parameters['timeoutSeconds'] }

@@ -136,7 +136,7 @@ func (h *Host) observeService(s *service, seen ObservedService) {
 // InstallPackage is RunInstaller for the package with this SHA-256, which is said to run from a path of the machine.
 func (h *Host) InstallPackage(ctx context.Context, caller Caller, digest string, arguments []string) (int, error) {
 	for _, p := range h.model.packages {
-		if p.sha256 == strings.ToLower(digest) {
+		if strings.EqualFold(p.sha256, digest) {
 			return h.install(ctx, caller, p, arguments)
 		}
 	}

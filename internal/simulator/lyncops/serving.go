@@ -39,7 +39,7 @@ func serving(ctx context.Context, host *deployment.Host, argument []byte) (any, 
 	}
 	if err := mayLoadLync(host); err != nil {
 		result.ActivityProblem = err.Error()
-		return result, nil
+		return result, nil //nolint:nilerr // the ports are told all the same
 	}
 	if err := host.Cmdlet(ctx); err != nil {
 		return nil, err

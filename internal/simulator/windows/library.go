@@ -24,7 +24,7 @@ func forwarder(name, export, target string) []byte {
 			_ = binary.Write(to, binary.LittleEndian, value) // a buffer takes everything
 		}
 	}
-	put(&section, []uint32{0, 0, 0, uint32(nameAt), 1, 1, 1, address + 40, address + 44, address + 48, uint32(targetAt), uint32(exportAt), 0})
+	put(&section, []uint32{0, 0, 0, uint32(nameAt), 1, 1, 1, address + 40, address + 44, address + 48, uint32(targetAt), uint32(exportAt), 0}) //nolint:gosec // all of it fits into a page
 	section.WriteString(name + "\x00" + export + "\x00" + target + "\x00")
 
 	dos := make([]byte, 64)
@@ -34,9 +34,9 @@ func forwarder(name, export, target string) []byte {
 	file.WriteString("PE\x00\x00")
 	put(&file, []uint16{0x8664, 1}, []uint32{0, 0, 0}, []uint16{headerBytes, 0x2022})
 	put(&file, uint16(0x20b), uint16(14), []uint32{0, alignment, 0, 0, 0}, uint64(0x180000000), []uint32{0x1000, alignment}, []uint16{6, 0, 0, 0, 6, 0},
-		[]uint32{0, 2 * address, alignment, 0}, []uint16{2, 0x160}, []uint64{1 << 20, 1 << 12, 1 << 20, 1 << 12}, []uint32{0, 16, address, uint32(size)}, make([]byte, 15*8))
+		[]uint32{0, 2 * address, alignment, 0}, []uint16{2, 0x160}, []uint64{1 << 20, 1 << 12, 1 << 20, 1 << 12}, []uint32{0, 16, address, uint32(size)}, make([]byte, 15*8)) //nolint:gosec // all of it fits into a page
 	file.WriteString(".rdata\x00\x00")
-	put(&file, []uint32{uint32(size), address, alignment, alignment, 0, 0, 0, 0x40000040})
+	put(&file, []uint32{uint32(size), address, alignment, alignment, 0, 0, 0, 0x40000040}) //nolint:gosec // all of it fits into a page
 	contents := append(file.Bytes(), make([]byte, alignment-file.Len())...)
 	contents = append(contents, section.Bytes()...)
 	return append(contents, make([]byte, alignment-section.Len())...)

@@ -25,7 +25,7 @@ func ReadProgram(path string) ([]byte, error) {
 		}
 		path = filepath.Join(filepath.Dir(own), ProgramName)
 	}
-	contents, err := os.ReadFile(path)
+	contents, err := os.ReadFile(path) //nolint:gosec // whoever starts the simulator names the file
 	if err != nil {
 		return nil, fmt.Errorf("the program for the Windows machines (make build builds it): %w", err)
 	}

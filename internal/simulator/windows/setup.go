@@ -123,7 +123,7 @@ func furnish(directory string, host *deployment.Host, description deployment.Hos
 		filepath.Join(disk, programFolder, ProgramName):                            options.Program,
 		filepath.Join(disk, programFolder, "machine.json"):                         settings,
 		filepath.Join(disk, programFolder, "setup.reg"):                            []byte(registryText(description, options.TimeScale)),
-		filepath.Join(disk, "windows/system32/bcryptprimitives.dll"):               forwarder("bcryptprimitives.dll", "ProcessPrng", "advapi32.SystemFunction036"),
+		filepath.Join(disk, "windows", "system32", "bcryptprimitives.dll"):         forwarder("bcryptprimitives.dll", "ProcessPrng", "advapi32.SystemFunction036"),
 		filepath.Join(disk, filepath.FromSlash(module), host.ModuleName()+".psm1"): []byte(lyncModule(host, description, address, token, options.TimeScale)),
 	}
 	for _, p := range model.Description().Packages {
