@@ -1,6 +1,7 @@
 package windows
 
 import (
+	_ "embed"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -12,8 +13,6 @@ import (
 	"lyncops.dev/operator/internal/simulator/bridge"
 	"lyncops.dev/operator/internal/simulator/cmdlets"
 	"lyncops.dev/operator/internal/simulator/deployment"
-
-	_ "embed"
 )
 
 //go:embed services.ps1
