@@ -73,10 +73,11 @@ func TestNoFrontEndIsStoppedWhileTheMirrorIsThePrincipal(t *testing.T) {
 		t.Errorf("the second lock is open: %+v", domain.Status.Conditions)
 	}
 	servers.change(func(f *fakeServers) { f.databases.mirrors = []lync.MirroredDatabase{healthyMirror} })
+	look := w.nudging(func() []client.Object {
+		return []client.Object{w.domain("pool01-upgradedomain1"), w.domain("pool01-upgradedomain2"), w.domain("pool01-upgradedomain3")}
+	})
 	w.eventually("the pool is done", func() error {
-		for _, name := range []string{"pool01-upgradedomain1", "pool01-upgradedomain2", "pool01-upgradedomain3"} {
-			w.nudge(w.domain(name))
-		}
+		look()
 		if err := w.look(pool); err != nil || pool.Status.DomainProgress != "3/3" {
 			return errors.Join(err, errors.New(pool.Status.DomainProgress))
 		}

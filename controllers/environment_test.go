@@ -256,6 +256,21 @@ func (w *world) nudge(object client.Object) {
 	edit(w, object, func(object client.Object) { annotate(object, "test/nudge", time.Now().String()) })
 }
 
+// nudging asks for a look at once, and again every other second while something is awaited. More often, and whoever looks writes into a
+// status that has changed meanwhile and has to begin again.
+func (w *world) nudging(objects func() []client.Object) func() {
+	var last time.Time
+	return func() {
+		if time.Since(last) < 2*time.Second {
+			return
+		}
+		last = time.Now()
+		for _, object := range objects() {
+			w.nudge(object)
+		}
+	}
+}
+
 func annotate(object client.Object, key, value string) {
 	annotations := object.GetAnnotations()
 	if annotations == nil {

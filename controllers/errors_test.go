@@ -191,9 +191,9 @@ func TestPoolSaysWhatIsWrongAndGoesOnWhenItIsMended(t *testing.T) {
 			if test.mend != nil {
 				test.mend(w)
 			}
-			w.nudge(pool)
+			look := w.nudging(func() []client.Object { return []client.Object{pool} })
 			w.eventually("the first server is taken", func() error {
-				w.nudge(pool)
+				look()
 				if w.servers.orders(lync.ActionStopServices, "fe01.contoso.com") == 0 {
 					return errors.New("it is not")
 				}
