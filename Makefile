@@ -156,6 +156,12 @@ soak: ## Play random histories of rollouts for DURATION; a violation prints the 
 conformance: ## Drive the simulator with WinRM clients that others wrote (needs Python 3).
 	@TEST_TIMEOUT='$(TEST_TIMEOUT)' test/conformance/run.sh $(GOTESTFLAGS)
 
+.PHONY: test-engine
+test-engine: ## Hold the simulator against the module in a PowerShell engine, and roll the samples out with it (needs pwsh; minutes).
+	KUBEBUILDER_ASSETS="$$($(ASSETS))" && export KUBEBUILDER_ASSETS && \
+	LYNCOPS_ENGINE=1 go test -p 1 -count=1 -timeout $(TEST_TIMEOUT) $(GOTESTFLAGS) ./test/differential && \
+	LYNCOPS_ENGINE=1 go test -count=1 -timeout $(TEST_TIMEOUT) -run 'InAnEngine' $(GOTESTFLAGS) ./test/e2e
+
 .PHONY: test-windows
 test-windows: ## Run the module and a rollout on Windows machines of Wine (needs wine64 and winebox; minutes).
 	@go run ./internal/simulator/windows/doctor || { echo 'test-windows: skipped, see above' >&2; exit 0; }; \
