@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -87,7 +88,14 @@ func (v *versions) note(event watch.Event) {
 // a moment behind what was written.
 func (v *versions) mustHaveBeenObserved() {
 	v.world.t.Helper()
-	v.world.eventually("every status speaks of the latest spec", v.unobserved)
+	// The context of a test has ended when what it cleans up is called, so this has a deadline of its own.
+	err := v.unobserved()
+	for deadline := time.Now().Add(patience); err != nil && time.Now().Before(deadline); err = v.unobserved() {
+		time.Sleep(20 * time.Millisecond)
+	}
+	if err != nil {
+		v.world.t.Errorf("every status speaks of the latest spec: %v", err)
+	}
 }
 
 func (v *versions) unobserved() error {
