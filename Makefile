@@ -22,6 +22,8 @@ PACKAGES ?= ./...
 # More arguments for go test, such as GOTESTFLAGS='-run TestName -v'.
 GOTESTFLAGS ?=
 TEST_TIMEOUT ?= 20m
+# Packages for test-engine: the simulator held against the module, and the rollout, which takes minutes.
+ENGINE_PACKAGES ?= ./test/differential ./test/e2e
 # Packages for test-windows: the module's jobs, and the rollout, which takes minutes.
 WINDOWS_PACKAGES ?= ./test/windows ./test/e2e
 
@@ -159,8 +161,7 @@ conformance: ## Drive the simulator with WinRM clients that others wrote (needs 
 .PHONY: test-engine
 test-engine: ## Hold the simulator against the module in a PowerShell engine, and roll the samples out with it (needs pwsh; minutes).
 	KUBEBUILDER_ASSETS="$$($(ASSETS))" && export KUBEBUILDER_ASSETS && \
-	LYNCOPS_ENGINE=1 go test -p 1 -count=1 -timeout $(TEST_TIMEOUT) $(GOTESTFLAGS) ./test/differential && \
-	LYNCOPS_ENGINE=1 go test -count=1 -timeout $(TEST_TIMEOUT) -run 'InAnEngine' $(GOTESTFLAGS) ./test/e2e
+	LYNCOPS_ENGINE=1 go test -p 1 -count=1 -timeout $(TEST_TIMEOUT) -run 'Alike|OnBoth|IsCompared|InAnEngine' $(GOTESTFLAGS) $(ENGINE_PACKAGES)
 
 .PHONY: test-windows
 test-windows: ## Run the module and a rollout on Windows machines of Wine (needs wine64 and winebox; minutes).
