@@ -144,7 +144,7 @@ test-race: ## Run the tests of the concurrent packages with the race detector (n
 		echo "test-race: skipped: the race detector needs a C compiler, and there is no $$cc" >&2; exit 0; \
 	fi; \
 	KUBEBUILDER_ASSETS="$$($(ASSETS))" && export KUBEBUILDER_ASSETS && \
-	CGO_ENABLED=1 go test -race -timeout $(TEST_TIMEOUT) $(GOTESTFLAGS) $(RACE_PACKAGES)
+	CGO_ENABLED=1 go test -race -p 1 -timeout $(TEST_TIMEOUT) $(GOTESTFLAGS) $(RACE_PACKAGES)
 
 # How long make soak plays.
 DURATION ?= 10m

@@ -47,7 +47,7 @@ const (
 	debugLevel = 5
 
 	// patience is how long something may take that has to come; it is never reached where all is well.
-	patience = 60 * time.Second
+	patience = 4 * time.Minute
 )
 
 // apiServer is the API server of this package's tests; nil with -short.
