@@ -23,6 +23,8 @@ import (
 //	DELETE /faults/{id}           clears a fault; 204
 //	POST   /hosts/{fqdn}/power    {"action":"reboot"}, "off" or "on", from outside and at once; 204
 //	POST   /hosts/{fqdn}/build    {"build":"5.0.8308.420","rebuilt":true}: somebody has rebuilt the host, or patched it by hand; 204
+//	PUT    /pools/{fqdn}/topology {"upgradeDomains":[{"name":"UpgradeDomain1","frontEnds":["fe01.contoso.com"]}]}: somebody has published
+//	                              another topology, with these front ends in this order; 204
 //	POST   /acknowledge           {"pool":"pool01.contoso.com"}, or {} for all: a failed installer no longer bars other servers; 204
 //	POST   /at-rest               compares every host with its start: {"violations":[..]}, which are also recorded
 func (s *Simulator) controlHandler() http.Handler {
@@ -102,6 +104,19 @@ func (s *Simulator) controlHandler() http.Handler {
 		}
 		w.WriteHeader(http.StatusNoContent)
 	}))
+	mux.HandleFunc("PUT /pools/{fqdn}/topology", func(w http.ResponseWriter, r *http.Request) {
+		var body struct {
+			UpgradeDomains []deployment.Domain `json:"upgradeDomains"`
+		}
+		if !readJSON(w, r, &body) {
+			return
+		}
+		if err := s.model.SetTopology(r.PathValue("fqdn"), body.UpgradeDomains); err != nil {
+			writeError(w, http.StatusBadRequest, err)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
 	mux.HandleFunc("POST /acknowledge", func(w http.ResponseWriter, r *http.Request) {
 		var body struct {
 			Pool string `json:"pool"`

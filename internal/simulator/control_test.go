@@ -69,6 +69,12 @@ func TestTheControlInterface(t *testing.T) {
 	s.control(t, http.MethodDelete, "/faults/"+added.ID, "", http.StatusNoContent, nil)
 	s.control(t, http.MethodPost, "/acknowledge", `{}`, http.StatusNoContent, nil)
 
+	s.control(t, http.MethodPut, "/pools/pool01.contoso.com/topology", `{"upgradeDomains":[{"name":"UpgradeDomain1","frontEnds":["fe02.contoso.com","fe01.contoso.com"]},{"name":"UpgradeDomain2","frontEnds":["fe03.contoso.com"]}]}`,
+		http.StatusNoContent, nil)
+	if pool, _ := s.Model().PoolDescription("pool01.contoso.com"); strings.Join(pool.FrontEnds, " ") != "fe02.contoso.com fe01.contoso.com fe03.contoso.com" {
+		t.Errorf("the topology has %v", pool.FrontEnds)
+	}
+
 	for _, bad := range []struct {
 		method, path, body string
 		status             int
@@ -81,6 +87,8 @@ func TestTheControlInterface(t *testing.T) {
 		{http.MethodPost, "/faults", `{"kind":"rebootTakes","duration":20}`, http.StatusBadRequest},
 		{http.MethodPost, "/hosts/fe01.contoso.com/power", `{"action":"explode"}`, http.StatusBadRequest},
 		{http.MethodPost, "/hosts/fe01.contoso.com/power", `{"action":"on"}`, http.StatusBadRequest},
+		{http.MethodPut, "/pools/nosuch/topology", `{"upgradeDomains":[]}`, http.StatusBadRequest},
+		{http.MethodPut, "/pools/pool01.contoso.com/topology", `{"upgradeDomains":[{"name":"A","frontEnds":["se01.contoso.com"]}]}`, http.StatusBadRequest},
 		{http.MethodGet, "/record?after=x", "", http.StatusBadRequest},
 	} {
 		var problem struct{ Error string }

@@ -93,7 +93,7 @@ packages:
 	}
 	text.WriteString("pools:\n" + pools + pairedDeployment(names))
 	for _, name := range names {
-		fmt.Fprintf(&text, "- {fqdn: %[1]s.contoso.com, sqlServer: %[1]s-sql.contoso.com, sqlInstance: rtc, %[2]s%[3]sfrontEnds: [%[1]s-fe1.contoso.com, %[1]s-fe2.contoso.com, %[1]s-fe3.contoso.com]}\n", name, fieldStores(name), backupOf(name))
+		fmt.Fprintf(&text, "- {fqdn: %[1]s.contoso.com, sqlServer: %[1]s-sql.contoso.com, sqlInstance: rtc, %[2]s%[3]s%[4]sfrontEnds: [%[1]s-fe1.contoso.com, %[1]s-fe2.contoso.com, %[1]s-fe3.contoso.com]}\n", name, fieldStores(name), backupOf(name), sparesOf(name))
 		fmt.Fprintf(&text, "- {fqdn: %s-se.contoso.com, edition: Standard}\n", name)
 	}
 	return text.String()

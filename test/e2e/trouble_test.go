@@ -31,7 +31,7 @@ type story struct {
 // be stopped because of it, and the rollout must go on once it is mended.
 func TestTrouble(t *testing.T) {
 	t.Parallel()
-	stories := slices.Concat(inputStories(), policyStories(), deletionStories(), backEndStories(), productStories(), failOverStories(), orderStories(), betweenStories())
+	stories := slices.Concat(inputStories(), policyStories(), deletionStories(), backEndStories(), productStories(), failOverStories(), orderStories(), betweenStories(), topologyStories())
 	names := slices.Clone(otherPools)
 	for _, story := range stories {
 		names = append(names, story.pool)

@@ -201,6 +201,17 @@ func (c *SimulatorClient) SetBuild(ctx context.Context, fqdn, build string, rebu
 	return c.call(ctx, http.MethodPost, "/hosts/"+fqdn+"/build", map[string]any{"build": build, "rebuilt": rebuilt}, nil)
 }
 
+// UpgradeDomain is an upgrade domain of a pool's topology.
+type UpgradeDomain struct {
+	Name      string   `json:"name"`
+	FrontEnds []string `json:"frontEnds"`
+}
+
+// SetTopology publishes another topology of a pool: its front ends, in this order, by upgrade domain.
+func (c *SimulatorClient) SetTopology(ctx context.Context, pool string, domains []UpgradeDomain) error {
+	return c.call(ctx, http.MethodPut, "/pools/"+url.PathEscape(pool)+"/topology", map[string]any{"upgradeDomains": domains}, nil)
+}
+
 // Power switches a server "off" or "on", or does a "reboot", at once.
 func (c *SimulatorClient) Power(ctx context.Context, fqdn, action string) error {
 	return c.call(ctx, http.MethodPost, "/hosts/"+url.PathEscape(fqdn)+"/power", map[string]string{"action": action}, nil)

@@ -132,6 +132,8 @@ type Pool struct {
 	Edition string `yaml:"edition"`
 	// FrontEnds are the servers in topology order. A Standard Edition pool has the one that bears its name.
 	FrontEnds []string `yaml:"frontEnds"`
+	// Spares are servers that are set up like the front ends and are not in the topology, until SetTopology names them.
+	Spares []string `yaml:"spares"`
 	// UpgradeDomains default to one domain for each front end.
 	UpgradeDomains []Domain `yaml:"upgradeDomains"`
 	// Product and Build of what is installed on its servers; by default those of the deployment, or the product's first build.
@@ -154,8 +156,8 @@ type Pool struct {
 
 // Domain is an upgrade domain.
 type Domain struct {
-	Name      string   `yaml:"name"`
-	FrontEnds []string `yaml:"frontEnds"`
+	Name      string   `yaml:"name" json:"name"`
+	FrontEnds []string `yaml:"frontEnds" json:"frontEnds"`
 }
 
 // HostDescription is one Windows server.

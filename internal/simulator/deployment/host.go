@@ -87,7 +87,7 @@ func (h *Host) Model() *Model { return h.model }
 // Files is the host's disk. It outlives a restart.
 func (h *Host) Files() *Files { return h.files }
 
-// Pool is the FQDN of the pool the host is a front end of, or empty.
+// Pool is the FQDN of the pool the host is a front end or spare of, or empty.
 func (h *Host) Pool() string {
 	if h.pool == nil {
 		return ""
@@ -330,16 +330,17 @@ func (h *Host) coreVersion() string {
 
 // refresh draws the conclusions of a change of the host's services or power for its pool.
 func (h *Host) refresh() {
-	p := h.pool
-	if p == nil {
-		return
+	p := h.member()
+	if p != nil {
+		p.notice(h)
 	}
-	p.notice(h)
 	if h.out != nil && h.inService() {
 		by := *h.out
 		h.out = nil
 		h.steps.backInService()
 		h.event(by, "is in service again")
-		p.closeDomainWhenDone()
+		if p != nil {
+			p.closeDomainWhenDone()
+		}
 	}
 }

@@ -33,7 +33,10 @@ func (h *Host) takeOut(caller Caller) {
 		return
 	}
 	h.out, h.outSince = &caller, time.Now().UTC()
-	p := h.pool
+	p := h.member()
+	if p == nil && h.pool != nil {
+		h.violation(caller, RuleNotInTopology, "the topology of "+h.pool.description.FQDN+" does not name it")
+	}
 	if p != nil && p.ofRole() {
 		p.takeOutOfRole(h, caller)
 	}

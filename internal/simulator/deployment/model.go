@@ -92,7 +92,7 @@ func New(description Deployment, options Options) (*Model, error) {
 	}
 	for _, pd := range description.Pools {
 		p := &pool{description: pd, readyHanded: map[string]int{}, visited: map[*Host]bool{}, visible: map[*Host]membership{}}
-		for _, fe := range pd.FrontEnds {
+		for _, fe := range slices.Concat(pd.FrontEnds, pd.Spares) {
 			h := m.hosts[strings.ToLower(fe)]
 			if h == nil {
 				cancel()
@@ -100,6 +100,9 @@ func New(description Deployment, options Options) (*Model, error) {
 			}
 			h.pool = p
 			h.databases = newHostDatabases(pd)
+			if containsName(pd.Spares, fe) {
+				continue
+			}
 			p.members = append(p.members, h)
 			p.visible[h] = membership{serves: h.serves(), inFabric: h.inFabric()}
 		}

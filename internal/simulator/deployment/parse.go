@@ -116,7 +116,7 @@ func (d *Deployment) setDefaults() {
 		}
 	}
 	for _, p := range d.Pools {
-		for _, fe := range p.FrontEnds {
+		for _, fe := range slices.Concat(p.FrontEnds, p.Spares) {
 			imply(fe)
 		}
 	}
@@ -139,7 +139,7 @@ func (d *Deployment) setHostDefaults(h *HostDescription) {
 	h.Timing = h.Timing.orElse(d.Timing)
 	edition, role, product, build := "", RoleFrontEnd, d.Product, d.Build
 	for _, p := range d.Pools {
-		if containsName(p.FrontEnds, h.FQDN) {
+		if containsName(p.FrontEnds, h.FQDN) || containsName(p.Spares, h.FQDN) {
 			edition, role, product, build = p.Edition, p.Role, p.Product, p.Build
 		}
 	}

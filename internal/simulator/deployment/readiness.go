@@ -46,7 +46,7 @@ func (h *Host) Readiness(ctx context.Context) (Readiness, error) {
 	m := h.model
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	p := h.pool
+	p := h.member()
 	if p == nil || !p.enterprise() {
 		return Readiness{}, ErrNoUpgradeDomains
 	}
@@ -142,7 +142,7 @@ func (h *Host) Replication(ctx context.Context) ([]ReplicaRow, error) {
 	defer m.mu.Unlock()
 	var rows []ReplicaRow
 	for _, x := range m.order {
-		if s := x.service("REPLICA"); s != nil {
+		if s := x.service("REPLICA"); s != nil && (x.pool == nil || x.member() != nil) {
 			rows = append(rows, ReplicaRow{x.FQDN(), x.power == powerOn && s.status == Running && m.takeFault(FaultReplicationLate, nil, x.FQDN(), x.Pool()) == nil, time.Now().UTC().Truncate(time.Second), "5.0.8308.0"})
 		}
 	}

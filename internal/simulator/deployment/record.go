@@ -45,6 +45,8 @@ const (
 	RuleNotFailedBack         Rule = "notFailedBack"
 	RuleTwoServersOut         Rule = "twoServersOut"
 	RuleLastServer            Rule = "lastServer"
+	// A server is taken out that has not come into the topology of its pool, or has left it.
+	RuleNotInTopology Rule = "notInTopology"
 	// A pool is failed over while its users have no safe place on the other one, or failed back too early.
 	RuleFailOver Rule = "failOver"
 )

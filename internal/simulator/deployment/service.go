@@ -191,7 +191,7 @@ func (h *Host) beginStart(s *service) error {
 			h.event(Caller{User: "(service manager)"}, fmt.Sprintf("%s did not start: %s", s.name, broken))
 			return
 		}
-		if s.name == "RTCSRV" && h.pool != nil && h.pool.enterprise() {
+		if s.name == "RTCSRV" && h.member() != nil && h.pool.enterprise() {
 			s.waiting = true
 			h.pool.admit()
 			return

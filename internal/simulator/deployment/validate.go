@@ -139,7 +139,10 @@ func (d *Deployment) validatePools(found *problems) {
 				found.add(path+".otherStores", "%q is not one of the sqlServers", store)
 			}
 		}
-		for _, fe := range p.FrontEnds {
+		if len(p.Spares) > 0 && (p.Edition != Enterprise || p.Role != RoleFrontEnd) {
+			found.add(path+".spares", "only an Enterprise pool of front ends has spares")
+		}
+		for _, fe := range slices.Concat(p.FrontEnds, p.Spares) {
 			if other, taken := owner[strings.ToLower(fe)]; taken {
 				found.add(path+".frontEnds", "%q is already in %s", fe, other)
 			}

@@ -50,6 +50,20 @@ func TestEachEvilAdministratorIsCaught(t *testing.T) {
 			func(w world) { w.install("fe01") }, []Rule{RuleDomainGate}},
 		"stops only the front end service": {
 			func(w world) { w.must(w.host("fe01").StopService(w.Context(), admin, "RTCSRV", false)) }, []Rule{RuleDomainGate}},
+		"takes out a server that has left the topology": {
+			func(w world) {
+				w.must(w.model.SetTopology(poolName, []Domain{{"UpgradeDomain1", []string{"fe02.contoso.com"}}, {"UpgradeDomain2", []string{"fe03.contoso.com"}},
+					{"UpgradeDomain3", []string{"fe04.contoso.com"}}}))
+				w.stop("fe01")
+			}, []Rule{RuleNotInTopology}},
+		"opens a domain on an answer from before a front end was added": {
+			func(w world) {
+				all := w.pool().UpgradeDomains
+				w.must(w.model.SetTopology(poolName, withoutLast(w)))
+				w.eventually(func() bool { return w.readiness("fe01").State == Ready })
+				w.must(w.model.SetTopology(poolName, all))
+				w.stop("fe01")
+			}, []Rule{RuleDomainGate}},
 		"starts the installer twice at once": {
 			func(w world) {
 				w.gate()
