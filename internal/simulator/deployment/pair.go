@@ -241,11 +241,8 @@ func (h *Host) FailBackPool(ctx context.Context, caller Caller, poolFQDN, as str
 	h.event(caller, "the users of "+p.description.FQDN+" are being moved back")
 	for _, fe := range p.members {
 		if s := fe.service("RTCSRV"); s != nil && fe.power == powerOn && s.status == Running {
+			s.startsAgain = true
 			fe.beginStop(s, false)
-			fe.after(time.Duration(fe.description.Timing.Stop)+time.Second, func() {
-				// What cannot be started says so by not running.
-				_ = fe.beginStart(s)
-			})
 		}
 	}
 	m.notify()

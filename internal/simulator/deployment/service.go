@@ -44,6 +44,8 @@ type service struct {
 	// waiting says that the service has started, and waits for enough front ends of its pool.
 	waiting bool
 	stuck   bool
+	// startsAgain says that the service starts as soon as it has stopped.
+	startsAgain bool
 }
 
 // ServiceState is what the service manager says about a service.
@@ -68,7 +70,7 @@ func newService(d ServiceDescription) *service {
 }
 
 func (s *service) reset() {
-	s.status, s.waiting, s.stuck = Stopped, false, false
+	s.status, s.waiting, s.stuck, s.startsAgain = Stopped, false, false, false
 	s.transition++
 }
 
@@ -151,6 +153,11 @@ func (h *Host) endDrain(s *service) {
 			return x.lync && x.status != Stopped
 		}) {
 			h.event(Caller{User: "(service manager)"}, "every Lync service is stopped")
+		}
+		if s.startsAgain {
+			s.startsAgain = false
+			// What cannot be started says so by not running.
+			_ = h.beginStart(s)
 		}
 	})
 }
