@@ -41,7 +41,7 @@ func (w *world) underWay(pool *v1alpha1.LyncPool, begun bool) {
 
 func (w *world) standardServer() *v1alpha1.BackEndServer {
 	w.t.Helper()
-	w.servers.addHost("se01.contoso.com")
+	w.servers.change(func(f *fakeServers) { f.addHost("se01.contoso.com") })
 	return w.backEnd(func(backEnd *v1alpha1.BackEndServer) {
 		backEnd.Name = "se01"
 		backEnd.Spec = v1alpha1.BackEndServerSpec{Edition: v1alpha1.EditionStandard, ServerFQDN: "se01.contoso.com", DesiredBuild: newBuild,
@@ -84,7 +84,7 @@ func TestObjectsThatDependOnEachOtherAreRefused(t *testing.T) {
 	pool := w.pool(func(pool *v1alpha1.LyncPool) {
 		pool.Spec.DependsOn = []v1alpha1.Dependency{{Kind: v1alpha1.KindBackEndServer, Name: "se01"}}
 	})
-	w.servers.addHost("se01.contoso.com")
+	w.servers.change(func(f *fakeServers) { f.addHost("se01.contoso.com") })
 	se := w.standardServer()
 	edit(w, se, func(se *v1alpha1.BackEndServer) {
 		se.Spec.DependsOn = []v1alpha1.Dependency{{Kind: v1alpha1.KindLyncPool, Name: "pool01"}}
