@@ -110,7 +110,7 @@ func checkSteps(t *testing.T, r record, host string, published []string, unatten
 		published = published[:len(published)-1]
 	}
 	if !slices.Equal(steps, published) {
-		t.Errorf("%s went through %q, published are %q", host, steps, published)
+		t.Errorf("%s went through %q, published are %q; the jobs: %q", host, steps, published, r.of(host).jobs())
 	}
 	if begun := r.of(host).begun(); begun != 1 {
 		t.Errorf("the installer was begun %d times on %s", begun, host)

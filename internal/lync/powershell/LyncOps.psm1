@@ -1355,6 +1355,7 @@ function Get-LyncOpsFacts {
     Invoke-Verb 'Get-LyncOpsFacts' $Argument $ArgumentFromInput {
         param($given)
         Assert-KnownFields $given '' @()
+        # First, so that what is said of services and builds is never older than what is said of the job that changed them.
         $jobs = New-Object -TypeName System.Collections.ArrayList
         foreach ($id in @(Get-JobIds)) {
             $record = Get-JobVerdict $id

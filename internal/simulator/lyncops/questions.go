@@ -39,8 +39,13 @@ func facts(host *deployment.Host, argument []byte) (any, error) {
 	if err := read(argument, &struct{}{}); err != nil {
 		return nil, err
 	}
+	// First, so that what is said of services and builds is never older than what is said of the job that changed them.
+	jobs, err := readJobs(host)
+	if err != nil {
+		return nil, err
+	}
 	result := factsResult{ComputerName: host.NetBIOS(), FQDN: host.FQDN(), Time: now(), BootTime: writeTime(host.BootTime()),
-		WindowsVersion: "6.2.9200", PowerShellVersion: "3.0", Components: []deployment.Component{}, Services: lyncServices(host),
+		WindowsVersion: "6.2.9200", PowerShellVersion: "3.0", Components: []deployment.Component{}, Services: lyncServices(host), Jobs: jobs,
 		PendingReboot: append([]string{}, host.PendingReboot()...), FreeDiskBytes: host.FreeDiskBytes()}
 	for _, c := range host.Components() {
 		if strings.HasPrefix(c.Name, "Microsoft Lync Server") || strings.HasPrefix(c.Name, "Skype for Business Server") {
@@ -51,11 +56,7 @@ func facts(host *deployment.Host, argument []byte) (any, error) {
 	slices.SortFunc(result.Components, func(a, b deployment.Component) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Version, b.Version))
 	})
-	var err error
 	if result.Baseline, err = readBaseline(host); err != nil {
-		return nil, err
-	}
-	if result.Jobs, err = readJobs(host); err != nil {
 		return nil, err
 	}
 	return result, nil
