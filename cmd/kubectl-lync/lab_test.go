@@ -35,7 +35,13 @@ type lab struct {
 // newLab starts both; more is added to the description of the estate.
 func newLab(t *testing.T, more string) *lab {
 	t.Helper()
-	text, err := os.ReadFile("../../internal/simulator/testdata/contoso.yaml")
+	return newLabOf(t, "contoso.yaml", more)
+}
+
+// newLabOf is newLab with another of the simulator's samples.
+func newLabOf(t *testing.T, sample, more string) *lab {
+	t.Helper()
+	text, err := os.ReadFile("../../internal/simulator/testdata/" + sample)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,12 +58,17 @@ func newLab(t *testing.T, more string) *lab {
 	l.arguments = []string{"preflight", "--kubeconfig", l.api.kubeconfig(), "--context", "lab", "-n", "lync", "--cache-dir", t.TempDir(), "--winrm-connect-to", "*:5986=" + estate.Address()}
 	l.secret(password)
 	l.authority(estate.CertificateAuthority())
+	l.pool(v1alpha1.LyncPoolSpec{PoolFQDN: "pool01.contoso.com", DiscoveryServers: []v1alpha1.FQDN{"fe01.contoso.com"}})
+	return l
+}
+
+// pool declares the pool pool01.
+func (l *lab) pool(spec v1alpha1.LyncPoolSpec) {
+	spec.Connection = connection()
 	l.api.put("lyncops.dev/v1alpha1/lyncpools", &v1alpha1.LyncPool{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "lyncops.dev/v1alpha1", Kind: "LyncPool"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: "lync", Name: "pool01"},
-		Spec:       v1alpha1.LyncPoolSpec{PoolFQDN: "pool01.contoso.com", DiscoveryServers: []v1alpha1.FQDN{"fe01.contoso.com"}, Connection: connection()},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "lync", Name: "pool01"}, Spec: spec,
 	})
-	return l
 }
 
 func connection() v1alpha1.WinRMConnection {

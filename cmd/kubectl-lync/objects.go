@@ -38,7 +38,18 @@ func (o objects) target(ctx context.Context, pool, backEnd string) (preflight.Ta
 
 // targetOf is the pool of an object, seen from one of its front ends.
 func targetOf(object v1alpha1.LyncPool, with credentials.Credentials) preflight.Target {
-	target := preflight.Target{PoolFQDN: string(object.Spec.PoolFQDN), FrontEnds: with.At}
+	target := preflight.Target{PoolFQDN: string(object.Spec.PoolFQDN), FrontEnds: with.At, JobAccount: with.Principal.UserName}
+	expect(&target, object.Spec.Product)
+	if role := object.Spec.Role; !role.IsFrontEnd() {
+		target.Role, target.OutsideDomain = string(role), role == v1alpha1.RoleEdge
+	}
+	for _, name := range object.Spec.Servers {
+		target.Servers = append(target.Servers, string(name))
+	}
+	if len(target.Servers) > 0 {
+		target.Candidates = target.Servers
+		return target
+	}
 	for _, server := range object.Status.Servers {
 		target.Candidates = append(target.Candidates, server.FQDN)
 	}
@@ -47,6 +58,20 @@ func targetOf(object v1alpha1.LyncPool, with credentials.Credentials) preflight.
 	}
 	target.Candidates = append(target.Candidates, target.PoolFQDN)
 	return target
+}
+
+// expect says which product is to be found.
+func expect(target *preflight.Target, product v1alpha1.Product) {
+	target.Product = product.Title()
+	target.ProductOf = func(component string) string {
+		if of := v1alpha1.ProductOfComponent(component); of != "" {
+			return of.Title()
+		}
+		return ""
+	}
+	if product.Is(v1alpha1.ProductSkypeForBusinessServer2019) || product.Is(v1alpha1.ProductSkypeForBusinessServerSubscriptionEdition) {
+		target.ReadinessCmdlet = "Get-CsUpgradeDomainInfo"
+	}
 }
 
 func (o objects) backEnd(ctx context.Context, name string) (preflight.Target, preflight.Row, error) {
@@ -81,7 +106,9 @@ func (o objects) backEnd(ctx context.Context, name string) (preflight.Target, pr
 	}
 	server := string(object.Spec.ServerFQDN)
 	if object.Spec.Edition == v1alpha1.EditionStandard {
-		return preflight.Target{PoolFQDN: server, Candidates: []string{server}, FrontEnds: with.At, AllFrontEnds: true}, row, nil
+		target := preflight.Target{PoolFQDN: server, IsServer: true, Candidates: []string{server}, FrontEnds: with.At, AllFrontEnds: true, JobAccount: with.Principal.UserName}
+		expect(&target, object.Spec.Product)
+		return target, row, nil
 	}
 	if object.Spec.PoolRef == nil || object.Spec.SQL == nil {
 		row.Result, row.Found, row.Remedy = preflight.Fail, "an Enterprise back end needs spec.poolRef and spec.sql", "set both"
@@ -94,6 +121,8 @@ func (o objects) backEnd(ctx context.Context, name string) (preflight.Target, pr
 	}
 	target := targetOf(pool, frontEnds)
 	target.BackEnd, target.BackEndAccess, target.SQLServerFQDN = server, with.At(server), string(object.Spec.SQL.FQDN)
+	// The jobs that update the databases run on a front end, as this account and not the pool's.
+	target.BackEndJobAccount, target.JobAccount = with.Principal.UserName, with.Principal.UserName
 	return target, row, nil
 }
 

@@ -9,3 +9,12 @@ type Check struct {
 	// Remedy is what to do when OK is false.
 	Remedy string `json:"remedy"`
 }
+
+// PreflightQuestion says what is looked at on a server.
+type PreflightQuestion struct {
+	PoolFQDN string `json:"poolFqdn"`
+	// OutsideDomain leaves out what needs the central management store: a server in the perimeter network cannot reach it.
+	OutsideDomain bool `json:"outsideDomain,omitempty"`
+	// JobAccount is the account whose right to log on as a batch job is looked at; empty for none.
+	JobAccount string `json:"jobAccount,omitempty"`
+}

@@ -80,11 +80,11 @@ func (s *Servers) LocalDatabases(ctx context.Context, access Access) (LocalDatab
 }
 
 // Preflight asks a server whether it is fit to be worked on.
-func (s *Servers) Preflight(ctx context.Context, access Access, poolFQDN string) ([]Check, error) {
+func (s *Servers) Preflight(ctx context.Context, access Access, question PreflightQuestion) ([]Check, error) {
 	type checks struct {
 		Checks []Check `json:"checks"`
 	}
-	answer, err := ask[checks](ctx, s, access, "Get-LyncOpsPreflight", poolArgument{poolFQDN}, nil)
+	answer, err := ask[checks](ctx, s, access, "Get-LyncOpsPreflight", question, nil)
 	return answer.Checks, err
 }
 

@@ -228,7 +228,7 @@ func TestQuestionsAskAndAnswerWhatTheProtocolSays(t *testing.T) {
 	})
 	t.Run("preflight", func(t *testing.T) {
 		asked("Get-LyncOpsPreflight", `{"poolFqdn":"pool01.contoso.com"}`, `{"checks":[{"name":"FreeDiskSpace","ok":false,"found":"1 GB","remedy":"Free some."}]}`)
-		got, err := servers.Preflight(t.Context(), h.access, pool)
+		got, err := servers.Preflight(t.Context(), h.access, lync.PreflightQuestion{PoolFQDN: pool})
 		compare(t, []lync.Check{{Name: "FreeDiskSpace", Found: "1 GB", Remedy: "Free some."}}, got, err)
 	})
 	t.Run("start", func(t *testing.T) {

@@ -84,7 +84,7 @@ func TestSimulatorAndThisPackageReadTheProtocolAlike(t *testing.T) {
 	if local, err := servers.LocalDatabases(ctx, h.access); err != nil || len(local.Databases) != 4 || len(local.Problems) > 0 {
 		t.Errorf("local databases: %+v, %v", local, err)
 	}
-	if checks, err := servers.Preflight(ctx, h.access, simulatedPool); err != nil || len(checks) == 0 {
+	if checks, err := servers.Preflight(ctx, h.access, lync.PreflightQuestion{PoolFQDN: simulatedPool, JobAccount: `CONTOSO\svc-lyncops`}); err != nil || len(checks) == 0 {
 		t.Errorf("preflight: %+v, %v", checks, err)
 	}
 

@@ -36,18 +36,28 @@ func Run(ctx context.Context, servers *lync.Servers, target Target, now time.Tim
 	e := &estate{servers: servers, target: target, now: now}
 	entry := e.enter(ctx)
 	var topology *lync.Topology
-	if entry != "" {
+	switch {
+	case target.OutsideDomain:
+		e.add(Row{Check: checkTopology, Server: target.PoolFQDN, Result: Skip, Found: "the servers of a pool of the role " + target.Role + " are those that are declared: " + strings.Join(target.Servers, ", ")})
+	case entry != "":
 		topology = e.topology(ctx, entry)
 	}
 	e.others(ctx, topology)
 	if target.BackEnd != "" && e.sheetOf(target.BackEnd) == nil {
-		e.sheets = append(e.sheets, e.server(ctx, target.BackEndAccess, target.PoolFQDN, false))
+		e.sheets = append(e.sheets, e.server(ctx, lookedAt{access: target.BackEndAccess, jobAccount: target.BackEndJobAccount, isBackEnd: true}))
 	}
 	var rows []Row
 	for _, found := range e.sheets {
 		rows = append(rows, found.rows...)
 	}
 	e.report.Rows = append(rows, e.report.Rows...)
+	if target.Role != "" {
+		if entry == "" && !target.OutsideDomain {
+			e.skipPool(checkTopology)
+		}
+		e.skipOfRole()
+		return e.report
+	}
 	if topology != nil {
 		e.readiness(ctx, *topology)
 		e.databases(ctx, entry, *topology)
@@ -67,9 +77,8 @@ func (e *estate) enter(ctx context.Context) string {
 		if e.sheetOf(name) != nil {
 			continue
 		}
-		// A Standard Edition server bears the name of its pool.
-		isPoolName := strings.EqualFold(name, e.target.PoolFQDN) && len(e.target.Candidates) > 1
-		found := e.server(ctx, e.target.FrontEnds(name), e.target.PoolFQDN, isPoolName)
+		isPoolName := strings.EqualFold(name, e.target.PoolFQDN) && !e.target.IsServer
+		found := e.server(ctx, lookedAt{access: e.target.FrontEnds(name), jobAccount: e.target.JobAccount, isPoolName: isPoolName})
 		e.sheets = append(e.sheets, found)
 		if found.usable {
 			return name
@@ -78,13 +87,18 @@ func (e *estate) enter(ctx context.Context) string {
 	return ""
 }
 
-// others checks the front ends of the topology that were not looked at yet.
+// others checks the servers of the pool that were not looked at yet: those that are declared, else those of the topology. Where no
+// server has let us in, every one that is declared was looked at already.
 func (e *estate) others(ctx context.Context, topology *lync.Topology) {
-	if topology == nil || !e.target.AllFrontEnds {
+	names := e.target.Servers
+	if len(names) == 0 && topology != nil {
+		names = topology.Computers
+	}
+	if !e.target.AllFrontEnds {
 		return
 	}
 	var places []*sheet
-	for _, name := range topology.Computers {
+	for _, name := range names {
 		// A name that comes twice is looked at once.
 		if e.sheetOf(name) == nil {
 			place := &sheet{server: name}
@@ -97,7 +111,7 @@ func (e *estate) others(ctx context.Context, topology *lync.Topology) {
 		working.Go(func() {
 			turns <- struct{}{}
 			defer func() { <-turns }()
-			*place = *e.server(ctx, e.target.FrontEnds(place.server), e.target.PoolFQDN, false)
+			*place = *e.server(ctx, lookedAt{access: e.target.FrontEnds(place.server), jobAccount: e.target.JobAccount})
 		})
 	}
 	working.Wait()
@@ -106,6 +120,12 @@ func (e *estate) others(ctx context.Context, topology *lync.Topology) {
 // skipPool notes that a check of the pool was not made.
 func (e *estate) skipPool(check string) {
 	e.add(Row{Check: check, Server: e.target.PoolFQDN, Result: Skip, Found: "no server could say what the pool consists of"})
+}
+
+// skipOfRole says what is not asked of a pool that holds no users.
+func (e *estate) skipOfRole() {
+	e.add(Row{Check: checkReadinessShape, Server: e.target.PoolFQDN, Result: Skip, Found: "the role " + e.target.Role + " has neither upgrade domains nor readiness: one server after the other is taken"})
+	e.add(Row{Check: checkDatabases, Server: e.target.PoolFQDN, Result: Skip, Found: "a pool of the role " + e.target.Role + " has no user databases"})
 }
 
 func (e *estate) sheetOf(name string) *sheet {

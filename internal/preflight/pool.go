@@ -1,6 +1,7 @@
 package preflight
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -18,7 +19,9 @@ const (
 	checkDatabases      = "Databases"
 )
 
-const readinessCmdlet = "Get-CsPoolUpgradeReadinessState"
+func (e *estate) readinessCmdlet() string {
+	return cmp.Or(e.target.ReadinessCmdlet, "Get-CsPoolUpgradeReadinessState")
+}
 
 func (e *estate) add(row Row) { e.report.Rows = append(e.report.Rows, row) }
 
@@ -32,14 +35,37 @@ func (e *estate) topology(ctx context.Context, server string) *lync.Topology {
 		e.add(row)
 		return nil
 	}
-	row.Found = fmt.Sprintf("%s Edition, %d computers: %s", topology.Edition, len(topology.Computers), strings.Join(topology.Computers, ", "))
-	if twice := firstDouble(topology.Computers); twice != "" {
+	row.Found = fmt.Sprintf("%s, %d computers: %s", e.kind(topology), len(topology.Computers), strings.Join(topology.Computers, ", "))
+	switch twice, stranger := firstDouble(topology.Computers), e.stranger(topology); {
+	case twice != "":
 		row.Found, row.Remedy = row.Found+"; "+twice+" is listed twice", "compare Get-CsComputer -Pool with the Topology Builder; nothing is upgraded while names are double"
-	} else {
+	case stranger != "":
+		row.Found, row.Remedy = row.Found+"; "+stranger+" of spec.servers is not among them", "compare spec.servers and Get-CsComputer -Pool "+topology.PoolFQDN
+	case e.target.Role != "" && topology.UserDatabaseSQLServerFQDN != "":
+		row.Found, row.Remedy = row.Found+"; and user databases on "+topology.UserDatabaseSQLServerFQDN, "a pool that holds users is a Front End pool: declare role FrontEnd, so that readiness and quorum are kept"
+	default:
 		row.Result = Pass
 	}
 	e.add(row)
 	return &topology
+}
+
+// kind is the edition of a pool that has one, else its role.
+func (e *estate) kind(topology lync.Topology) string {
+	if e.target.Role != "" {
+		return e.target.Role + " pool"
+	}
+	return string(topology.Edition) + " Edition"
+}
+
+// stranger is a declared server that the topology does not list; "" for none.
+func (e *estate) stranger(topology lync.Topology) string {
+	for _, name := range e.target.Servers {
+		if !containsFold(topology.Computers, name) {
+			return name
+		}
+	}
+	return ""
 }
 
 // readiness asks the front ends until one answers: only those whose services run can.
@@ -58,7 +84,7 @@ func (e *estate) readiness(ctx context.Context, topology lync.Topology) {
 		last.Server, last.Found, last.Remedy = name, message(err), remedy(err)
 		if lync.KindOf(err) == lync.KindUnknownShape {
 			last.Remedy = "do not upgrade this pool with the operator yet: send the answer below as docs/preflight.md says"
-			e.noteUnknown(readinessCmdlet, name, err)
+			e.noteUnknown(e.readinessCmdlet(), name, err)
 			break
 		}
 	}
@@ -82,19 +108,19 @@ func (e *estate) judgeReadiness(server string, topology lync.Topology, answer ly
 	if !slices.Contains(known, answer.State) {
 		e.add(Row{Check: checkReadinessShape, Server: server, Result: Fail, Found: fmt.Sprintf("the state %q is none of Ready, Busy and InsufficientActiveFrontEnds", state),
 			Remedy: "the operator waits while it does not know the state: send the answer below as docs/preflight.md says"})
-		e.report.UnknownAnswers = append(e.report.UnknownAnswers, Answer{readinessCmdlet, server, answer.Raw})
+		e.report.UnknownAnswers = append(e.report.UnknownAnswers, Answer{e.readinessCmdlet(), server, answer.Raw})
 	} else {
 		e.add(Row{Check: checkReadinessShape, Server: server, Result: Pass, Found: "as it is known"})
 	}
 	domains := Row{Check: checkUpgradeDomains, Server: server, Result: Pass, Found: describeDomains(answer.UpgradeDomains)}
 	if wrong := compareDomains(topology.Computers, answer.UpgradeDomains); wrong != "" {
 		domains.Result, domains.Found = Fail, wrong
-		domains.Remedy = "compare " + readinessCmdlet + " and Get-CsComputer -Pool; a topology that was just published may need time"
+		domains.Remedy = "compare " + e.readinessCmdlet() + " and Get-CsComputer -Pool; a topology that was just published may need time"
 	}
 	e.add(domains)
 	ready := Row{Check: checkPoolReady, Server: server, Result: Pass, Found: fmt.Sprintf("%s, %d of %d front ends active", state, answer.TotalActiveFrontends, answer.TotalFrontends)}
 	if answer.State != lync.ReadinessReady {
-		ready.Result, ready.Remedy = Fail, "run "+readinessCmdlet+" and Get-CsPoolFabricState, and start the front ends that are down; the operator begins when the pool is Ready"
+		ready.Result, ready.Remedy = Fail, "run "+e.readinessCmdlet()+" and Get-CsPoolFabricState, and start the front ends that are down; the operator begins when the pool is Ready"
 	}
 	e.add(ready)
 }
@@ -147,7 +173,7 @@ func (e *estate) databases(ctx context.Context, entry string, topology lync.Topo
 	}
 	row := Row{Check: checkDatabases, Server: server, Result: Fail}
 	if sql == "" && !local {
-		row.Found, row.Remedy = "the topology names no user database", "compare Get-CsService -UserServer -PoolFqdn "+topology.PoolFQDN
+		row.Found, row.Remedy = "the topology names no user database", "compare Get-CsService -UserServer -PoolFqdn "+topology.PoolFQDN+"; a pool that holds no users is declared with its role"
 		e.add(row)
 		return
 	}

@@ -3,6 +3,7 @@ package preflight
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,11 +17,12 @@ const (
 	checkModule       = "Module"
 	checkIdentity     = "Identity"
 	checkPowerShell   = "PowerShellVersion"
+	checkProduct      = "Product"
 	checkServerChecks = "ServerChecks"
 )
 
 // outside are the checks up to the point from which the server checks itself.
-var outside = []string{lync.CheckNameResolution, lync.CheckConnection, lync.CheckCertificate, checkLogin, checkModule, checkIdentity, checkPowerShell, checkServerChecks}
+var outside = []string{lync.CheckNameResolution, lync.CheckConnection, lync.CheckCertificate, checkLogin, checkModule, checkIdentity, checkPowerShell, checkProduct, checkServerChecks}
 
 // sheet collects the rows of one server.
 type sheet struct {
@@ -72,8 +74,20 @@ func (e *estate) reach(ctx context.Context, access lync.Access) (found *sheet, l
 	return found, login
 }
 
+// lookedAt is a server that is to be checked.
+type lookedAt struct {
+	access lync.Access
+	// jobAccount is the account that jobs run as there; empty where it is the server's own.
+	jobAccount string
+	// isPoolName: the name is that of the pool and leads to one of its servers.
+	isPoolName bool
+	// isBackEnd: no server of the pool.
+	isBackEnd bool
+}
+
 // server checks one server from its name to its disks.
-func (e *estate) server(ctx context.Context, access lync.Access, poolFQDN string, isPoolName bool) *sheet {
+func (e *estate) server(ctx context.Context, at lookedAt) *sheet {
+	access := at.access
 	found, login := e.reach(ctx, access)
 	if !login {
 		found.skipRest("the server cannot be logged in to")
@@ -105,7 +119,7 @@ func (e *estate) server(ctx context.Context, access lync.Access, poolFQDN string
 		found.pass(checkModule, "was there, and runs")
 	}
 	switch {
-	case isPoolName:
+	case at.isPoolName:
 		found.pass(checkIdentity, "the pool's name leads to "+facts.FQDN)
 	case strings.EqualFold(facts.FQDN, access.FQDN):
 		found.pass(checkIdentity, "calls itself "+facts.FQDN)
@@ -117,7 +131,8 @@ func (e *estate) server(ctx context.Context, access lync.Access, poolFQDN string
 	} else {
 		found.fail(checkPowerShell, facts.PowerShellVersion+" on Windows "+facts.WindowsVersion, "install Windows Management Framework 3.0 or newer, in a version that the Lync release supports")
 	}
-	checks, err := e.servers.Preflight(ctx, access, poolFQDN)
+	e.product(found, at, facts.Components)
+	checks, err := e.servers.Preflight(ctx, access, lync.PreflightQuestion{PoolFQDN: e.target.PoolFQDN, OutsideDomain: e.target.OutsideDomain, JobAccount: at.jobAccount})
 	if err != nil {
 		found.failWith(checkServerChecks, err)
 		return found
@@ -127,6 +142,30 @@ func (e *estate) server(ctx context.Context, access lync.Access, poolFQDN string
 		found.add(check)
 	}
 	return found
+}
+
+// product holds what is installed against what was declared.
+func (e *estate) product(found *sheet, at lookedAt, components []lync.Component) {
+	var products []string
+	for _, component := range components {
+		name := e.target.ProductOf(component.Name)
+		if name == "" {
+			name = "unknown: " + component.Name
+		}
+		if !slices.Contains(products, name) {
+			products = append(products, name)
+		}
+	}
+	switch {
+	case at.isBackEnd:
+		found.rows = append(found.rows, Row{Check: checkProduct, Server: found.server, Result: Skip, Found: "no server of the pool"})
+	case len(products) == 0:
+		found.fail(checkProduct, "no component of Lync Server or Skype for Business Server is installed", "see whether the pool and its servers are declared right")
+	case len(products) > 1 || products[0] != e.target.Product:
+		found.fail(checkProduct, strings.Join(products, "; ")+", and not "+e.target.Product, "declare in spec.product what is installed: it chooses the variant of the procedure, and cannot be changed later")
+	default:
+		found.pass(checkProduct, fmt.Sprintf("%s, %d components", products[0], len(components)))
+	}
 }
 
 // oldestPowerShell is the oldest major version that the module is written for.

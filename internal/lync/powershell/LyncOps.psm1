@@ -9,7 +9,8 @@
 #   Get-LyncOpsDatabase, Get-LyncOpsDatabaseMirror, Get-LyncOpsLocalDatabase, Get-LyncOpsPatchVersion, Get-LyncOpsServing,
 #   Get-LyncOpsReplication, Get-LyncOpsPartner, Get-LyncOpsPreflight.
 #   Get-LyncOpsFacts reads only the registry, WMI and our own files; Get-LyncOpsLocalDatabase reads sys.databases of the local
-#   SQL Server instances.
+#   SQL Server instances. Get-LyncOpsPreflight lets secedit.exe write the user rights to a file of ours, reads and deletes it, when it is
+#   asked about the account of the jobs.
 #   Start-LyncOpsJob registers one scheduled task in the folder \LyncOps and runs it. The task calls Invoke-LyncOpsJob,
 #   which does one of: copy and verify an update package, stop or start the Lync services or W3SVC, run the verified
 #   package, restart the computer, fail a front end of Skype for Business over and back (Invoke-CsComputerFailOver and
@@ -535,6 +536,32 @@ function Test-Administrator {
     return $principal.IsInRole([System.Security.Principal.WindowsBuiltInRole]::Administrator)
 }
 
+# Writes the user rights of this server to a file, and what it did to another. Reads the policy of the server itself, group policy included.
+function Export-UserRight {
+    param([string]$Path, [string]$Log)
+    & ([System.IO.Path]::Combine([System.Environment]::SystemDirectory, 'secedit.exe')) /export /areas USER_RIGHTS /cfg $Path /log $Log /quiet 2>&1 | Out-Null
+    return $LASTEXITCODE
+}
+
+function Get-AccountSid {
+    param([string]$Name)
+    return (New-Object -TypeName System.Security.Principal.NTAccount -ArgumentList $Name).Translate([System.Security.Principal.SecurityIdentifier]).Value
+}
+
+function Get-AccountName {
+    param([string]$Sid)
+    try { return (New-Object -TypeName System.Security.Principal.SecurityIdentifier -ArgumentList $Sid).Translate([System.Security.Principal.NTAccount]).Value } catch { return $Sid }
+}
+
+# The SIDs of an account's groups, those of this server included. Windows makes a token for this without the password, and for domain accounts only.
+function Get-AccountGroupSid {
+    param([string]$Name)
+    $principal = $Name
+    if ($Name -match '^([^\\]+)\\(.+)\z') { $principal = $Matches[2] + '@' + $Matches[1] }
+    $identity = New-Object -TypeName System.Security.Principal.WindowsIdentity -ArgumentList $principal
+    try { foreach ($group in $identity.Groups) { $group.Value } } finally { $identity.Dispose() }
+}
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Files
 
@@ -629,6 +656,7 @@ function Write-JobLog {
 $script:PatternId = '^[a-z0-9][a-z0-9.-]{0,79}\z'
 $script:PatternFqdn = '^(?=.{1,255}\z)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\z'
 $script:PatternSha256 = '^[0-9a-f]{64}\z'
+$script:PatternAccount = '^[^\x00-\x1f"/\[\]:;|=,+*?<>]{1,256}\z'
 $script:PatternFileName = '^[A-Za-z0-9_]([A-Za-z0-9._ ()+-]{0,125}[A-Za-z0-9_)])?\z'
 
 function Stop-BadArgument {
@@ -763,7 +791,7 @@ function Read-JobRequest {
     $kind = Get-TextField $principal 'principal.' 'kind' '^(LocalSystem|StoredAccount|GroupManagedServiceAccount)\z' 'must be LocalSystem, StoredAccount or GroupManagedServiceAccount'
     $request['principal'] = [ordered]@{ kind = $kind }
     if ($kind -cne 'LocalSystem') {
-        $request['principal']['userName'] = Get-TextField $principal 'principal.' 'userName' '^[^\x00-\x1f"/\[\]:;|=,+*?<>]{1,256}\z' 'must be an account name'
+        $request['principal']['userName'] = Get-TextField $principal 'principal.' 'userName' $script:PatternAccount 'must be an account name'
     }
     if ($kind -ceq 'StoredAccount' -and [string]::IsNullOrEmpty($script:Password)) { Stop-BadArgument 'principal.password' 'must be given for a stored account' }
     return $request
@@ -1713,6 +1741,45 @@ function Get-LyncOpsPartner {
     }
 }
 
+# Who has a user right by the text that secedit.exe exports, as SIDs; a name that has none stays a name.
+function Get-UserRightHolder {
+    param([string]$Text, [string]$Right)
+    $line = [regex]::Match($Text, '(?m)^' + $Right + '[ \t]*=[ \t]*([^\r\n]*)')
+    foreach ($holder in $line.Groups[1].Value.Split(',')) {
+        $holder = $holder.Trim()
+        if ($holder -eq '') { continue }
+        if ($holder.StartsWith('*')) { $holder.Substring(1); continue }
+        try { Get-AccountSid $holder } catch { $holder }
+    }
+}
+
+# Says by which account or group the account may log on as a batch job; throws when it may not, or when that cannot be known.
+function Get-BatchLogonRight {
+    param([string]$Account)
+    $file = Get-LyncOpsPath ('rights-' + [guid]::NewGuid().ToString('N') + '.inf')
+    $log = [System.IO.Path]::ChangeExtension($file, '.log')
+    try {
+        $code = Export-UserRight $file $log
+        $text = Read-SharedFile $file
+    }
+    finally { foreach ($path in $file, $log) { if ([System.IO.File]::Exists($path)) { [System.IO.File]::Delete($path) } } }
+    if ($code -ne 0 -or [string]::IsNullOrEmpty($text)) { throw "not known: secedit.exe ended with exit code $code" }
+    if ($text -notmatch '(?m)^\[Privilege Rights\]') { throw 'not known: secedit.exe exported no user rights' }
+    try { $sid = Get-AccountSid $Account } catch { throw ("not known: $Account has no SID on this server: " + (Get-RootFailure $_.Exception).Message) }
+    $why = ''
+    $groups = @()
+    try { $groups = @(Get-AccountGroupSid $Account) } catch { $why = (Get-RootFailure $_.Exception).Message }
+    $denied = @(Get-UserRightHolder $text 'SeDenyBatchLogonRight')
+    foreach ($holder in $denied) { if ($holder -eq $sid -or $groups -contains $holder) { throw ('denied to ' + (Get-AccountName $holder)) } }
+    if ($why -ne '' -and $denied.Count -gt 0) { throw "not known: the right is denied to some, and the groups of $Account cannot be read: $why" }
+    $granted = @(Get-UserRightHolder $text 'SeBatchLogonRight')
+    foreach ($holder in $granted) { if ($holder -eq $sid -or $groups -contains $holder) { return 'granted to ' + (Get-AccountName $holder) } }
+    $names = 'nobody'
+    if ($granted.Count -gt 0) { $names = [string]::Join(', ', @(foreach ($holder in $granted) { Get-AccountName $holder })) }
+    if ($why -ne '') { throw "not known: granted to $names, and the groups of $Account cannot be read: $why" }
+    throw "granted to $names, and $Account is none of them"
+}
+
 # One check: the block says what it found, and throws when it is not good.
 function New-Check {
     param([string]$Name, [string]$Remedy, [scriptblock]$Block)
@@ -1727,12 +1794,20 @@ function Get-LyncOpsPreflight {
     param([string]$Argument, [switch]$ArgumentFromInput)
     Invoke-Verb 'Get-LyncOpsPreflight' $Argument $ArgumentFromInput {
         param($given)
-        Assert-KnownFields $given '' @('poolFqdn')
+        Assert-KnownFields $given '' @('poolFqdn', 'outsideDomain', 'jobAccount')
         $pool = Get-FqdnField $given '' 'poolFqdn'
+        $outside = $false
+        if ($given.Contains('outsideDomain')) { $outside = Get-BoolField $given '' 'outsideDomain' }
+        $account = ''
+        if ($given.Contains('jobAccount')) { $account = Get-TextField $given '' 'jobAccount' $script:PatternAccount 'must be an account name' }
         $checks = New-Object -TypeName System.Collections.ArrayList
         [void]$checks.Add((New-Check 'Administrator' 'Make the account a member of the local Administrators group; for a local account set LocalAccountTokenFilterPolicy.' {
                     if (-not (Test-Administrator)) { throw 'the account has no administrator rights here' }; 'yes' }))
         [void]$checks.Add((New-Check 'TaskScheduler' 'Start the service Schedule and let administrators register tasks.' { [void](Get-JobTaskState 'preflight'); 'answers' }))
+        if ($account -ne '') {
+            [void]$checks.Add((New-Check 'BatchLogonRight' 'Grant the account of the jobs "Log on as a batch job" (secpol.msc, Local Policies, User Rights Assignment, or the group policy that sets it), and see that "Deny log on as a batch job" names neither it nor a group of its. What is not known here can be looked up there.' {
+                        Get-BatchLogonRight $account }))
+        }
         [void]$checks.Add((New-Check 'WinRMQuotas' 'Raise what is too small, for example Set-Item WSMan:\localhost\Shell\MaxMemoryPerShellMB 1024, or the group policy that sets it, and restart the service WinRM.' {
                     $quotas = Get-WinRMQuota
                     if ($quotas.Count -eq 0) { throw 'the WSMan: drive shows no quota' }
@@ -1757,6 +1832,11 @@ function Get-LyncOpsPreflight {
         [void]$checks.Add($module)
         # Where it must not be loaded, no Lync cmdlet may be called: PowerShell would load it for the cmdlet.
         if (-not $module['ok']) { return [ordered]@{ checks = $checks.ToArray() } }
+        if ($outside) {
+            [void]$checks.Add((New-Check 'PoolKnown' 'Check the name, and that the central management store is replicated to this server.' {
+                        if (@(Invoke-Cmdlet { Get-CsComputer -Pool $pool -LocalStore -ErrorAction Stop }).Count -eq 0) { throw 'the topology on this server names no computer of the pool' }; $pool }))
+            return [ordered]@{ checks = $checks.ToArray() }
+        }
         [void]$checks.Add((New-Check 'PoolKnown' 'Check the name, and that the account may read the central management store.' {
                     $found = @(Invoke-Cmdlet { Get-CsPool -Identity $pool -ErrorAction Stop })
                     if ($found.Count -ne 1) { throw "the topology gave $($found.Count) pools" }; $pool }))

@@ -77,6 +77,8 @@ func programNamed(name string) program {
 		return runSC
 	case "schtasks":
 		return runSchtasks
+	case "secedit":
+		return runSecedit
 	}
 	return nil
 }
@@ -288,6 +290,13 @@ func runSchtasks(_ context.Context, m *machine, r nativeRun) int {
 // runTask starts a task's command as its user; it lives until it ends or the host goes down.
 func (m *machine) runTask(task deployment.Task) error {
 	host := m.host
+	// The task scheduler takes the order all the same; the program does not begin.
+	if _, known := host.Identity(task.User); known {
+		if _, err := host.MayLogOnAsBatch(task.User); err != nil {
+			host.Record(deployment.Caller{User: task.User, Command: task.Command}, "the task "+task.Path+" cannot log on as a batch job")
+			return nil
+		}
+	}
 	return host.RunTask(task, func(ctx context.Context) {
 		session := &machine{host: host, user: task.User, stdin: strings.NewReader(""), engine: m.engine}
 		host.JudgeCommand(task.User, Texts(task.Command)...)

@@ -172,6 +172,10 @@ type HostDescription struct {
 	WinRM string `yaml:"winRM"`
 	// FreeDiskBytes defaults to 50 GiB.
 	FreeDiskBytes int64 `yaml:"freeDiskBytes"`
+	// BatchLogon are the accounts and groups that may log on as a batch job; left out, those of a fresh Windows, administrators among them.
+	// DenyBatchLogon are those that may not, whatever else they may.
+	BatchLogon     []string `yaml:"batchLogon"`
+	DenyBatchLogon []string `yaml:"denyBatchLogon"`
 }
 
 // Component is an installed Lync component.

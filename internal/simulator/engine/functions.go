@@ -35,6 +35,7 @@ var functions = map[string]function{
 	"LyncSim-FreeBytes":    freeBytes,
 	"LyncSim-SQL":          sqlConnection,
 	"LyncSim-Listeners":    listeners,
+	"LyncSim-Identity":     identity,
 }
 
 // find is the bridge's Finder.
@@ -75,6 +76,21 @@ func listeners(_ context.Context, _ *Executor, host *deployment.Host, _ string, 
 		ports = append(ports, int64(port))
 	}
 	return ports, nil
+}
+
+// identity is an account or group with the identifiers of its groups; nil where there is none of that name.
+func identity(_ context.Context, _ *Executor, host *deployment.Host, _ string, call powershell.Invocation) (powershell.Value, error) {
+	who, known := host.Identity(text(call, "name"))
+	if !known {
+		return nil, nil
+	}
+	groups := []powershell.Value{}
+	for _, name := range who.Groups {
+		if group, known := host.Identity(name); known {
+			groups = append(groups, group.SID)
+		}
+	}
+	return powershell.NewObject(powershell.CustomObjectType, "Name", who.Name, "SID", who.SID, "Groups", groups), nil
 }
 
 // native runs a Windows program and gives its exit code and what it printed.

@@ -15,6 +15,10 @@ function global:New-Object {
     switch ($TypeName) {
         'System.Data.SqlClient.SqlConnection' { return (Invoke-LyncSim 'LyncSim-SQL' @{ Connection = [string]$ArgumentList[0] })[0] }
         'System.Security.Principal.WindowsPrincipal' { return [LyncSimPrincipal]::new() }
+        { 'System.Security.Principal.NTAccount', 'System.Security.Principal.SecurityIdentifier', 'System.Security.Principal.WindowsIdentity' -eq $_ } {
+            $found = (Invoke-LyncSim 'LyncSim-Identity' @{ Name = [string]$ArgumentList[0] })[0]
+            return [LyncSimAccount]@{ Kind = $TypeName; Found = $found; Groups = @(if ($null -ne $found) { foreach ($sid in $found.Groups) { [pscustomobject]@{ Value = $sid } } }) }
+        }
         'System.IO.DriveInfo' { return [pscustomobject]@{ AvailableFreeSpace = [long](Invoke-LyncSim 'LyncSim-FreeBytes')[0] } }
         # Machine-wide means wide as the host, not as this computer with all its hosts.
         'System.Threading.Mutex' { if ($ArgumentList.Count -ge 2) { return [System.Threading.Mutex]::new($ArgumentList[0], [string]$ArgumentList[1] + '-' + $env:LYNCSIM_HOST) } }
@@ -57,7 +61,7 @@ function global:Start-Sleep {
 }
 
 # Programs.
-foreach ($program in 'icacls', 'shutdown', 'hostname', 'whoami', 'schtasks', 'net', 'sc') {
+foreach ($program in 'icacls', 'shutdown', 'hostname', 'whoami', 'schtasks', 'secedit', 'net', 'sc') {
     $run = {
         $done = (Invoke-LyncSim 'LyncSim-Native' @{ Name = $program; Arguments = @($args) })[0]
         if ($done.Output) { $done.Output.TrimEnd() -split "`r`n" }

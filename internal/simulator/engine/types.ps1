@@ -55,6 +55,19 @@ class LyncSimIdentity {
     [string]$Name
     static [LyncSimIdentity] GetCurrent() { return [LyncSimIdentity]@{ Name = $env:LYNCSIM_USER } }
 }
+# An account, by its name or its identifier, and what a token of it would tell.
+[NoRunspaceAffinity()]
+class LyncSimAccount {
+    [string]$Kind
+    [object]$Found
+    [object[]]$Groups
+    [object] Translate($type) {
+        if ($null -eq $this.Found) { throw 'Some or all identity references could not be translated.' }
+        if ($this.Kind -like '*.SecurityIdentifier') { return [pscustomobject]@{ Value = $this.Found.Name } }
+        return [pscustomobject]@{ Value = $this.Found.SID }
+    }
+    [void] Dispose() { }
+}
 # Every account of a deployment is an administrator of every host.
 [NoRunspaceAffinity()]
 class LyncSimPrincipal { [bool] IsInRole($role) { return $true } }
@@ -74,5 +87,5 @@ foreach ($stand in @(
         @('System.Diagnostics.Stopwatch', [LyncSimStopwatch]), @('System.Security.Principal.WindowsIdentity', [LyncSimIdentity]),
         @('System.Net.NetworkInformation.IPGlobalProperties', [LyncSimAddress]),
         # A class is known by its own name only in the session that has read it.
-        @('LyncSimEnvironment', [LyncSimEnvironment]), @('LyncSimStopwatch', [LyncSimStopwatch]), @('LyncSimPrincipal', [LyncSimPrincipal]))) { $accelerators::Add($stand[0], $stand[1]) }
+        @('LyncSimEnvironment', [LyncSimEnvironment]), @('LyncSimStopwatch', [LyncSimStopwatch]), @('LyncSimPrincipal', [LyncSimPrincipal]), @('LyncSimAccount', [LyncSimAccount]))) { $accelerators::Add($stand[0], $stand[1]) }
 Remove-Variable -Name accelerators, stand

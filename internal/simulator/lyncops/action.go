@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -75,37 +77,31 @@ func (t timeout) bound(ctx context.Context) (context.Context, context.CancelFunc
 	return context.WithTimeout(ctx, time.Duration(t.Seconds)*time.Second)
 }
 
+// actions read the parameters of each action.
+var actions = map[string]func(parameters json.RawMessage) (action, error){
+	"StagePackage":          newStagePackage,
+	"StopServices":          newStopServices,
+	"StopWebServer":         func(p json.RawMessage) (action, error) { return newWebServer(p, false) },
+	"StartWebServer":        func(p json.RawMessage) (action, error) { return newWebServer(p, true) },
+	"Install":               newInstall,
+	"RestartComputer":       newRestart,
+	"StartServices":         newStartServices,
+	"UpdateDatabases":       newUpdateDatabases,
+	"FailOverComputer":      newFailOver,
+	"FailBackComputer":      newFailBack,
+	"RecordServices":        newRecordServices,
+	"MoveCentralManagement": newMoveCentralManagement,
+	"FailOverPool":          func(p json.RawMessage) (action, error) { return newPoolMove(p, false) },
+	"FailBackPool":          func(p json.RawMessage) (action, error) { return newPoolMove(p, true) },
+}
+
+// Actions are the words for what a job can do.
+func Actions() []string { return slices.Sorted(maps.Keys(actions)) }
+
 // newAction reads the parameters of an action.
 func newAction(name string, parameters json.RawMessage) (action, error) {
-	switch name {
-	case "StagePackage":
-		return newStagePackage(parameters)
-	case "StopServices":
-		return newStopServices(parameters)
-	case "StopWebServer":
-		return newWebServer(parameters, false)
-	case "StartWebServer":
-		return newWebServer(parameters, true)
-	case "Install":
-		return newInstall(parameters)
-	case "RestartComputer":
-		return newRestart(parameters)
-	case "StartServices":
-		return newStartServices(parameters)
-	case "UpdateDatabases":
-		return newUpdateDatabases(parameters)
-	case "FailOverComputer":
-		return newFailOver(parameters)
-	case "FailBackComputer":
-		return newFailBack(parameters)
-	case "RecordServices":
-		return newRecordServices(parameters)
-	case "MoveCentralManagement":
-		return newMoveCentralManagement(parameters)
-	case "FailOverPool":
-		return newPoolMove(parameters, false)
-	case "FailBackPool":
-		return newPoolMove(parameters, true)
+	if read := actions[name]; read != nil {
+		return read(parameters)
 	}
 	return nil, wrongArgument("action", "%q is not one this module knows", name)
 }

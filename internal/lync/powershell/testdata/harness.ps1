@@ -31,6 +31,9 @@ function global:Reset-Machine {
             @{ Name = 'Spooler'; DisplayName = 'Print Spooler'; State = 'Running'; StartMode = 'Auto' }
             @{ Name = 'MSSQL$RTCX'; DisplayName = 'SQL Server (RTCX)'; State = 'Running'; StartMode = 'Auto' })
         processes = @{}; tasks = @{}; registered = @(); ran = @(); events = @(); registry = @{}; registerFails = $null; lastId = 0; diskFull = 0; shutdown = 0; real = $false; tick = 0; policy = 'RemoteSigned, set by Process'
+        rights = "[Unicode]`r`nUnicode=yes`r`n[Privilege Rights]`r`nSeNetworkLogonRight = *S-1-1-0`r`nSeBatchLogonRight = *S-1-5-32-544,*S-1-5-32-551,Guest`r`n"; secedit = 0
+        accounts = @{ 'CONTOSO\svc-jobs' = 'S-1-5-21-1-1104'; 'BUILTIN\Administrators' = 'S-1-5-32-544'; 'BUILTIN\Backup Operators' = 'S-1-5-32-551'; 'CONTOSO\Nobody in batch' = 'S-1-5-21-1-1105' }
+        groupsOf = @{ 'CONTOSO\svc-jobs' = @('S-1-5-21-1-513', 'S-1-5-32-544') }
         ports = @([long]443, [long]5061, [long]5061, [long]5090); resumes = $true
         quotas = [ordered]@{ MaxEnvelopeSizekb = [long]500; MaxConcurrentOperationsPerUser = [long]1500; MaxConcurrentUsers = [long]10; MaxShellsPerUser = [long]30; MaxProcessesPerShell = [long]25; MaxMemoryPerShellMB = [long]1024 }
     }
@@ -82,6 +85,14 @@ function global:Get-WmiObject {
     function script:Start-JobTask { param($Id) $global:Machine.tasks[$Id] = 'Running'; $global:Machine.ran += $Id }
     function script:Get-JobTaskState { param($Id) if ($global:Machine.tasks.ContainsKey($Id)) { return $global:Machine.tasks[$Id] }; return 'Missing' }
     function script:Remove-JobTask { param($Id) $global:Machine.tasks.Remove($Id) }
+    function script:Export-UserRight {
+        param($Path, $Log)
+        if ($global:Machine.secedit -eq 0) { [System.IO.File]::WriteAllText($Path, $global:Machine.rights, [System.Text.Encoding]::Unicode); [System.IO.File]::WriteAllText($Log, 'done') }
+        return $global:Machine.secedit
+    }
+    function script:Get-AccountSid { param($Name) if (-not $global:Machine.accounts.ContainsKey($Name)) { throw 'Some or all identity references could not be translated.' }; return $global:Machine.accounts[$Name] }
+    function script:Get-AccountName { param($Sid) foreach ($name in $global:Machine.accounts.Keys) { if ($global:Machine.accounts[$name] -eq $Sid) { return $name } }; return $Sid }
+    function script:Get-AccountGroupSid { param($Name) if (-not $global:Machine.groupsOf.ContainsKey($Name)) { throw 'The user name or password is incorrect.' }; return $global:Machine.groupsOf[$Name] }
     function script:Test-Administrator { return $true }
     function script:Read-LocalDatabase {
         param($Instance)

@@ -168,6 +168,49 @@ Test-That 'a policy that runs no script' (Get-Found 'ExecutionPolicy') 'False Re
 $global:Machine.quotas = @{}
 Test-That 'quotas that cannot be read are not taken for enough' (Get-Found 'WinRMQuotas') 'False the WSMan: drive shows no quota'
 
+# --- preflight: may the account of the jobs log on as a batch job?
+function Get-BatchRight {
+    param([string]$Account = 'CONTOSO\\svc-jobs')
+    $check = @((Invoke-Ask Get-LyncOpsPreflight ('{"poolFqdn":"pool01.contoso.com","jobAccount":"' + $Account + '"}')).result.checks | Where-Object { $_.name -eq 'BatchLogonRight' })[0]
+    "$($check.ok) $($check.found)"
+}
+$rights = $global:Machine.rights
+Test-That 'nobody is asked about who is not named' @((Invoke-Ask Get-LyncOpsPreflight $pool).result.checks | Where-Object { $_.name -eq 'BatchLogonRight' }).Count '0'
+Test-That 'the right of a group' (Get-BatchRight) 'True granted to BUILTIN\Administrators'
+Test-That 'the files of secedit.exe do not stay' @([System.IO.Directory]::GetFiles($global:Root)).Count '0'
+$global:Machine.rights = $rights.Replace('*S-1-5-32-544', 'CONTOSO\svc-jobs')
+Test-That 'the right of the account itself, by its name' (Get-BatchRight) 'True granted to CONTOSO\svc-jobs'
+$global:Machine.rights = $rights + "SeDenyBatchLogonRight = Guest, *S-1-5-21-1-513`r`n"
+Test-That 'what is denied to a group' (Get-BatchRight) 'False denied to S-1-5-21-1-513'
+$global:Machine.rights = $rights.Replace('*S-1-5-32-544,', '')
+Test-That 'a policy that names others' (Get-BatchRight) 'False granted to BUILTIN\Backup Operators, Guest, and CONTOSO\svc-jobs is none of them'
+$global:Machine.rights = $rights.Replace('SeBatchLogonRight', 'SeOtherRight')
+Test-That 'a right that nobody has' (Get-BatchRight) 'False granted to nobody, and CONTOSO\svc-jobs is none of them'
+$global:Machine.groupsOf = @{}
+$global:Machine.rights = $rights
+Test-That 'without groups what a group has is not known' (Get-BatchRight) 'False not known: granted to BUILTIN\Administrators, BUILTIN\Backup Operators, Guest, and the groups of CONTOSO\svc-jobs cannot be read: The user name or password is incorrect.'
+$global:Machine.rights = $rights.Replace('*S-1-5-32-544', '*S-1-5-21-1-1104')
+Test-That 'without groups what the account itself has is enough' (Get-BatchRight) 'True granted to CONTOSO\svc-jobs'
+$global:Machine.rights += "SeDenyBatchLogonRight = *S-1-5-21-1-1105`r`n"
+Test-That 'unless somebody is denied it' (Get-BatchRight) 'False not known: the right is denied to some, and the groups of CONTOSO\svc-jobs cannot be read: The user name or password is incorrect.'
+Test-Like 'an account that nobody knows' (Get-BatchRight 'CONTOSO\\nobody') '^False not known: CONTOSO\\nobody has no SID'
+$global:Machine.rights = 'nothing'
+Test-That 'an export without user rights' (Get-BatchRight) 'False not known: secedit.exe exported no user rights'
+$global:Machine.secedit = 5
+Test-That 'secedit.exe without the rights' (Get-BatchRight) 'False not known: secedit.exe ended with exit code 5'
+$global:Machine.secedit = 0
+Test-Like 'an account that is none' (Invoke-Ask Get-LyncOpsPreflight '{"poolFqdn":"pool01.contoso.com","jobAccount":"a;b"}').error.message '^jobAccount: '
+
+# --- preflight outside the domain: the central management store is out of reach
+$global:Answers['Get-CsPool'] = { throw 'Cannot open database.' }
+$global:Answers['Get-CsManagementStoreReplicationStatus'] = { throw 'Cannot open database.' }
+$global:Answers['Get-CsComputer'] = [pscustomobject]@{ Identity = 'edge1.contoso.com' }
+$outside = '{"poolFqdn":"edge.contoso.com","outsideDomain":true}'
+Test-That 'outside the domain the local topology is enough' @((Invoke-Ask Get-LyncOpsPreflight $outside).result.checks)[-1].found 'edge.contoso.com'
+$global:Answers['Get-CsComputer'] = @()
+Test-That 'outside the domain the pool must be in it' @((Invoke-Ask Get-LyncOpsPreflight $outside).result.checks)[-1].found 'the topology on this server names no computer of the pool'
+$global:Answers.Remove('Get-CsComputer')
+
 # --- while an installer of ours runs, nothing loads the Lync module
 [void][System.IO.Directory]::CreateDirectory([System.IO.Path]::Combine($global:Root, 'jobs', 'install-1'))
 [System.IO.File]::WriteAllText([System.IO.Path]::Combine($global:Root, 'jobs', 'install-1', 'state.json'), '{"id":"install-1","action":"Install","state":"Running","claimed":"2013-02-19T10:00:00.000Z","claimedUptime":1,"processId":' + $PID + ',"processStart":"2013-02-19T09:29:59.123456Z"}')

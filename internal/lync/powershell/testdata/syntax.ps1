@@ -20,18 +20,17 @@ $ast.FindAll({ param($a)
     }, $true) | ForEach-Object { "FAIL line $($_.Extent.StartLineNumber): $($_.GetType().Name) $($_.Extent.Text.Split("`n")[0])" }
 $tokens | Where-Object { 'QuestionQuestion', 'QuestionQuestionEquals', 'AndAnd', 'OrOr', 'QuestionDot', 'QuestionLBracket', 'QuestionMark' -contains $_.Kind } |
     ForEach-Object { "FAIL line $($_.Extent.StartLineNumber): $($_.Text)" }
-# Commands by name: those of the module, those of Lync, and those that Windows PowerShell 3.0 has on Windows Server 2008 R2.
-$known = 'Get-WmiObject', 'Get-Item', 'Get-ExecutionPolicy', 'Get-Service', 'Start-Service', 'Set-Service', 'Stop-Process', 'Start-Sleep', 'New-Object', 'Where-Object', 'ForEach-Object', 'Out-Null', 'Out-String',
-'Import-Module', 'Get-Module', 'Export-ModuleMember', 'Set-StrictMode', 'Get-CsPool', 'Get-CsComputer', 'Get-CsService', 'Get-CsPoolUpgradeReadinessState', 'Get-CsPoolFabricState',
-'Get-CsManagementStoreReplicationStatus', 'Test-CsDatabase', 'Get-CsDatabaseMirrorState', 'Get-CsWindowsService', 'Stop-CsWindowsService', 'Start-CsWindowsService', 'Get-CsUpgradeDomainInfo', 'Get-CsServerPatchVersion', 'Invoke-CsComputerFailOver', 'Invoke-CsComputerFailBack', 'Get-CsRegistrarConfiguration', 'Get-CsBackupServiceStatus', 'Invoke-CsManagementServerFailover', 'Invoke-CsPoolFailOver', 'Invoke-CsPoolFailBack'
+# Commands by name: those of the module, and those of the table that the check without an engine uses too.
+$table = [System.IO.Path]::Combine($PSScriptRoot, '..', '..', '..', '..', 'hack', 'tools', 'powershell-check', 'commands-3.0.txt')
+$known = @([System.IO.File]::ReadAllLines($table) | Where-Object { $_ -match '^[A-Za-z]' } | ForEach-Object { $_.Split(' ')[0] })
 $own = @($ast.FindAll({ param($a) $a -is [System.Management.Automation.Language.FunctionDefinitionAst] }, $true) | ForEach-Object { $_.Name })
 $ast.FindAll({ param($a) $a -is [System.Management.Automation.Language.CommandAst] }, $true) | ForEach-Object {
     $name = $_.GetCommandName()
     if ($null -ne $name -and $known -notcontains $name -and $own -notcontains $name) { "FAIL line $($_.Extent.StartLineNumber): the command $name is not on the list" }
 }
-# Nothing builds code from data. What is called without a name is a block of the module's own, or shutdown.exe by its full path; methods and
+# Nothing builds code from data. What is called without a name is a block of the module's own, or a program of Windows by its full path; methods and
 # properties that are called or set have names that stand in the text; a pipeline of its own gets commands by constant names.
-$blocks = '$Block', '$Logged', "([System.IO.Path]::Combine([System.Environment]::SystemDirectory, 'shutdown.exe'))"
+$blocks = @('$Block', '$Logged') + @('shutdown.exe', 'secedit.exe' | ForEach-Object { "([System.IO.Path]::Combine([System.Environment]::SystemDirectory, '$_'))" })
 $ast.FindAll({ param($a) $a -is [System.Management.Automation.Language.CommandAst] -and $null -eq $a.GetCommandName() }, $true) |
     Where-Object { $blocks -cnotcontains $_.CommandElements[0].Extent.Text -or $_.InvocationOperator -ne 'Ampersand' } |
     ForEach-Object { "FAIL line $($_.Extent.StartLineNumber): calls what is not known from the text: $($_.Extent.Text.Split("`n")[0])" }
