@@ -53,7 +53,9 @@ var scenarios = map[string]scenario{
 		{"a source that cannot be reached", "StagePackage", fault(deployment.Fault{Kind: deployment.FaultSourceUnreachable, Count: 1}),
 			`{"source":"` + source + `","sha256":"<sha256>","fileName":"` + fileName + `"}`, "", nil, "Failed SourceUnreachable", ""},
 		{"another content", "StagePackage", nil, `{"source":"` + source + `","sha256":"` + strings.Repeat("0", 64) + `","fileName":"` + fileName + `"}`, "", nil, "Failed HashMismatch", ""},
+		{"a share that is not there", "StagePackage", nil, `{"source":"\\\\nowhere.contoso.com\\lync\\` + fileName + `","sha256":"<sha256>","fileName":"` + fileName + `"}`, "", nil, "Failed SourceUnreachable", ""},
 		{"a package that is not staged", "Install", nil, `{"sha256":"<sha256>","fileName":"` + fileName + `","arguments":["/silentmode"],"timeoutSeconds":60}`, "", nil, "Failed HashMismatch", ""},
+		{"from a share", "StagePackage", nil, `{"source":"\\\\files.contoso.com\\lync\\` + fileName + `","sha256":"<sha256>","fileName":"other.exe"}`, "", nil, "Succeeded", ""},
 		{"the right one", "StagePackage", nil, `{"source":"` + source + `","sha256":"<sha256>","fileName":"` + fileName + `"}`, "", nil, "Succeeded", ""},
 		{"stop at once", "StopServices", nil, `{"graceful":false,"timeoutSeconds":60,"onTimeout":"Fail","webServer":false}`, "", nil, "Succeeded", ""},
 		{"an installer that fails", "Install", fault(deployment.Fault{Kind: deployment.FaultInstallerFails, Count: 1}),
@@ -97,12 +99,24 @@ var scenarios = map[string]scenario{
 		{"with the central management store", "FailOverPool", nil, `{"poolFqdn":"pool01.contoso.com"}`, theStored, nil, "Failed FailOverFailed", ""},
 		{"the store moves", "MoveCentralManagement", nil, `{"poolFqdn":"pool02.contoso.com","timeoutSeconds":60}`, theStored, nil, "Succeeded", "fe11"},
 		{"over", "FailOverPool", nil, `{"poolFqdn":"pool01.contoso.com"}`, theStored, nil, "Succeeded", ""},
+		{"the first front end starts", "StartServices", startsOthers, `{"timeoutSeconds":60}`, "", nil, "Succeeded", ""},
+		{"and back", "FailBackPool", nil, `{"poolFqdn":"pool01.contoso.com"}`, theStored, nil, "Succeeded", "fe02"},
 	}},
 	"failed over": {"skype.yaml", "sfe1", []step{
 		{"without the rights", "FailOverComputer", nil, `{"computerName":"sfe1.contoso.com","poolFqdn":"pool19.contoso.com","waitSeconds":3600,"drainingSeconds":0}`, "", nil, "Failed FailOverRefused", ""},
 		{"over", "FailOverComputer", nil, `{"computerName":"sfe1.contoso.com","poolFqdn":"pool19.contoso.com","waitSeconds":3600,"drainingSeconds":0}`, theStored, nil, "Succeeded", ""},
 		{"and back", "FailBackComputer", nil, `{"computerName":"sfe1.contoso.com","waitSeconds":3600}`, theStored, nil, "Succeeded", ""},
 	}},
+}
+
+// startsOthers starts the rest of the pool, without which no front end of a failed over pool starts.
+func startsOthers(t *testing.T, s *side) {
+	t.Helper()
+	for _, name := range []string{"fe02", "fe03"} {
+		if err := s.host(t, name).StartLyncServices(t.Context(), deployment.Caller{User: user}, "", true); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // reset presses the button when the installer runs.

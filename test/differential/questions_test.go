@@ -2,6 +2,7 @@ package differential_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"lyncops.dev/operator/internal/simulator/deployment"
@@ -52,6 +53,9 @@ var stages = []stage{
 		{"Get-LyncOpsPatchVersion", `{}`}, {"Get-LyncOpsServing", `{"ports":[5061,443,1]}`}, {"Get-LyncOpsReplication", `{}`},
 		{"Get-LyncOpsPartner", ofPool}, {"Get-LyncOpsPartner", ofNowhere},
 		{"Get-LyncOpsPreflight", ofPool}, {"Get-LyncOpsPreflight", ofNowhere},
+		{"Get-LyncOpsPreflight", `{"poolFqdn":"pool01.contoso.com","jobAccount":"CONTOSO\\svc-lyncops"}`},
+		{"Get-LyncOpsPreflight", `{"poolFqdn":"pool01.contoso.com","jobAccount":"CONTOSO\\gmsa-lyncops$"}`},
+		{"Get-LyncOpsPreflight", `{"poolFqdn":"pool01.contoso.com","jobAccount":"CONTOSO\\nobody","outsideDomain":true}`},
 		{"Clear-LyncOpsJobs", `{"except":[]}`},
 	}},
 	{"arguments that are none", "fe01", nil, []question{
@@ -107,6 +111,7 @@ func TestOtherDeploymentsAreAnsweredAlike(t *testing.T) {
 		"paired.yaml": {{"a front end of a paired pool", "fe01", nil, []question{{"Get-LyncOpsPartner", ofPool}, {"Get-LyncOpsTopology", ofPool}, {"Get-LyncOpsReplication", `{}`}}}},
 		"skype.yaml": {
 			{"a front end of 2019", "sfe1", nil, []question{{"Get-LyncOpsFacts", `{}`}, {"Get-LyncOpsPoolReadiness", nineteen}, {"Get-LyncOpsPatchVersion", `{}`}}},
+			{"an Edge Server", "edge1", nil, []question{{"Get-LyncOpsFacts", `{}`}, {"Get-LyncOpsPreflight", `{"poolFqdn":"edge.contoso.com","outsideDomain":true,"jobAccount":"edge-lyncops"}`}}},
 			{"a front end of 2015", "ofe1", nil, []question{{"Get-LyncOpsFacts", `{}`}, {"Get-LyncOpsPoolReadiness", fifteen}, {"Get-LyncOpsPatchVersion", `{}`}}},
 		},
 	} {
@@ -141,7 +146,7 @@ func askBoth(t *testing.T, edition, sample string, stages []stage) {
 	compareWorlds(t, "after all questions", simulated, module)
 }
 
-// TestEveryVerbIsCompared: whoever adds a verb to the simulator has to add a question here.
+// TestEveryVerbIsCompared: whoever adds a verb to the simulator has to add a question here, and whoever adds an action a job.
 func TestEveryVerbIsCompared(t *testing.T) {
 	asked := map[string]bool{}
 	for _, at := range stages {
@@ -152,6 +157,17 @@ func TestEveryVerbIsCompared(t *testing.T) {
 	for _, verb := range lyncops.Verbs() {
 		if !asked[verb] {
 			t.Errorf("%s is asked in no stage", verb)
+		}
+	}
+	succeeded := map[string]bool{}
+	for _, series := range scenarios {
+		for _, one := range series.steps {
+			succeeded[one.action] = succeeded[one.action] || strings.HasPrefix(one.want, "Succeeded")
+		}
+	}
+	for _, action := range lyncops.Actions() {
+		if !succeeded[action] {
+			t.Errorf("no scenario has a job %s that succeeds", action)
 		}
 	}
 }

@@ -18,7 +18,12 @@ import (
 
 func contoso(t *testing.T) *deployment.Model {
 	t.Helper()
-	text, err := os.ReadFile("../testdata/contoso.yaml")
+	return sample(t, "contoso.yaml")
+}
+
+func sample(t *testing.T, name string) *deployment.Model {
+	t.Helper()
+	text, err := os.ReadFile("../testdata/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,6 +88,17 @@ func TestATokenIsForOneHost(t *testing.T) {
 }
 
 // TestLyncModuleInAnEngine imports the module into a PowerShell engine and calls its cmdlets as scripts on a server do.
+// The module of the operator looks for a parameter before it uses it.
+func TestOnlyTheReadinessCmdletOf2015SkipsIdleSecondaries(t *testing.T) {
+	model := sample(t, "skype.yaml")
+	for name, declared := range map[string]bool{"ofe1": true, "sfe1": false, "dir1": false} {
+		host, _ := model.Host(name)
+		if text := bridge.LyncModule(host, "", ""); strings.Contains(text, "[switch]$SkipIdleSecondaryVerification") != declared {
+			t.Errorf("%s: declared is not %v", name, declared)
+		}
+	}
+}
+
 func TestLyncModuleInAnEngine(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts PowerShell engines")

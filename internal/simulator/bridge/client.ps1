@@ -150,10 +150,10 @@ function Invoke-LyncSim {
 
 # Sorts what a function was given into named and positional values, calls, and writes to the streams of the function's cmdlet.
 function Invoke-LyncSimCmdlet {
-    param([string]$Command, $Cmdlet, $Bound, $Rest, $Given)
+    param([string]$Command, $Cmdlet, $Bound, $Rest, $Given, [string[]]$Declared)
     $named = [ordered]@{}
     $positional = [System.Collections.ArrayList]::new()
-    foreach ($name in 'WhatIf') { if ($Bound.ContainsKey($name)) { $named[$name] = [bool]$Bound[$name] } }
+    foreach ($name in $Declared) { if ($Bound.ContainsKey($name)) { $named[$name] = [bool]$Bound[$name] } }
     $rest = @($Rest)
     for ($i = 0; $i -lt $rest.Count; $i++) {
         $one = $rest[$i]

@@ -24,7 +24,11 @@ const (
 // both may be empty. It is for PowerShell 7, and not for a server.
 func LyncModule(host *deployment.Host, address, token string) string {
 	names := cmdlets.LyncCommands(host)
-	return clientText(address, token) + Functions("", names) + "Export-ModuleMember -Function @('" + strings.Join(names, "', '") + "')\n"
+	var functions strings.Builder
+	for _, name := range names {
+		functions.WriteString(function("", name, cmdlets.DeclaredSwitches(host, name)))
+	}
+	return clientText(address, token) + functions.String() + "Export-ModuleMember -Function @('" + strings.Join(names, "', '") + "')\n"
 }
 
 // Client is the PowerShell text of the functions that ask the bridge, for a session (not a module) that needs more than cmdlets.
@@ -45,14 +49,22 @@ func clientText(address, token string) string {
 func Functions(scope string, names []string) string {
 	var text strings.Builder
 	for _, name := range names {
-		fmt.Fprintf(&text, `function %[1]s%[2]s {
-    [CmdletBinding(PositionalBinding = $false, SupportsShouldProcess = $true)]
-    param([Parameter(ValueFromPipeline = $true)]$InputObject, [Parameter(ValueFromRemainingArguments = $true)][object[]]$LyncSimRest)
-    begin { $given = [System.Collections.ArrayList]::new() }
-    process { if ($PSBoundParameters.ContainsKey('InputObject')) { [void]$given.Add($InputObject) } }
-    end { Invoke-LyncSimCmdlet '%[2]s' $PSCmdlet $PSBoundParameters $LyncSimRest $given }
-}
-`, scope, name)
+		text.WriteString(function(scope, name, nil))
 	}
 	return text.String()
+}
+
+func function(scope, name string, switches []string) string {
+	declared := ""
+	for _, one := range switches {
+		declared += "[switch]$" + one + ", "
+	}
+	return fmt.Sprintf(`function %[1]s%[2]s {
+    [CmdletBinding(PositionalBinding = $false, SupportsShouldProcess = $true)]
+    param(%[3]s[Parameter(ValueFromPipeline = $true)]$InputObject, [Parameter(ValueFromRemainingArguments = $true)][object[]]$LyncSimRest)
+    begin { $given = [System.Collections.ArrayList]::new() }
+    process { if ($PSBoundParameters.ContainsKey('InputObject')) { [void]$given.Add($InputObject) } }
+    end { Invoke-LyncSimCmdlet '%[2]s' $PSCmdlet $PSBoundParameters $LyncSimRest $given @('WhatIf', '%[4]s') }
+}
+`, scope, name, declared, strings.Join(switches, "', '"))
 }

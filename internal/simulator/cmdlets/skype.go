@@ -34,6 +34,15 @@ func hasCommand(host *deployment.Host, name string) bool {
 	return true
 }
 
+// DeclaredSwitches are those switches of a host's cmdlet that scripts look for before they use them: -SkipIdleSecondaryVerification is
+// one of Skype for Business Server 2015 only.
+func DeclaredSwitches(host *deployment.Host, name string) []string {
+	if strings.EqualFold(name, "Get-CsPoolUpgradeReadinessState") && host.Is(deployment.SkypeServer2015) {
+		return []string{"SkipIdleSecondaryVerification"}
+	}
+	return nil
+}
+
 func getPatchVersion(ctx context.Context, m *machine, _ call) ([]powershell.Value, error) {
 	components, err := m.host.PatchVersions(ctx)
 	if err != nil {

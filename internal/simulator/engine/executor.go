@@ -52,6 +52,8 @@ type Executor struct {
 	types    string
 	prelude  string
 	temp     string
+	// shares is where processes begin, and holds what file shares hold.
+	shares string
 	// name tells this computer's simulators apart.
 	name string
 }
@@ -82,7 +84,7 @@ func New(ctx context.Context, model *deployment.Model, options Options) (*Execut
 	}
 	options.Directory = directory
 	e := &Executor{options: options, types: filepath.Join(directory, "types.ps1"), prelude: filepath.Join(directory, "prelude.ps1"),
-		temp: filepath.Join(directory, "tmp"), programs: newPrograms(), name: rand.Text()}
+		temp: filepath.Join(directory, "tmp"), shares: filepath.Join(directory, "shares"), programs: newPrograms(), name: rand.Text()}
 	e.workers = &workers{start: e.startWorker}
 	if err := e.prepare(ctx, model); err != nil {
 		e.Close()
@@ -99,6 +101,9 @@ func (e *Executor) prepare(ctx context.Context, model *deployment.Model) (err er
 		return err
 	}
 	if err := os.MkdirAll(e.temp, 0o700); err != nil {
+		return err
+	}
+	if err := writeShares(model, e.shares); err != nil {
 		return err
 	}
 	for _, host := range model.Hosts() {
@@ -252,7 +257,7 @@ func (e *Executor) process(ctx context.Context, host *deployment.Host, user stri
 	}
 	process := exec.CommandContext(ctx, e.options.Program, arguments...) //nolint:gosec // running commands is what this is for
 	process.Env = append(e.common(), e.environment(host, user, line)...)
-	process.Dir = host.Files().Folder()
+	process.Dir = e.shares
 	process.SysProcAttr = attributes()
 	process.WaitDelay = stopDelay
 	process.Cancel = func() error { kill(process); return nil }

@@ -20,6 +20,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -75,6 +76,26 @@ func servePackages(ctx context.Context, model *deployment.Model, directory strin
 		})
 	}
 	return p, nil
+}
+
+// writeShares puts the packages of file shares into a folder. A UNC path is no path on this system but a name, which a process that begins in
+// the folder finds there.
+func writeShares(model *deployment.Model, folder string) error {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return err
+	}
+	for _, source := range model.Description().Packages {
+		for _, address := range source.Sources {
+			contents, _ := model.PackageContents(address)
+			if !strings.HasPrefix(address, `\\`) {
+				continue
+			}
+			if err := os.WriteFile(filepath.Join(folder, address), contents, 0o600); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func (p *packages) proxyOf(host *deployment.Host) string { return p.proxies[host] }
