@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +21,7 @@ import (
 	"lyncops.dev/operator/internal/simulator/cmdlets"
 	"lyncops.dev/operator/internal/simulator/deployment"
 	"lyncops.dev/operator/internal/simulator/powershell"
+	"lyncops.dev/operator/internal/simulator/sessions"
 	"lyncops.dev/operator/internal/simulator/wsman"
 )
 
@@ -36,8 +36,8 @@ type Options struct {
 	Directory string
 	// TimeScale is that of the model: Start-Sleep is that much shorter. 0 means 1.
 	TimeScale float64
-	// Reuse lets questions and orders share a few processes, each command in a session of its own: a question then costs a fifth. Scheduled
-	// tasks, and everything that is not one encoded script, have their own processes all the same.
+	// Reuse lets questions, orders and scheduled tasks share a few processes, each command in a session of its own: a question then costs
+	// a sixth. The process ends where that of the command would be killed. What is not one encoded script has its own process all the same.
 	Reuse bool
 }
 
@@ -48,7 +48,7 @@ type Executor struct {
 	bridge   *bridge.Server
 	packages *packages
 	programs *programs
-	workers  *workers
+	shared   *sessions.Pool
 	types    string
 	prelude  string
 	temp     string
@@ -58,14 +58,12 @@ type Executor struct {
 	name string
 }
 
-// The scripts that stand in for Windows, and the one that runs scripts.
+// The scripts that stand in for Windows.
 var (
 	//go:embed types.ps1
 	types string
 	//go:embed prelude.ps1
 	prelude string
-	//go:embed worker.ps1
-	workerScript string
 )
 
 // stopDelay is how long the ends of a killed process's pipes are waited for.
@@ -85,7 +83,7 @@ func New(ctx context.Context, model *deployment.Model, options Options) (*Execut
 	options.Directory = directory
 	e := &Executor{options: options, types: filepath.Join(directory, "types.ps1"), prelude: filepath.Join(directory, "prelude.ps1"),
 		temp: filepath.Join(directory, "tmp"), shares: filepath.Join(directory, "shares"), programs: newPrograms(), name: rand.Text()}
-	e.workers = &workers{start: e.startWorker}
+	e.shared = e.newShared()
 	if err := e.prepare(ctx, model); err != nil {
 		e.Close()
 		return nil, fmt.Errorf("engine: %w", err)
@@ -111,8 +109,8 @@ func (e *Executor) prepare(ctx context.Context, model *deployment.Model) (err er
 			return err
 		}
 	}
-	for file, contents := range map[string]string{e.types: types, e.prelude: bridge.Client("", "") + bridge.Functions("global:", forwarded()) + prelude,
-		filepath.Join(e.options.Directory, "worker.ps1"): workerScript} {
+	for file, contents := range map[string]string{e.types: types, e.prelude: bridge.Client("", "") + bridge.Functions("global:", forwarded()) + programFunctions() + prelude,
+		filepath.Join(e.options.Directory, "worker.ps1"): sessions.Worker} {
 		if err := os.WriteFile(file, []byte(contents), 0o600); err != nil {
 			return err
 		}
@@ -138,7 +136,7 @@ func (e *Executor) modulesOf(host *deployment.Host) string {
 
 // Close ends what serves the processes. The processes themselves end with their commands' contexts and with the model.
 func (e *Executor) Close() {
-	e.workers.close()
+	e.shared.Close()
 	if e.bridge != nil {
 		e.bridge.Close()
 	}
@@ -162,6 +160,19 @@ func (e *Executor) run(ctx context.Context, host *deployment.Host, user string, 
 	if e.options.Reuse && line.Encoded && !line.FromInput {
 		return e.share(ctx, host, user, line, stdin, stdout, stderr)
 	}
+	return e.runAlone(ctx, host, user, line, stdin, stdout, stderr)
+}
+
+// runTask is powershell.exe for the task scheduler.
+func (e *Executor) runTask(ctx context.Context, host *deployment.Host, user string, arguments []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	if line := powershell.ParseArguments(arguments); e.options.Reuse && line.Problem == "" && line.Command != "" {
+		return e.share(ctx, host, user, line, stdin, stdout, stderr)
+	}
+	return e.run(ctx, host, user, arguments, stdin, stdout, stderr)
+}
+
+// runAlone is powershell.exe as a process of its own.
+func (e *Executor) runAlone(ctx context.Context, host *deployment.Host, user string, line powershell.CommandLine, stdin io.Reader, stdout, stderr io.Writer) int {
 	process, err := e.process(ctx, host, user, line, stdin)
 	if err != nil {
 		_, _ = io.WriteString(stderr, err.Error()+"\r\n")
@@ -190,46 +201,6 @@ func (e *Executor) run(ctx context.Context, host *deployment.Host, user string, 
 	}
 	return 1
 }
-
-// share is powershell.exe with a script, in a process that others use before and after.
-func (e *Executor) share(ctx context.Context, host *deployment.Host, user string, line powershell.CommandLine, stdin io.Reader, stdout, stderr io.Writer) int {
-	input := ""
-	// A command that does not read leaves its input open.
-	if readsInput.MatchString(line.Command) {
-		text, err := io.ReadAll(stdin)
-		if err != nil {
-			return 1
-		}
-		input = string(text)
-	}
-	one, err := e.workers.take()
-	if err != nil {
-		_, _ = io.WriteString(stderr, err.Error()+"\r\n")
-		return 1
-	}
-	token, forget := e.bridge.Open(host, user)
-	defer forget()
-	var answer workAnswer
-	gone, err := host.AdoptProcess(ctx, deployment.Process{ID: one.process.Process.Pid, Name: "powershell.exe", Started: time.Now().UTC()}, func() { kill(one.process) })
-	if err == nil {
-		answer, err = one.work(ctx, line.Command, append(e.environment(host, user, line), bridge.AddressVariable+"="+e.bridge.Address(), bridge.TokenVariable+"="+token), input)
-		gone()
-	}
-	host.Files().Audit()
-	if err != nil || ctx.Err() != nil {
-		one.end()
-		if err != nil {
-			_, _ = io.WriteString(stderr, err.Error()+"\r\n")
-		}
-		return 1
-	}
-	e.workers.giveBack(one)
-	_, _ = io.WriteString(stdout, answer.Output)
-	_, _ = io.WriteString(stderr, answer.Error)
-	return answer.Code
-}
-
-var readsInput = regexp.MustCompile(`(?i)FromInput\b|Console\]::In\b|\$input\b`)
 
 // process is the engine's process for what a command line of powershell.exe asks for.
 func (e *Executor) process(ctx context.Context, host *deployment.Host, user string, line powershell.CommandLine, stdin io.Reader) (*exec.Cmd, error) {
@@ -299,7 +270,11 @@ func (e *Executor) common() []string {
 	if edition == "" {
 		edition = "Desktop"
 	}
-	return []string{"PATH=/usr/bin:/bin", "HOME=" + e.temp, "TMPDIR=" + e.temp, "DOTNET_CLI_TELEMETRY_OPTOUT=1", "DOTNET_TieredPGO=0",
+	return []string{"PATH=/usr/bin:/bin", "HOME=" + e.temp, "TMPDIR=" + e.temp, "DOTNET_CLI_TELEMETRY_OPTOUT=1",
+		// No process lives long enough to earn back what compiling its methods a second time costs.
+		"DOTNET_TieredPGO=0", "DOTNET_TC_CallCounting=0",
+		// The engine reads this one when it starts.
+		"SSL_CERT_FILE=" + e.packages.bundle,
 		"PSHOST_EDITION=" + edition, "PSHOST_NEWLINE=crlf"}
 }
 
@@ -323,7 +298,7 @@ func (e *Executor) environment(host *deployment.Host, user string, line powershe
 		"ProgramData=" + filepath.Join(drive, "ProgramData"), "ProgramFiles=" + filepath.Join(drive, "Program Files"),
 		"CommonProgramFiles=" + filepath.Join(drive, "Program Files", "Common Files"), "SystemRoot=" + filepath.Join(drive, "Windows"),
 		"windir=" + filepath.Join(drive, "Windows"), "SystemDrive=" + drive, "TEMP=" + filepath.Join(drive, "Windows", "Temp"),
-		"https_proxy=" + e.packages.proxyOf(host), "SSL_CERT_FILE=" + e.packages.bundle,
+		"https_proxy=" + e.packages.proxyOf(host),
 		"LYNCSIM_FQDN=" + host.FQDN(), "LYNCSIM_POLICY=" + policy, "LYNCSIM_USER=" + user,
 		"LYNCSIM_HOST=" + e.name + "-" + strings.ToLower(host.NetBIOS()),
 		"LYNCSIM_BOOT=" + strconv.FormatInt(host.BootTime().UnixMilli(), 10),

@@ -21,6 +21,25 @@ func forwarded() []string {
 	return slices.DeleteFunc(cmdlets.WindowsCommands(), func(name string) bool { return name == "Get-ItemProperty" })
 }
 
+// windowsPrograms are those of the simulator.
+var windowsPrograms = []string{"icacls", "shutdown", "hostname", "whoami", "schtasks", "secedit", "net", "sc"}
+
+// programFunctions is the PowerShell text of a function for each of them, with and without its ending. Text, and not closures made while
+// the prelude runs: those cost each session more than everything else in it.
+func programFunctions() string {
+	var text strings.Builder
+	for _, program := range windowsPrograms {
+		names := []string{program + ".exe", program}
+		if program == "sc" {
+			names = names[:1] // sc alone is Set-Content
+		}
+		for _, name := range names {
+			fmt.Fprintf(&text, "function global:%s { Invoke-LyncSimProgram '%s' $args }\n", name, program)
+		}
+	}
+	return text.String()
+}
+
 // function answers what the prelude asks beside cmdlets.
 type function func(ctx context.Context, e *Executor, host *deployment.Host, user string, call powershell.Invocation) (powershell.Value, error)
 
@@ -63,7 +82,7 @@ func number(call powershell.Invocation, name string) int {
 }
 
 func taskService(_ context.Context, e *Executor, host *deployment.Host, user string, _ powershell.Invocation) (powershell.Value, error) {
-	return cmdlets.TaskService(host, user, e.run), nil
+	return cmdlets.TaskService(host, user, e.runTask), nil
 }
 
 func freeBytes(_ context.Context, _ *Executor, host *deployment.Host, _ string, _ powershell.Invocation) (powershell.Value, error) {

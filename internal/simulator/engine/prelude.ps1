@@ -60,16 +60,11 @@ function global:Start-Sleep {
     [System.Threading.Thread]::Sleep([int][System.Math]::Ceiling($whole / [double]::Parse($env:LYNCSIM_TIME_SCALE, [cultureinfo]::InvariantCulture)))
 }
 
-# Programs.
-foreach ($program in 'icacls', 'shutdown', 'hostname', 'whoami', 'schtasks', 'secedit', 'net', 'sc') {
-    $run = {
-        $done = (Invoke-LyncSim 'LyncSim-Native' @{ Name = $program; Arguments = @($args) })[0]
-        if ($done.Output) { $done.Output.TrimEnd() -split "`r`n" }
-        if ($done.Error) { [System.Console]::Error.Write($done.Error) }
-        $global:LASTEXITCODE = $done.Code
-    }.GetNewClosure()
-    Set-Item -Path "function:global:$program.exe" -Value $run
-    # sc alone is Set-Content.
-    if ($program -ne 'sc') { Set-Item -Path "function:global:$program" -Value $run }
+# Programs, each called by a function of its name.
+function global:Invoke-LyncSimProgram {
+    param([string]$Name, [object[]]$Arguments)
+    $done = (Invoke-LyncSim 'LyncSim-Native' @{ Name = $Name; Arguments = @($Arguments) })[0]
+    if ($done.Output) { $done.Output.TrimEnd() -split "`r`n" }
+    if ($done.Error) { [System.Console]::Error.Write($done.Error) }
+    $global:LASTEXITCODE = $done.Code
 }
-Remove-Variable -Name program, run

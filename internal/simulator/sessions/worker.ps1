@@ -1,10 +1,12 @@
 # A process that runs one script after another, each in a session of its own, so that a question does not cost the start of an engine. A
 # request is a line: JSON in Base64 with the script's file, environment and standard input; so is the answer.
-param([string]$Types, [string]$Prelude)
-. $Types
+param([string]$Once, [string]$First)
+if ($Once) { . $Once }
 $requests = [System.Console]::In
 $answers = [System.Console]::Out
 $utf8 = [System.Text.UTF8Encoding]::new($false)
+$begin = ''
+if ($First) { $begin = ". '" + $First.Replace("'", "''") + "'; " }
 # Gives text as a console would show it.
 $show = {
     process {
@@ -14,8 +16,12 @@ $show = {
 }.ToString()
 while ($null -ne ($line = $requests.ReadLine())) {
     $request = [System.Text.Json.JsonDocument]::Parse($utf8.GetString([System.Convert]::FromBase64String($line))).RootElement
-    foreach ($variable in $request.GetProperty('environment').EnumerateObject()) { Microsoft.PowerShell.Management\Set-Item -LiteralPath "env:$($variable.Name)" -Value $variable.Value.GetString() }
-    $env:PSModulePath = $env:PSModulePath + [System.IO.Path]::PathSeparator + $PSHOME + '/Modules'
+    foreach ($variable in $request.GetProperty('environment').EnumerateObject()) {
+        Microsoft.PowerShell.Management\Set-Item -LiteralPath "env:$($variable.Name)" -Value $variable.Value.GetString()
+        if ($variable.Name -eq 'PSModulePath') { $env:PSModulePath = $env:PSModulePath + [System.IO.Path]::PathSeparator + $PSHOME + '/Modules' }
+        # A process reads this variable once.
+        if ($variable.Name -eq 'https_proxy') { [System.Net.WebRequest]::DefaultWebProxy = [System.Net.WebProxy]::new($variable.Value.GetString()) }
+    }
     $said = [System.IO.StringWriter]::new()
     $complained = [System.IO.StringWriter]::new()
     [System.Console]::SetOut($said)
@@ -27,7 +33,7 @@ while ($null -ne ($line = $requests.ReadLine())) {
     $shell = [powershell]::Create($session)
     try {
         $file = $request.GetProperty('file').GetString().Replace("'", "''")
-        $shell.AddScript(". '$Prelude'; `$LASTEXITCODE = 0; & '$file' | & { $show }; `$LASTEXITCODE").Invoke() | ForEach-Object { $code = [int]$_ }
+        $shell.AddScript("$begin`$LASTEXITCODE = 0; & '$file' | & { $show }; `$LASTEXITCODE").Invoke() | ForEach-Object { $code = [int]$_ }
         if ($null -ne $shell.InvocationStateInfo.Reason) { $code = 1 }
     }
     catch {
