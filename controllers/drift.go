@@ -89,8 +89,8 @@ func topologyDiffers(known, computers []string) string {
 	return fmt.Sprintf("the topology of the pool names %s now, it named %s; the pool is read again before anybody is stopped", strings.Join(computers, ", "), strings.Join(known, ", "))
 }
 
-// topologyIsNews says whether the topology of a pool that is done names other front ends than are known. A pool that cannot be asked
-// is not news: its domains tell that.
+// topologyIsNews says whether the topology of a pool names other front ends than are known, and follows the central management store.
+// A pool that cannot be asked is not news: its domains tell that.
 func (r *LyncPoolReconciler) topologyIsNews(ctx context.Context, work *poolWork) bool {
 	if !work.object.Spec.Role.IsFrontEnd() {
 		return false
@@ -98,6 +98,9 @@ func (r *LyncPoolReconciler) topologyIsNews(ctx context.Context, work *poolWork)
 	topology, err := firstAnswer(ctx, work, func(ctx context.Context, name string) (lync.Topology, error) {
 		return r.Servers.Topology(ctx, work.with.At(name), string(work.object.Spec.PoolFQDN))
 	})
+	if err == nil {
+		work.object.Status.CentralManagement = topology.CentralManagementOnPool
+	}
 	return err == nil && topologyDiffers(work.names(), topology.Computers) != ""
 }
 

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,10 +89,14 @@ func (r *LyncPoolReconciler) failOver(ctx context.Context, work *poolWork) (enga
 	if err != nil {
 		return false, 0, err
 	}
+	if given.First, err = r.beforeFailOver(ctx, r.Client, work); err != nil {
+		return false, 0, err
+	}
 	decision := procedure.NextFailOverStep(given)
 	if decision.NeedPartner {
 		given.Partner, given.Problem = r.partner(ctx, work)
 		if given.Partner != nil {
+			work.noteCentralManagement(given.Partner.CentralManagementPool)
 			if given.BackupPoolBusy, err = r.backupPoolBusy(ctx, object, given.Partner.BackupPool); err != nil {
 				return false, 0, err
 			}
@@ -107,7 +112,40 @@ func (r *LyncPoolReconciler) failOver(ctx context.Context, work *poolWork) (enga
 		status.FailOver = nil
 		return false, 0, nil
 	}
-	return r.followFailOver(ctx, work, decision)
+	if decision.Verdict == procedure.VerdictStart && !underWay(object) && !beingDeleted(object) {
+		// It claims its place and looks at the others after that, as before a first domain is opened.
+		if err := r.claim(ctx, object, work.before); err != nil {
+			return true, 0, err
+		}
+		if given.First, err = r.beforeFailOver(ctx, r.Live, work); err != nil {
+			return true, 0, err
+		}
+		decision = procedure.NextFailOverStep(given)
+	}
+	engaged, next, err = r.followFailOver(ctx, work, decision)
+	if err == nil && engaged && given.First != nil && decision.Reason == given.First.Reason {
+		work.leaves, err = r.givesPlaceBack(ctx, work, procedure.PoolDecision{Action: procedure.PoolWaits, Reason: decision.Reason})
+	}
+	return engaged, next, err
+}
+
+// beforeFailOver is what comes before a pool whose failover has not begun, as the reader has it; nil when nothing does, or when the pool
+// is failed over already.
+func (r *LyncPoolReconciler) beforeFailOver(ctx context.Context, reader client.Reader, work *poolWork) (*procedure.Precedes, error) {
+	if underWay(work.object) || beingDeleted(work.object) {
+		return nil, nil
+	}
+	first, others, err := r.precedes(ctx, reader, work.object)
+	work.stays = first != nil && procedure.Stays(peerOfPool(work.object), first, others)
+	work.notePrecedence(first)
+	return first, err
+}
+
+// noteCentralManagement follows the central management store to where a front end says that it is.
+func (w *poolWork) noteCentralManagement(pool string) {
+	if pool != "" {
+		w.object.Status.CentralManagement = w.object.Spec.PoolFQDN.Is(pool)
+	}
 }
 
 // failOverOf puts together what is known of a failover, with a fresh look at every front end.
@@ -264,7 +302,33 @@ func (r *LyncPoolReconciler) putFailOverAway(ctx context.Context, work *poolWork
 			return false
 		}
 	}
+	r.putMovesAway(ctx, work)
 	return true
+}
+
+// putMovesAway clears the jobs that moved the central management store, on servers of the backup pool. One that cannot be reached keeps
+// its record: nothing hangs on it, and the failover does not wait for a server of another pool.
+func (r *LyncPoolReconciler) putMovesAway(ctx context.Context, work *poolWork) {
+	if work.object.Status.FailOver == nil {
+		return
+	}
+	for _, found := range observe(ctx, r.Servers, work.with, work.object.Status.FailOver.MovedBy) {
+		var problem *procedure.Problem
+		if problem = found.problem; found.server != nil {
+			var keep []string
+			for _, job := range found.server.Jobs {
+				if procedure.StepOf(job.ID) != v1alpha1.StepMoveCentralManagement {
+					keep = append(keep, job.ID)
+				}
+			}
+			if _, err := r.Servers.ClearJobs(ctx, work.with.At(found.fqdn), keep); err != nil {
+				problem = problemFrom(err)
+			}
+		}
+		if problem != nil {
+			logr.FromContextOrDiscard(ctx).Info("the job that moved the central management store is not put away", "server", found.fqdn, "why", problem.Message)
+		}
+	}
 }
 
 // failOverIsOver takes the failover out of the status. The pool then follows the usual procedure.
@@ -303,6 +367,10 @@ func (r *LyncPoolReconciler) reportFailOver(work *poolWork, decision procedure.F
 		if now.Cause == "" {
 			now.Cause = before.Cause
 		}
+		now.MovedBy = before.MovedBy
+	}
+	if now.Phase == v1alpha1.FailOverMovingCentralManagement && decision.Verdict == procedure.VerdictStart && !slices.Contains(now.MovedBy, now.Server) {
+		now.MovedBy = append(slices.Clone(now.MovedBy), now.Server)
 	}
 	if now.Phase == v1alpha1.FailOverFailingOver && (before == nil || before.Phase != now.Phase) && decision.Verdict == procedure.VerdictStart {
 		work.told = append(work.told, announcement{warning: true, reason: v1alpha1.ReasonFailingOver, action: "FailOver",
@@ -315,6 +383,10 @@ func (r *LyncPoolReconciler) reportFailOver(work *poolWork, decision procedure.F
 	status.FailOver, status.Soak = now, nil
 	if now.Phase != v1alpha1.FailOverChecking {
 		status.OpenDomain = nil
+		if status.UnderWaySince == nil {
+			since := metav1.NewMicroTime(work.now)
+			status.UnderWaySince = &since
+		}
 	}
 	stands := standingWorking
 	switch {

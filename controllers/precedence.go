@@ -100,6 +100,10 @@ func (r *LyncPoolReconciler) takePlace(ctx context.Context, work *poolWork, deci
 	if err := r.claim(ctx, object, work.before); err != nil || decision.Action != procedure.PoolOpens {
 		return decision, err
 	}
+	if object.Status.UnderWaySince == nil {
+		// The central management store may have been moved here meanwhile.
+		r.topologyIsNews(ctx, work)
+	}
 	first, others, err := r.precedes(ctx, r.Live, object)
 	if err != nil || first == nil {
 		return decision, err

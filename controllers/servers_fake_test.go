@@ -145,7 +145,7 @@ func (f *fakeServers) Topology(_ context.Context, access lync.Access, pool strin
 	if !strings.EqualFold(pool, f.pool) {
 		return lync.Topology{}, troubleWith(lync.KindCmdletFailed, access.FQDN, "Get-LyncOpsTopology", "there is no pool "+pool)
 	}
-	return lync.Topology{PoolFQDN: f.pool, Edition: f.edition, Computers: slices.Clone(f.computer), UserDatabaseSQLServerFQDN: testSQLServer}, nil
+	return lync.Topology{PoolFQDN: f.pool, Edition: f.edition, Computers: slices.Clone(f.computer), UserDatabaseSQLServerFQDN: testSQLServer, CentralManagementOnPool: f.pair.central}, nil
 }
 
 func (f *fakeServers) PoolReadiness(_ context.Context, access lync.Access, pool string) (lync.PoolReadiness, error) {
@@ -326,7 +326,7 @@ func (h *fakeHost) perform(action lync.Action, deployment *fakeServers, request 
 		h.away = 2
 	case lync.ActionUpdateDatabases:
 		deployment.databases.update(deployment, request)
-	case lync.ActionFailOverPool, lync.ActionFailBackPool:
+	case lync.ActionMoveCentralManagement, lync.ActionFailOverPool, lync.ActionFailBackPool:
 		deployment.move(action)
 	case lync.ActionStagePackage:
 	}

@@ -69,6 +69,10 @@ type FailOverStatus struct {
 	// +optional
 	Server string `json:"server,omitempty"`
 
+	// Servers of the backup pool with jobs that moved the central management store there. They are put away when the failover is over.
+	// +optional
+	MovedBy []string `json:"movedBy,omitempty"`
+
 	// Attempt of the jobs of this failover that is permitted; 1 unless somebody asked for another.
 	// +optional
 	Attempt int32 `json:"attempt,omitempty"`

@@ -140,8 +140,8 @@ type LyncPoolStatus struct {
 	// +optional
 	CentralManagement bool `json:"centralManagement,omitempty"`
 
-	// Since when the rollout is under way: from the opening of the first upgrade domain until all are done. So long the pool counts
-	// for poolsAtATime.
+	// Since when the rollout is under way: from the opening of the first upgrade domain, or the first step of a failover, until all are
+	// done. So long the pool counts for poolsAtATime.
 	// +optional
 	UnderWaySince *metav1.MicroTime `json:"underWaySince,omitempty"`
 

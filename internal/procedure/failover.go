@@ -32,6 +32,8 @@ type FailOver struct {
 	Opened bool
 	// BackEnd names a back end of the pool that is being worked on.
 	BackEnd string
+	// First is what comes before the pool; a failover that has not begun waits for it. Nil when nothing does.
+	First *Precedes
 	// BackupPoolBusy is why the backup pool cannot take the users now; empty when it can.
 	BackupPoolBusy string
 	Paused         bool
@@ -125,10 +127,11 @@ func ofFailOver(step v1alpha1.ServerStep) bool {
 // OfFailOver says whether a job belongs to a failover of the pool: it is the pool's memory, and no server's to put away.
 func OfFailOver(id string) bool { return ofFailOver(StepOf(id)) }
 
-// FailOverSeen says whether the server remembers anything of a failover.
+// FailOverSeen says whether the server remembers anything of a failover of its own pool. A job that moves the central management store
+// belongs to a failover of the other pool of the pair.
 func (s Server) FailOverSeen() bool {
 	for _, job := range s.Jobs {
-		if OfFailOver(job.ID) {
+		if step := StepOf(job.ID); ofFailOver(step) && step != v1alpha1.StepMoveCentralManagement {
 			return true
 		}
 	}
@@ -275,6 +278,9 @@ func (f FailOver) beforeFailOver(d FailOverDecision, memory failOverMemory) Fail
 	if stopped := f.partnerNotFit(d); stopped != nil {
 		return *stopped
 	}
+	if f.First != nil {
+		return f.afterOthers(d)
+	}
 	if recording := f.record(d); recording != nil {
 		return *recording
 	}
@@ -288,6 +294,14 @@ func (f FailOver) beforeFailOver(d FailOverDecision, memory failOverMemory) Fail
 	host := f.host(d.Attempt)
 	return d.start(host.FQDN, Order{ID: JobID(v1alpha1.StepFailOverPool, f.Plan.Build, d.Attempt), Action: ActionFailOverPool, Pool: f.PoolFQDN, Timeout: f.Timeout},
 		v1alpha1.ReasonFailingOver)
+}
+
+// afterOthers waits for what comes before the pool: a failover is a beginning like that of the first upgrade domain.
+func (f FailOver) afterOthers(d FailOverDecision) FailOverDecision {
+	if f.First.Lasting {
+		return d.hold(f.First.Reason, "%s. The pool may not be failed over: %s", f.cause(), f.First.Message)
+	}
+	return d.wait(f.First.Reason, "%s. The pool is failed over when it may begin: %s", f.cause(), f.First.Message)
 }
 
 func (f FailOver) cause() string { return strings.TrimSuffix(f.Cause, ".") }

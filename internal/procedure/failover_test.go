@@ -111,6 +111,15 @@ func TestNextFailOverStep(t *testing.T) {
 		{"nobody is moved for a package that is not there", poolToFailOver(pair(), func(*Server) {}), v1alpha1.FailOverChecking, VerdictWait, v1alpha1.ReasonStaging, "", false, false},
 		{"what was begun on a server is finished first", poolToFailOver(pair(), recorded, stoppedByUs), v1alpha1.FailOverChecking, VerdictWait, v1alpha1.ReasonUpgrading, "", false, false},
 		{"a back end at work is waited for", poolToFailOver(pair(), recorded).with(func(f *FailOver) { f.BackEnd = "sql01" }), v1alpha1.FailOverChecking, VerdictWait, v1alpha1.ReasonWaitingForBackEnd, "", false, false},
+		{"a pool that has no place among those under way is not failed over yet", poolToFailOver(pair(), recorded).with(func(f *FailOver) {
+			f.First = &Precedes{Reason: v1alpha1.ReasonWaitingForOtherPool, Message: "1 of the pools may be under way together, and now it is pool02"}
+		}), v1alpha1.FailOverChecking, VerdictWait, v1alpha1.ReasonWaitingForOtherPool, "", false, false},
+		{"one that waits for itself in a circle never is", poolToFailOver(pair(), recorded).with(func(f *FailOver) {
+			f.First = &Precedes{Reason: v1alpha1.ReasonDependencyCycle, Message: "these wait for each other", Lasting: true}
+		}), v1alpha1.FailOverChecking, VerdictHold, v1alpha1.ReasonDependencyCycle, "", false, false},
+		{"users who are over there are brought back, whatever comes first", poolToFailOver(pair(registrar(RegistrarFailedOver)), upToDate, failedOverByUs).with(func(f *FailOver) {
+			f.First = &Precedes{Reason: v1alpha1.ReasonWaitingForOtherPool, Message: "1 of the pools may be under way together, and now it is pool02"}
+		}), v1alpha1.FailOverFailingBack, VerdictStart, v1alpha1.ReasonFailingBack, "fe01 fail-back-pool-5.0.8308.956-1", false, true},
 		{"a paused pool is not failed over", poolToFailOver(pair(), recorded).with(func(f *FailOver) { f.Paused = true }), v1alpha1.FailOverChecking, VerdictWait, v1alpha1.ReasonPaused, "", false, false},
 		{"the pair is asked about", poolToFailOver(nil, recorded), v1alpha1.FailOverChecking, VerdictWait, v1alpha1.ReasonFailingOver, "", false, false},
 		{"without a backup pool a person must repair the pool", poolToFailOver(&Partner{PoolState: RegistrarActive}, recorded), v1alpha1.FailOverChecking, VerdictHold, v1alpha1.ReasonNoBackupPool, "", false, false},
@@ -189,6 +198,17 @@ func TestNextFailOverStep(t *testing.T) {
 				t.Error("nothing is said")
 			}
 		})
+	}
+}
+
+// The store is moved by a job on a server of the backup pool, which has no failover of its own because of that.
+func TestAMoveOfTheCentralManagementStoreIsNoFailOverOfTheServersPool(t *testing.T) {
+	moved := poolToFailOver(nil, staged, has(v1alpha1.StepMoveCentralManagement, JobSucceeded)).with(func(f *FailOver) { f.Cause = "" })
+	if got := NextFailOverStep(moved); got.Engaged {
+		t.Errorf("got %+v", got)
+	}
+	if moved.FrontEnds[0].Server.FailOverSeen() {
+		t.Error("a failover is seen on it")
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"lyncops.dev/operator/api/v1alpha1"
@@ -14,7 +15,10 @@ import (
 )
 
 // pairedPools are the scenarios whose pool is paired with another one, which bears its name and -backup.
-var pairedPools = []string{"busy3", "approved", "overkill"}
+var pairedPools = []string{"busy3", "approved", "overkill", "overgone", "cmsmove"}
+
+// holdsStore is the scenario whose pool holds the central management store of its pair.
+const holdsStore = "cmsmove"
 
 // pairedDeployment describes the backup pools of the scenarios among names that have one. Alone in its estate it holds the central
 // management store; in the field another pool does.
@@ -31,7 +35,7 @@ func pairedDeployment(names []string) (pools string) {
 // backupOf is how a pool of the deployment says which one it is paired with.
 func backupOf(name string) string {
 	if slices.Contains(pairedPools, name) {
-		return fmt.Sprintf("backupPool: %s-backup.contoso.com, ", name)
+		return fmt.Sprintf("backupPool: %s-backup.contoso.com, centralManagement: %t, ", name, name == holdsStore)
 	}
 	return ""
 }
@@ -42,14 +46,29 @@ func (s *scenario) mayFailOver() {
 	s.pool.Spec.Jobs = v1alpha1.JobAccount{RunAs: v1alpha1.RunAsStoredAccount, CredentialsSecretRef: &v1alpha1.LocalObjectReference{Name: secretName}}
 }
 
+// backupServers are the front ends of the backup pool.
+func (s *scenario) backupServers() (servers []string) {
+	for i := range 3 {
+		servers = append(servers, fmt.Sprintf("%s-b%d.contoso.com", s.name, i+1))
+	}
+	return servers
+}
+
+// users fails unless the registrar of the pool says where its users are in this word.
+func (s *scenario) users(want string) {
+	s.Helper()
+	for _, pool := range readState(s.T, s.lab).Pools {
+		if pool.FQDN == string(s.pool.Spec.PoolFQDN) && pool.Registrar != want {
+			s.Errorf("the registrar of %s is %s, not %s", pool.FQDN, pool.Registrar, want)
+		}
+	}
+}
+
 // failedOverAndBack waits for the end of a rollout in which the pool was failed over, and checks that it went as it always should.
 func (s *scenario) failedOverAndBack() {
 	s.Helper()
 	awaitAllReady(s.T, s.lab, s.name, 4)
-	all := slices.Clone(s.frontEnds)
-	for i := range 3 {
-		all = append(all, fmt.Sprintf("%s-b%d.contoso.com", s.name, i+1))
-	}
+	all := slices.Concat(s.frontEnds, s.backupServers())
 	checkNoViolations(s.T, s.lab, all...)
 	checkBuild(s.T, s.lab, string(s.pool.Spec.DesiredBuild), s.frontEnds...)
 	s.inService(all...)
@@ -64,6 +83,36 @@ func (s *scenario) failedOverAndBack() {
 	if err := s.lab.Client().Get(s.Context(), client.ObjectKeyFromObject(s.pool), s.pool); err != nil || s.pool.Status.FailOver != nil {
 		s.Errorf("the failover is not put away: %+v (%v)", s.pool.Status.FailOver, err)
 	}
+}
+
+// backupPool is the pool that the scenario's is paired with, only observed.
+func (s *scenario) backupPool() *v1alpha1.LyncPool {
+	pool := s.pool.DeepCopy()
+	pool.ObjectMeta = metav1.ObjectMeta{Namespace: s.name, Name: s.name + "-backup"}
+	pool.Spec.PoolFQDN, pool.Spec.DiscoveryServers = v1alpha1.FQDN(s.name+"-backup.contoso.com"), []v1alpha1.FQDN{v1alpha1.FQDN(s.name + "-b1.contoso.com")}
+	pool.Spec.Management, pool.Spec.DesiredBuild, pool.Spec.Package = v1alpha1.ManagementObserve, "", nil
+	pool.Spec.Rollout.Verify.DriftInterval = duration(2 * time.Second)
+	return pool
+}
+
+// holdsCentralManagement waits until a pool's status says whether it holds the central management store.
+func (s *scenario) holdsCentralManagement(pool *v1alpha1.LyncPool, want bool) {
+	s.Helper()
+	eventually(s.T, fmt.Sprintf("status.centralManagement: %t of %s", want, pool.Name), func() (bool, string) {
+		err := s.lab.Client().Get(s.Context(), client.ObjectKeyFromObject(pool), pool)
+		_, _, text := says(pool)
+		return err == nil && pool.Status.CentralManagement == want && pool.Status.Edition != "", text
+	})
+}
+
+// awaitUsersAway waits until the users of the pool are on its backup pool.
+func (s *scenario) awaitUsersAway() {
+	s.Helper()
+	eventually(s.T, "users on the backup pool", func() (bool, string) {
+		err := s.lab.Client().Get(s.Context(), client.ObjectKeyFromObject(s.pool), s.pool)
+		_, _, text := says(s.pool)
+		return err == nil && s.pool.Status.FailOver != nil && s.pool.Status.FailOver.UsersOnBackupPool, text
+	})
 }
 
 // jobs counts the jobs on the front ends whose identity begins with some words.
@@ -97,6 +146,57 @@ func failOverStories() []story {
 				s.pool.SetAnnotations(map[string]string{v1alpha1.AnnotationApproveFailOver: build})
 			})
 			s.failedOverAndBack()
+		}},
+		{"overgone", "the pool is deleted while its users are on the backup pool", func(s *scenario) {
+			s.mayFailOver()
+			s.pool.Spec.Rollout.WhenUnready = v1alpha1.UnreadyFailOver
+			s.fault(lab.Fault{Kind: "poolBusy", Target: string(s.pool.Spec.PoolFQDN)})
+			s.declare()
+			s.awaitUsersAway()
+			s.delete(s.pool)
+			s.gone(s.pool)
+			all := slices.Concat(s.frontEnds, s.backupServers())
+			checkNoViolations(s.T, s.lab, all...)
+			checkBuild(s.T, s.lab, build, s.frontEnds...)
+			s.inService(all...)
+			s.users("Active")
+			if over, back := s.jobs("fail-over-pool"), s.jobs("fail-back-pool"); over != 1 || back != 1 {
+				s.Errorf("failed over %d times and back %d times", over, back)
+			}
+		}},
+		{"cmsmove", "the central management store is on the pool, and is moved before the failover when that is allowed", func(s *scenario) {
+			s.mayFailOver()
+			s.pool.Spec.Rollout.WhenUnready = v1alpha1.UnreadyFailOver
+			s.fault(lab.Fault{Kind: "poolBusy", Target: string(s.pool.Spec.PoolFQDN)})
+			backup := s.backupPool()
+			s.create(backup)
+			s.declare()
+			s.refused(s.pool, v1alpha1.ReasonCentralManagementOnPool)
+			s.holdsCentralManagement(s.pool, true)
+			s.holdsCentralManagement(backup, false)
+			s.change(s.pool, func() { s.pool.Spec.Rollout.FailOver.MoveCentralManagement = true })
+			s.holdsCentralManagement(backup, true)
+			s.holdsCentralManagement(s.pool, false)
+			eventually(s.T, "the end of the rollout", func() (bool, string) {
+				err := s.lab.Client().Get(s.Context(), client.ObjectKeyFromObject(s.pool), s.pool)
+				ready, _, text := says(s.pool)
+				return err == nil && ready, text
+			})
+			s.failedOverAndBack()
+			s.holdsCentralManagement(s.pool, false)
+			mover := s.backupServers()[0]
+			if moves := s.record(mover).jobs(); len(moves) != 1 || !strings.HasPrefix(moves[0], "move-central-management-") {
+				s.Errorf("jobs on %s: %q", mover, moves)
+			}
+			files, err := s.lab.Simulator().Files(s.Context(), mover)
+			if err != nil {
+				s.Fatal(err)
+			}
+			for _, file := range files {
+				if strings.Contains(file, `\LyncOps\jobs\`) && strings.Contains(file, "move-central-management") && !strings.Contains(file, `\history\`) {
+					s.Errorf("%s keeps %s", mover, file)
+				}
+			}
 		}},
 		{"nopair", "insufficient front ends, and no backup pool", func(s *scenario) {
 			s.mayFailOver()

@@ -58,6 +58,8 @@ type Pool struct {
 	Out        map[string]string `json:"out"`
 	OpenDomain string            `json:"openDomain"`
 	Failed     string            `json:"failed"`
+	// Registrar is where the users of the pool are, in the words of its registrar.
+	Registrar string `json:"registrar"`
 }
 
 // Host is a simulated server.
@@ -129,6 +131,14 @@ func (c *SimulatorClient) State(ctx context.Context) (State, error) {
 	var state State
 	err := c.call(ctx, http.MethodGet, "/state", nil, &state)
 	return state, err
+}
+
+// Files lists the paths of the files on a server.
+func (c *SimulatorClient) Files(ctx context.Context, fqdn string) ([]string, error) {
+	var answer struct {
+		Files []string `json:"files"`
+	}
+	return answer.Files, c.call(ctx, http.MethodGet, "/hosts/"+url.PathEscape(fqdn), nil, &answer)
 }
 
 // Record returns the effects after a sequence number; 0 for all.

@@ -32,6 +32,8 @@ type PoolState struct {
 	OpenDomain string `json:"openDomain,omitempty"`
 	// Failed is the server whose installer failed, until that is acknowledged.
 	Failed string `json:"failed,omitempty"`
+	// Registrar is where the users are: Active, FailingOver, FailedOver or FailingBack.
+	Registrar string `json:"registrar"`
 }
 
 // DatabaseState is a database of a SQL server or Standard Edition server.
@@ -56,7 +58,7 @@ func (m *Model) State() State {
 	defer m.mu.Unlock()
 	state := State{Time: time.Now().UTC()}
 	for _, p := range m.pools {
-		ps := PoolState{FQDN: p.description.FQDN, Edition: p.description.Edition, OpenDomain: p.openDomain}
+		ps := PoolState{FQDN: p.description.FQDN, Edition: p.description.Edition, OpenDomain: p.openDomain, Registrar: p.registrarState()}
 		ps.Serving, ps.Out = p.snapshot()
 		if p.enterprise() {
 			ps.State = p.readiness().State
