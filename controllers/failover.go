@@ -109,6 +109,11 @@ func (r *LyncPoolReconciler) failOver(ctx context.Context, work *poolWork) (enga
 		decision = procedure.NextFailOverStep(given)
 	}
 	if !decision.Engaged {
+		if last := status.FailOver; last != nil && last.Phase == v1alpha1.FailOverFailingBack {
+			// Its jobs were put away, and the pass that did it could not write that down.
+			r.failOverIsOver(work, procedure.FailOverDecision{FailedBack: true, Message: fmt.Sprintf("the users of %s are back on their pool", object.Spec.PoolFQDN)})
+			return true, quickestLook, nil
+		}
 		status.FailOver = nil
 		return false, 0, nil
 	}
@@ -247,8 +252,8 @@ func (r *LyncPoolReconciler) followFailOver(ctx context.Context, work *poolWork,
 	before := status.FailOver
 	ordered := decision.Verdict == procedure.VerdictStart
 	announced := before != nil && before.Phase == decision.Phase && !before.GateAbandoned
-	if ordered {
-		if err := r.claim(ctx, work.object, work.before); err != nil {
+	if ordered || decision.Phase != v1alpha1.FailOverChecking && decision.Verdict != procedure.VerdictPutAway {
+		if err := r.claimWithDomains(ctx, work); err != nil {
 			return true, 0, err
 		}
 		r.remember(work.object, work.with)
@@ -264,6 +269,20 @@ func (r *LyncPoolReconciler) followFailOver(ctx context.Context, work *poolWork,
 	}
 	r.reportFailOver(work, decision)
 	return true, lookAtFailOver(decision), nil
+}
+
+// claimWithDomains claims the pool and its upgrade domains: once the users are moved every front end has to be upgraded, whatever is
+// deleted meanwhile.
+func (r *LyncPoolReconciler) claimWithDomains(ctx context.Context, work *poolWork) error {
+	if err := r.claim(ctx, work.object, work.before); err != nil {
+		return err
+	}
+	for _, domain := range work.domains {
+		if err := r.claim(ctx, domain, domain.DeepCopy()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r *LyncPoolReconciler) orderFailOver(ctx context.Context, work *poolWork, decision *procedure.FailOverDecision) error {
@@ -433,6 +452,21 @@ func lookAtFailOver(decision procedure.FailOverDecision) time.Duration {
 	return beginningLook
 }
 
+// beingFailedOver says whether a failover of the pool has begun and is not over: its domains are needed until then.
+func beingFailedOver(pool *v1alpha1.LyncPool) bool {
+	return pool.Status.FailOver != nil && pool.Status.FailOver.Phase != v1alpha1.FailOverChecking
+}
+
+// neededForFailOver asks the API server itself whether the pool is being failed over, before a domain lets go: the pool claims its
+// domains and then moves its users.
+func (r *UpgradeDomainReconciler) neededForFailOver(ctx context.Context, work *domainWork) (bool, error) {
+	var pool v1alpha1.LyncPool
+	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(work.pool), &pool); err != nil {
+		return false, client.IgnoreNotFound(err)
+	}
+	return beingFailedOver(&pool), nil
+}
+
 // gateAbandoned says whether every front end of the pool may be worked on because its users are on the backup pool.
 func gateAbandoned(pool *v1alpha1.LyncPool) bool {
 	return pool.Status.FailOver != nil && pool.Status.FailOver.GateAbandoned
@@ -493,7 +527,7 @@ func openOf(pool *v1alpha1.LyncPool) string {
 	switch {
 	case pool.Status.OpenDomain != nil:
 		return pool.Status.OpenDomain.Name
-	case pool.Status.FailOver != nil && pool.Status.FailOver.Phase != v1alpha1.FailOverChecking:
+	case beingFailedOver(pool):
 		return "of a pool that is failed over"
 	}
 	return ""

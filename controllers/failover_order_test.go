@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -204,5 +205,59 @@ func checkInstalledOnce(t *testing.T, servers *fakeServers) {
 	}
 	if back := servers.orders(lync.ActionFailBackPool, ""); back != 1 {
 		t.Errorf("failed back %d times: %v", back, servers.moves())
+	}
+}
+
+// Users must not be left on the backup pool, whatever is deleted in whichever order.
+func TestDeletedPoolBringsItsUsersBackFirst(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		domains bool
+	}{{"the pool alone", false}, {"with its upgrade domains", true}} {
+		t.Run(test.name, func(t *testing.T) {
+			servers := busyPair()
+			// The servers fail, so that the deletion comes before all are upgraded.
+			servers.breaks(fakeFault{action: lync.ActionInstall, outcome: lync.OutcomeInstallerFailed, message: "msiexec ended with 1603", left: 3})
+			w := startedWorld(t, servers)
+			pool := w.pool(failsOver)
+			w.ready(pool, "False", v1alpha1.ReasonInstallerFailed)
+			var domains v1alpha1.UpgradeDomainList
+			if err := w.client.List(t.Context(), &domains, client.InNamespace(w.namespace)); err != nil {
+				t.Fatal(err)
+			}
+			h := halfWay{world: w, pool: pool}
+			h.delete(pool)
+			for i := range domains.Items {
+				if test.domains {
+					h.delete(&domains.Items[i])
+				}
+			}
+			w.nudge(pool)
+			if message := w.ready(pool, "False", v1alpha1.ReasonDeletionBlocked); !strings.Contains(message, "msiexec ended with 1603") || !strings.Contains(message, "on the backup pool") {
+				t.Errorf("it says %q", message)
+			}
+			edit(w, pool, func(pool *v1alpha1.LyncPool) { annotate(pool, v1alpha1.AnnotationRetry, "again") })
+			w.eventually("all are gone", func() error {
+				for i := range domains.Items {
+					if test.domains && !h.gone(&domains.Items[i]) || claimed(&domains.Items[i]) && w.look(&domains.Items[i]) == nil && claimed(&domains.Items[i]) {
+						return fmt.Errorf("%s is still held", domains.Items[i].Name)
+					}
+				}
+				if !h.gone(pool) {
+					return errors.New("the pool is still there")
+				}
+				return nil
+			})
+			if over, back := servers.orders(lync.ActionFailOverPool, ""), servers.orders(lync.ActionFailBackPool, ""); over != 1 || back != 1 {
+				t.Errorf("failed over %d times and back %d times: %v", over, back, servers.moves())
+			}
+			servers.change(func(f *fakeServers) {
+				for _, name := range f.computer {
+					if host := f.hosts[name]; host.build != string(newBuild) || !host.serves() || len(host.jobs) > 1 {
+						t.Errorf("%s has build %s, serves %t, keeps %d jobs", name, host.build, host.serves(), len(host.jobs))
+					}
+				}
+			})
+		})
 	}
 }

@@ -353,8 +353,8 @@ func (w *poolWork) view() []procedure.PoolDomain {
 	for _, object := range w.domains {
 		domain := procedure.PoolDomain{Name: object.Spec.DomainName, State: object.Status.State, InProgress: object.Status.InProgress, Staged: staged(object)}
 		domain.Reason, domain.Message = readyReason(object.Status.Conditions)
-		if beingDeleted(object) {
-			domain.State, domain.Leaving, domain.Reason = v1alpha1.DomainUnknown, true, v1alpha1.ReasonDiscovering
+		if domain.Leaving = beingDeleted(object); domain.Leaving && !beingFailedOver(w.object) {
+			domain.State, domain.Reason = v1alpha1.DomainUnknown, v1alpha1.ReasonDiscovering
 			domain.Message = fmt.Sprintf("the object UpgradeDomain %s is being deleted; it is made anew when it is gone", object.Name)
 			domains = append(domains, domain)
 			continue

@@ -153,7 +153,9 @@ func (r *UpgradeDomainReconciler) pass(ctx context.Context, work *domainWork) (t
 		return 0, err
 	}
 	r.report(work, conditions, domain, decision)
-	r.leaveOrStay(work, conditions, domain, decision)
+	if err := r.leaveOrStay(ctx, work, conditions, domain, decision); err != nil {
+		return 0, err
+	}
 	return nextLook(work, domain, decision), nil
 }
 
@@ -168,19 +170,32 @@ func (r *UpgradeDomainReconciler) departUnseen(work *domainWork, conditions cond
 }
 
 // leaveOrStay says how a deletion stands, and lets go where nothing is left to be finished: after a deletion at once, otherwise
-// when the domain's turn is over.
-func (r *UpgradeDomainReconciler) leaveOrStay(work *domainWork, conditions conditions, domain procedure.Domain, decision procedure.DomainDecision) {
+// when the domain's turn, or a failover of its pool, is over.
+func (r *UpgradeDomainReconciler) leaveOrStay(ctx context.Context, work *domainWork, conditions conditions, domain procedure.Domain, decision procedure.DomainDecision) error {
 	if !claimed(work.object) {
-		return
+		return nil
 	}
 	departure := decision.Departure(domain)
+	if procedure.Depart(departure).LetGo {
+		needed, err := r.neededForFailOver(ctx, work)
+		if err != nil {
+			return fmt.Errorf("asking whether the pool of %s is being failed over: %w", work.object.Spec.DomainName, err)
+		}
+		if needed {
+			departure.FailOver = string(work.pool.Spec.PoolFQDN)
+			if decision.State == v1alpha1.DomainHeld {
+				departure.Obstacle = &procedure.Problem{Reason: decision.Reason, Message: decision.Message, Lasting: true}
+			}
+		}
+	}
 	if !work.deleting() {
 		work.leaves = !domain.Turn && procedure.Depart(departure).LetGo
-		return
+		return nil
 	}
 	departure.Force = work.force()
 	work.forced = r.depart(conditions, departure)
 	work.leaves = work.forced.LetGo
+	return nil
 }
 
 // work looks at the servers, decides and acts. Where putting a finished server away makes room for the next one, it looks again
@@ -310,8 +325,8 @@ func domainFrom(work *domainWork, found []observation) procedure.Domain {
 		domain.Turn, domain.Adopted, domain.TurnAge = true, open.Adopted, work.now.Sub(open.Since.Time)
 	}
 	if gateAbandoned(pool) {
-		// Deleting the pool ends a failover that was begun by carrying it through: users must not be left on the backup pool.
-		domain.PoolFailedOver, domain.Deleting = true, beingDeleted(object)
+		// Deleting the pool or the domain ends a failover that was begun by carrying it through: users must not be left on the backup pool.
+		domain.PoolFailedOver, domain.Deleting = true, false
 		domain.Plan.RestartTimeout += orDefault(pool.Spec.Rollout.FailOver.ColdStartTimeout, defaultColdStartTimeout)
 	}
 	for _, one := range found {

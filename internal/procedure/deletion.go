@@ -15,6 +15,8 @@ type Departure struct {
 	Unseen []string
 	// Others are objects that need this one to finish their own server, each by kind and name.
 	Others []string
+	// FailOver names a pool whose failover is not over, for which the object is needed; empty when there is none.
+	FailOver string
 	// Doing is what goes on at the moment.
 	Doing string
 	// Obstacle is why it cannot be finished by itself; nil while it can. Lasting when only a person can help.
@@ -68,6 +70,8 @@ func (d *Departure) open() string {
 	switch {
 	case len(d.HalfWay) > 0:
 		return strings.Join(d.HalfWay, " and ") + isOrAre(d.HalfWay) + " half way"
+	case d.FailOver != "":
+		return "the failover of " + d.FailOver + " is not over"
 	case len(d.Others) > 0:
 		return strings.Join(d.Others, " and ") + isOrAre(d.Others) + " not finished with a server"
 	case len(d.Unseen) > 0:

@@ -47,6 +47,8 @@ func TestDepart(t *testing.T) {
 			false, false, false, v1alpha1.ReasonDeleting, []string{"Windows is restarting"}},
 		{"others that need this object are waited for", Departure{Others: []string{"UpgradeDomain a", "BackEndServer b"}}, false, false, false, v1alpha1.ReasonDeleting,
 			[]string{"UpgradeDomain a and BackEndServer b are not finished"}},
+		{"a failover that has begun is carried through first", Departure{FailOver: "pool01.contoso.com"}, false, false, false, v1alpha1.ReasonDeleting,
+			[]string{"the failover of pool01.contoso.com is not over"}},
 		{"a person lets it go half way", forced(leaves(deleted(drained)), v1alpha1.ForceDeleteValue), true, true, false, v1alpha1.ReasonDeleting,
 			[]string{"fe01.contoso.com is half way", "declare the pool or server again"}},
 		{"any other value is not obeyed, and the right one is told", forced(leaves(deleted(drained)), "true"), false, false, false, v1alpha1.ReasonDeleting,

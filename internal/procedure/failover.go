@@ -92,7 +92,7 @@ func NextFailOverStep(f FailOver) FailOverDecision {
 		return f.afterFailBack(decision, memory)
 	case memory.failOver != nil:
 		return f.afterFailOver(decision, memory)
-	case f.Cause == "" || !f.Allowed:
+	case f.Cause == "" || !f.Allowed || f.allCurrent():
 		return f.notWanted(decision, memory)
 	}
 	return f.beforeFailOver(decision, memory)
@@ -253,6 +253,17 @@ func (f FailOver) notWanted(d FailOverDecision, memory failOverMemory) FailOverD
 	d.Verdict, d.PutAway, d.Reason = VerdictPutAway, memory.hosts, v1alpha1.ReasonFailingOver
 	d.Message = "no failover is due any more; nobody was moved"
 	return d
+}
+
+// allCurrent says whether there is nothing to move users for: every front end has the build. It also keeps a failover whose jobs have
+// just been put away, while its end was not written down, from beginning anew.
+func (f FailOver) allCurrent() bool {
+	for _, frontEnd := range f.FrontEnds {
+		if frontEnd.Server == nil || frontEnd.Server.Build.OlderThan(f.Plan.Build) {
+			return false
+		}
+	}
+	return len(f.FrontEnds) > 0
 }
 
 // beforeFailOver checks what must hold before anybody is moved, and then moves them.
@@ -657,7 +668,7 @@ func (f FailOver) verifyFailBack(d FailOverDecision, memory failOverMemory) Fail
 	}
 	for _, domain := range f.Domains {
 		// Otherwise the pool would be asked at once for a domain that is done, and what it answers while it settles would count.
-		if current && domain.State != v1alpha1.DomainDone {
+		if current && domain.State != v1alpha1.DomainDone && !domain.Leaving {
 			return d.wait(v1alpha1.ReasonFailingBack, "the users of %s are back; the front ends of %s are looked at once more", f.PoolFQDN, domain.Name)
 		}
 	}

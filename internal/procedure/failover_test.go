@@ -179,8 +179,12 @@ func TestNextFailOverStep(t *testing.T) {
 		{"a registrar that never does is shown to a person", poolToFailOver(pair(registrar(RegistrarFailedOver)), upToDate, failedOverByUs, failedBackByUs, func(s *Server) { s.Time = started.Add(5 * time.Hour) }), v1alpha1.FailOverFailingBack, VerdictHold, v1alpha1.ReasonPoolFailBackFailed, "", false, true},
 		{"and every front end must serve", poolToFailOver(pair(), upToDate, failedOverByUs, failedBackByUs, stopped), v1alpha1.FailOverFailingBack, VerdictWait, v1alpha1.ReasonFailingBack, "", false, false},
 		{"and its domains must have seen that", poolToFailOver(pair(), upToDate, failedOverByUs, failedBackByUs), v1alpha1.FailOverFailingBack, VerdictWait, v1alpha1.ReasonFailingBack, "", false, false},
+		{"a domain that is being deleted is not waited for", poolToFailOver(pair(), upToDate, failedOverByUs, failedBackByUs).with(domainsDone).with(func(f *FailOver) {
+			f.Domains[1] = PoolDomain{Name: domain2, State: v1alpha1.DomainUnknown, Leaving: true}
+		}), v1alpha1.FailOverFailingBack, VerdictPutAway, v1alpha1.ReasonFailingBack, "", false, false},
 		{"then it is over, and put away", poolToFailOver(pair(), upToDate, failedOverByUs, failedBackByUs).with(domainsDone), v1alpha1.FailOverFailingBack, VerdictPutAway, v1alpha1.ReasonFailingBack, "", false, false},
 		{"put away halfway: the fail back's record alone is enough", poolToFailOver(pair(), upToDate, failedBackByUs).with(domainsDone), v1alpha1.FailOverFailingBack, VerdictPutAway, v1alpha1.ReasonFailingBack, "", false, false},
+		{"nobody is moved where every front end has the build already", poolToFailOver(pair(), upToDate, has(v1alpha1.StepRecordServices, JobSucceeded)), v1alpha1.FailOverChecking, VerdictPutAway, v1alpha1.ReasonFailingOver, "", false, false},
 		{"the problem has gone before anybody was moved", poolToFailOver(pair(), recorded, has(v1alpha1.StepRecordServices, JobSucceeded)).with(func(f *FailOver) { f.Cause = "" }), v1alpha1.FailOverChecking, VerdictPutAway, v1alpha1.ReasonFailingOver, "", false, false},
 	}
 	for _, test := range cases {
@@ -214,6 +218,7 @@ func TestAMoveOfTheCentralManagementStoreIsNoFailOverOfTheServersPool(t *testing
 
 func TestAPoolWithoutProblemIsNoFailOver(t *testing.T) {
 	for says, given := range map[string]FailOver{
+		"nothing to upgrade, as when the end of one was not written down": poolToFailOver(nil, upToDate),
 		"no cause":                   poolToFailOver(nil, staged).with(func(f *FailOver) { f.Cause = "" }),
 		"a cause, and nobody allows": poolToFailOver(nil, staged).with(func(f *FailOver) { f.Allowed = false }),
 	} {

@@ -301,6 +301,9 @@ func (w *failOverWorld) judge(m *failOverMachine, order procedure.Order) {
 		if moving() {
 			w.violated("beside", "%s is started beside another move", order.ID)
 		}
+		if !slices.ContainsFunc(w.machines, func(other *failOverMachine) bool { return other.build != newBuild }) {
+			w.violated("needless", "users are moved although every front end has the build")
+		}
 		for _, other := range w.machines {
 			if other.baseline == nil {
 				w.violated("unrecorded", "the services of %s are stopped and were not written down", other.fqdn)
@@ -394,6 +397,9 @@ func (w *failOverWorld) poolPass() {
 			}
 		}
 		w.say("the failover is put away: %s", decision.Message)
+		if w.chance(8) {
+			return // that is not written down any more
+		}
 		w.cause = ""
 	}
 	w.phase, w.open, w.permitted = decision.Phase, decision.Open, max(w.permitted, decision.Attempt)

@@ -153,8 +153,9 @@ func failOverStories() []story {
 			s.fault(lab.Fault{Kind: "poolBusy", Target: string(s.pool.Spec.PoolFQDN)})
 			s.declare()
 			s.awaitUsersAway()
-			s.delete(s.pool)
-			s.gone(s.pool)
+			// As by kubectl delete --cascade=foreground: the upgrade domains are on their way out as well.
+			s.delete(s.pool, s.domain(1), s.domain(2), s.domain(3))
+			s.gone(s.pool, s.domain(1), s.domain(2), s.domain(3))
 			all := slices.Concat(s.frontEnds, s.backupServers())
 			checkNoViolations(s.T, s.lab, all...)
 			checkBuild(s.T, s.lab, build, s.frontEnds...)
