@@ -33,7 +33,7 @@ func serverFrom(fqdn string, facts lync.Facts) procedure.Server {
 	for _, job := range facts.Jobs {
 		server.Jobs = append(server.Jobs, procedure.Job{
 			ID: job.ID, Action: procedure.Action(job.Action), State: procedure.JobState(job.State), ExitCode: job.ExitCode, Outcome: string(job.Outcome), Message: job.Message,
-			Started: job.Started, Finished: job.Finished, BootTime: job.BootTime,
+			Claimed: job.Claimed, Started: job.Started, Finished: job.Finished, BootTime: job.BootTime,
 		})
 	}
 	return server

@@ -70,6 +70,8 @@ type Job struct {
 	ExitCode *int
 	Outcome  string
 	Message  string
+	// Claimed is when the job was ordered, Started when it began to run, Finished when it ended; zero where that has not happened.
+	Claimed  time.Time
 	Started  time.Time
 	Finished time.Time
 	// BootTime is the server's boot time when the job began.
@@ -78,6 +80,19 @@ type Job struct {
 
 // Active says whether the job has not ended.
 func (j Job) Active() bool { return j.State == JobClaimed || j.State == JobRunning }
+
+// activeSeconds is how long a job has been awaited on the server's clock: since it began, or since it was ordered where it has not begun
+// yet. It is more than zero, so that a job that was ordered a moment ago counts as awaited.
+func (j Job) activeSeconds(now time.Time) float64 {
+	const aMoment = 0.001
+	switch {
+	case !j.Started.IsZero():
+		return max(now.Sub(j.Started).Seconds(), aMoment)
+	case !j.Claimed.IsZero():
+		return max(now.Sub(j.Claimed).Seconds(), aMoment)
+	}
+	return aMoment
+}
 
 // Serving says whether the server takes calls: its front end service, or what stands for it on a server of another role, runs.
 func (s Server) Serving() bool {

@@ -220,9 +220,9 @@ func (d FailOverDecision) needPartner() FailOverDecision {
 // await waits for a job that has not ended. What runs is never ended by us: a failover cut in two is worse than a slow one.
 func (d FailOverDecision) await(found *placedJob, reason string, limit time.Duration) FailOverDecision {
 	d.Server, d.Attempt = found.fqdn, found.attempt
+	d.ActiveSeconds = found.job.activeSeconds(found.server.Time)
 	if !found.job.Started.IsZero() {
 		elapsed := found.server.Time.Sub(found.job.Started)
-		d.ActiveSeconds = elapsed.Seconds()
 		if elapsed > limit+overtime {
 			return d.hold(v1alpha1.ReasonJobOverdue, "the job %s on %s has been running for longer than %s. It is not ended. Look at the server: its log is in %%ProgramData%%\\LyncOps\\jobs\\%s",
 				found.job.ID, found.fqdn, limit+overtime, found.job.ID)

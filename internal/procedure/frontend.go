@@ -327,9 +327,7 @@ func (s Server) lastInstall() *Job {
 // awaitJob waits for a job that has not ended, and says so when it takes longer than it ever should.
 func (d ServerDecision) awaitJob(plan Plan, server Server, job Job) ServerDecision {
 	step := StepOf(job.ID)
-	if !job.Started.IsZero() {
-		d.ActiveSeconds = server.Time.Sub(job.Started).Seconds()
-	}
+	d.ActiveSeconds = job.activeSeconds(server.Time)
 	limit := overtime + map[v1alpha1.ServerStep]time.Duration{
 		v1alpha1.StepStagePackage: stageTimeout, v1alpha1.StepStopServices: plan.DrainTimeout, v1alpha1.StepStopServicesAgain: plan.DrainTimeout,
 		v1alpha1.StepInstall: plan.InstallTimeout, v1alpha1.StepUpdateDatabases: databaseTimeout,

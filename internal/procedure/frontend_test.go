@@ -224,3 +224,33 @@ func TestStopOrderCarriesThePolicy(t *testing.T) {
 		t.Errorf("got %+v", order)
 	}
 }
+
+// TestAnAwaitedJobIsLookedAtByHowLongItTakes: the pace of looking follows from it, and one that has only been ordered is awaited as well.
+func TestAnAwaitedJobIsLookedAtByHowLongItTakes(t *testing.T) {
+	ordered := started.Add(10 * time.Minute)
+	for _, test := range []struct {
+		name string
+		job  Job
+		want float64
+	}{
+		{"it runs", Job{State: JobRunning, Claimed: ordered, Started: ordered.Add(time.Minute)}, 19 * 60},
+		{"it has not begun", Job{State: JobClaimed, Claimed: ordered}, 20 * 60},
+		{"it was ordered in this moment", Job{State: JobClaimed, Claimed: started.Add(30 * time.Minute)}, 0.001},
+		{"the clock was put back", Job{State: JobRunning, Claimed: started.Add(time.Hour), Started: started.Add(time.Hour)}, 0.001},
+		{"nobody says since when", Job{State: JobClaimed}, 0.001},
+	} {
+		if got := test.job.activeSeconds(started.Add(30 * time.Minute)); got != test.want {
+			t.Errorf("%s: got %v, want %v", test.name, got, test.want)
+		}
+	}
+	for _, state := range []JobState{JobClaimed, JobRunning} {
+		server := frontEnd(has(v1alpha1.StepStagePackage, JobSucceeded), has(v1alpha1.StepStopServices, state, func(j *Job) {
+			if state == JobClaimed {
+				j.Claimed, j.Started = j.Started, time.Time{}
+			}
+		}))
+		if decision := FrontEnd(plan, server, 0); decision.Verdict != VerdictWait || decision.ActiveSeconds != 28*60 {
+			t.Errorf("%s: got %s after %v s", state, decision.Verdict, decision.ActiveSeconds)
+		}
+	}
+}
