@@ -25,7 +25,7 @@ import (
 
 const usage = `lyncsim serves a simulated Lync deployment over WinRM.
 
-  lyncsim serve --deployment FILE [--listen ADDRESS] [--plain] [--control ADDRESS] [--state-dir DIR] [--time-scale N] [--channel-binding LEVEL] [--engine PATH [--engine-reuse] | --windows]
+  lyncsim serve --deployment FILE [--listen ADDRESS] [--plain] [--control ADDRESS] [--state-dir DIR] [--time-scale N] [--channel-binding LEVEL] [--engine PATH | --windows] [--engine-reuse]
   lyncsim describe --deployment FILE
 
 Run "lyncsim serve --help" for what the flags mean.
@@ -70,7 +70,7 @@ func serve(ctx context.Context, arguments []string, stdout, stderr io.Writer) er
 	control := flags.String("control", "", "loopback `address` of the control interface, empty for none")
 	stateDir := flags.String("state-dir", "", "`directory` that gets ca.crt, the certificate to trust")
 	pwsh := flags.String("engine", "", "`path` of a PowerShell engine that runs the hosts' commands, or auto to look for one; empty for the built-in interpreter")
-	reuse := flags.Bool("engine-reuse", false, "let questions and orders share a few processes of the engine, instead of one process for each")
+	reuse := flags.Bool("engine-reuse", false, "with --engine or --windows: let commands share a few processes of the engine, instead of one process for each")
 	machines := flags.Bool("windows", false, "put a Windows machine (Wine, made by winebox) behind each host that has Lync")
 	inside := flags.String("windows-program", "", "`path` of the program that runs inside those machines (default: "+windows.ProgramName+" beside this program)")
 	timeScale := flags.Float64("time-scale", 1, "how many times faster than described everything happens")
@@ -99,7 +99,7 @@ func serve(ctx context.Context, arguments []string, stdout, stderr io.Writer) er
 		if *pwsh != "" {
 			return errors.New("--windows and --engine exclude each other")
 		}
-		if err := useWindows(ctx, &config, *inside); err != nil {
+		if err := useWindows(ctx, &config, *inside, *reuse); err != nil {
 			return err
 		}
 	}
@@ -143,7 +143,7 @@ func useEngine(ctx context.Context, config *simulator.Config, program string, re
 }
 
 // useWindows has Windows machines run the hosts' commands, and makes the packages programs that they can run.
-func useWindows(ctx context.Context, config *simulator.Config, inside string) error {
+func useWindows(ctx context.Context, config *simulator.Config, inside string, reuse bool) error {
 	tool, err := windows.Find(ctx)
 	if err != nil {
 		return fmt.Errorf("--windows: %w", err)
@@ -160,7 +160,7 @@ func useWindows(ctx context.Context, config *simulator.Config, inside string) er
 		return err
 	}
 	config.NewExecutor = func(model *deployment.Model) (simulator.Executor, error) {
-		return windows.New(ctx, model, windows.Options{Winebox: tool, Program: program, Directory: folder, TimeScale: config.TimeScale})
+		return windows.New(ctx, model, windows.Options{Winebox: tool, Program: program, Directory: folder, TimeScale: config.TimeScale, Reuse: reuse})
 	}
 	return nil
 }

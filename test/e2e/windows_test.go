@@ -15,6 +15,12 @@ const windowsVariable = "LYNCOPS_WINDOWS"
 // windowsPatience is how long the rollout may take on a loaded machine.
 const windowsPatience = 10 * time.Minute
 
+// jobPassword is that of the account under which the pool's jobs run.
+const jobPassword = "Another-Donkey-9-Capacitor"
+
+// windowsServers are the three front ends and the Standard Edition server.
+var windowsServers = []string{"fe01.contoso.com", "fe02.contoso.com", "fe03.contoso.com", "se01.contoso.com"}
+
 const smallDeployment = "../../internal/simulator/windows/testdata/small.yaml"
 
 // windowsObjects are the pool, the SQL Server behind it and the Standard Edition server of the small deployment.
@@ -28,6 +34,12 @@ metadata: {name: lync-credentials}
 type: kubernetes.io/basic-auth
 stringData: {username: 'CONTOSO\svc-lyncops', password: ` + password + `}
 ---
+apiVersion: v1
+kind: Secret
+metadata: {name: lync-jobs}
+type: kubernetes.io/basic-auth
+stringData: {username: 'CONTOSO\svc-lyncjobs', password: ` + jobPassword + `}
+---
 apiVersion: lyncops.dev/v1alpha1
 kind: LyncPool
 metadata: {name: pool01}
@@ -37,6 +49,7 @@ spec:
   package:
 ` + source + `  connection:
 ` + connection + `  discoveryServers: [fe01.contoso.com]
+  jobs: {runAs: StoredAccount, credentialsSecretRef: {name: lync-jobs}}
   rollout:
     readiness: {interval: 2s, attempts: 20}
     soak: 1s
@@ -107,7 +120,7 @@ func TestRolloutOnWindowsMachines(t *testing.T) {
 		}
 	}
 	events := readRecord(t, l)
-	for _, frontEnd := range []string{"fe01.contoso.com", "fe02.contoso.com", "fe03.contoso.com"} {
+	for _, frontEnd := range windowsServers[:3] {
 		checkSteps(t, events, frontEnd, frontEndSteps, true)
 	}
 	checkSteps(t, events, "se01.contoso.com", standardSteps, false)
@@ -115,7 +128,10 @@ func TestRolloutOnWindowsMachines(t *testing.T) {
 	checkAtRest(t, l, atStart)
 	checkBuild(t, l, packages[0].Build)
 	checkNoViolations(t, l)
+	checkNoPassword(t, l, directory, password)
+	checkNoPassword(t, l, directory, jobPassword)
 	if err := l.StopOperator(); err != nil {
 		t.Error(err)
 	}
+	checkMachineDisks(t, l, directory, windowsServers, packages[0].Build, password, jobPassword)
 }

@@ -162,7 +162,7 @@ func (l *Lab) startSimulator(ctx context.Context) error {
 		arguments = append(arguments, "--engine", l.options.Engine, "--engine-reuse")
 	}
 	if l.options.Windows {
-		arguments = append(arguments, "--windows")
+		arguments = append(arguments, "--windows", "--engine-reuse")
 		if l.options.Binaries.Machine != "" {
 			arguments = append(arguments, "--windows-program", l.options.Binaries.Machine)
 		}

@@ -17,6 +17,7 @@ import (
 	"lyncops.dev/operator/internal/simulator/cmdlets"
 	"lyncops.dev/operator/internal/simulator/deployment"
 	"lyncops.dev/operator/internal/simulator/powershell"
+	"lyncops.dev/operator/internal/simulator/sessions"
 	"lyncops.dev/operator/internal/simulator/wsman"
 )
 
@@ -30,6 +31,9 @@ type Options struct {
 	Directory string
 	// TimeScale is that of the model; 0 means 1. Services know whole seconds only.
 	TimeScale float64
+	// Reuse lets the encoded scripts of a machine share a few processes of it, each in a session of its own. Scheduled tasks are processes of
+	// their own all the same.
+	Reuse bool
 }
 
 // readyWithin is how long all machines may take until every service runs.
@@ -80,7 +84,8 @@ func (e *Executor) start(model *deployment.Model, options Options) error {
 			continue
 		}
 		m := &Machine{tool: e.tool, directory: filepath.Join(options.Directory, strings.ToLower(host.NetBIOS())), host: host, description: description,
-			options: options, orders: make(chan order, 16), jobs: map[string]bool{}}
+			options: options, orders: make(chan order, 16), jobs: map[string]bool{}, ctx: e.ctx}
+		m.shared = sessions.NewPool(sharedProcesses, m.startShared)
 		e.machines[host] = m
 		directories = append(directories, m.directory)
 	}
@@ -141,6 +146,9 @@ var errClosed = errors.New("the simulator was closed")
 func (e *Executor) Close() {
 	e.cancel(errClosed)
 	e.running.Wait()
+	for _, m := range e.machines {
+		m.shared.Close()
+	}
 	if e.bridge != nil {
 		e.bridge.Close()
 	}
@@ -161,11 +169,21 @@ func (e *Executor) Execute(ctx context.Context, host *deployment.Host, command w
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(e.ctx, cancel)()
-	code, err := m.Execute(ctx, words(command.Line), command.Stdin, command.Stdout, command.Stderr)
+	code, err := m.execute(ctx, command)
 	if err != nil {
 		fmt.Fprintf(command.Stderr, "%v\r\n", err)
 	}
 	return code
+}
+
+// execute runs a command line in the machine.
+func (m *Machine) execute(ctx context.Context, command wsman.Command) (int, error) {
+	if m.options.Reuse {
+		if line, can := shareable(command.Line); can {
+			return m.share(ctx, line.Command, command)
+		}
+	}
+	return m.Execute(ctx, words(command.Line), command.Stdin, command.Stdout, command.Stderr)
 }
 
 // Execute runs a program in the machine and gives its exit code.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"lyncops.dev/operator/internal/simulator/deployment"
+	"lyncops.dev/operator/internal/simulator/sessions"
 )
 
 // lookEvery is the time between two looks at what a machine has written down for whoever runs it.
@@ -25,6 +26,9 @@ type Machine struct {
 	options     Options
 	orders      chan order
 	jobs        map[string]bool
+	shared      *sessions.Pool
+	// ctx ends with the executor.
+	ctx context.Context //nolint:containedctx // processes that outlive their first command end with it
 }
 
 // order is what the model asks of the machine's power.

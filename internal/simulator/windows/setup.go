@@ -13,6 +13,7 @@ import (
 	"lyncops.dev/operator/internal/simulator/bridge"
 	"lyncops.dev/operator/internal/simulator/cmdlets"
 	"lyncops.dev/operator/internal/simulator/deployment"
+	"lyncops.dev/operator/internal/simulator/sessions"
 )
 
 //go:embed services.ps1
@@ -121,6 +122,7 @@ func furnish(directory string, host *deployment.Host, description deployment.Hos
 	files := map[string][]byte{
 		filepath.Join(disk, programFolder, ProgramName):                            options.Program,
 		filepath.Join(disk, programFolder, "machine.json"):                         settings,
+		filepath.Join(disk, workerFile):                                            []byte(sessions.Worker),
 		filepath.Join(disk, programFolder, "setup.reg"):                            []byte(registryText(description, options.TimeScale)),
 		filepath.Join(disk, "windows", "system32", "bcryptprimitives.dll"):         forwarder("bcryptprimitives.dll", "ProcessPrng", "advapi32.SystemFunction036"),
 		filepath.Join(disk, filepath.FromSlash(module), host.ModuleName()+".psm1"): []byte(lyncModule(host, description, address, token, options.TimeScale)),
