@@ -22,9 +22,9 @@ PACKAGES ?= ./...
 # More arguments for go test, such as GOTESTFLAGS='-run TestName -v'.
 GOTESTFLAGS ?=
 TEST_TIMEOUT ?= 20m
-# Packages for test-engine: the simulator held against the module, and the rollout, which takes minutes.
+# Packages for test-engine: the simulator held against the module, and the rollout.
 ENGINE_PACKAGES ?= ./test/differential ./test/e2e
-# Packages for test-windows: the module's jobs, and the rollout, which takes minutes.
+# Packages for test-windows: the module's jobs, and the rollout.
 WINDOWS_PACKAGES ?= ./test/windows ./test/e2e
 
 # The image that config/ names; "make deploy" and "make dist" put IMG in its place.
@@ -165,9 +165,11 @@ test-engine: ## Hold the simulator against the module in a PowerShell engine, an
 
 .PHONY: test-windows
 test-windows: ## Run the module and a rollout on Windows machines of Wine (needs wine64 and winebox; minutes).
-	@go run ./internal/simulator/windows/doctor || { echo 'test-windows: skipped, see above' >&2; exit 0; }; \
+	@mkdir -p .cache && rm -f .cache/windows; \
+	machines="$$(go run ./internal/simulator/windows/doctor)" || { echo 'test-windows: skipped, see above' >&2; exit 0; }; \
 	KUBEBUILDER_ASSETS="$$($(ASSETS))" && export KUBEBUILDER_ASSETS && \
-	LYNCOPS_WINDOWS=1 go test -p 1 -count=1 -timeout $(TEST_TIMEOUT) -run 'Windows' $(GOTESTFLAGS) $(WINDOWS_PACKAGES)
+	LYNCOPS_WINDOWS=1 go test -p 1 -count=1 -timeout $(TEST_TIMEOUT) -run 'Windows' $(GOTESTFLAGS) $(WINDOWS_PACKAGES) && \
+	echo "$$machines" >.cache/windows
 
 .PHONY: bench
 bench: ## Print what a rollout costs (requests, writes, time over the steps) and run the Go benchmarks.

@@ -77,6 +77,12 @@ powershell() {
 	fi
 }
 
+windows_missing() { # what make test-windows lacks, or that it has to be run
+	local said
+	said=$(go run ./internal/simulator/windows/doctor 2>&1 >/dev/null | grep -v '^exit status')
+	printf '%s\n' "${said:-make test-windows has not passed}"
+}
+
 engine_tests() { # the folders whose tests look for an engine
 	grep -rlE 'engine\.Find\(\)|func engine\(t ' --include='*_test.go' . | sed 's|^\./||; s|/[^/]*$||' | sort -u | paste -sd' '
 }
@@ -104,7 +110,8 @@ MIT GSSAPI as a server|takes the operator'"'"'s Kerberos'
 list() {
 	line 'PowerShell engine (runs the module LyncOps)' "$(powershell)" 'set PWSH, or put pwsh on the PATH'
 	[[ -z $(powershell) ]] || printf '    its tests: %s\n' "$(engine_tests)"
-	line 'wine64 (a Win32 API under the engine)' "$(wine)" 'apt-get install wine64'
+	# make test-windows writes down the tool whose machines it has used, when its tests have passed.
+	line 'Windows machines of wine64 (the module, and a rollout)' "$(cat .cache/windows 2>/dev/null)" "$(windows_missing)"
 	line 'KDC of MIT (Kerberos)' "$(kdc)" 'apt-get install krb5-kdc krb5-admin-server krb5-user'
 	line 'C compiler (race detector, grammar of PowerShell)' "$(compiler)" 'apt-get install gcc libc6-dev'
 	local name role
