@@ -250,7 +250,7 @@ func (r *BackEndServerReconciler) observe(ctx context.Context, work *backEndWork
 	}
 	backEnd.Plan.Product = object.Spec.Product
 	describeDatabases(&backEnd, object.Spec)
-	backEnd.Away = work.away()
+	backEnd.Away, backEnd.MirrorSaid = work.away(), mirrorSaid(object)
 	if work.pool != nil {
 		backEnd.OpenDomain = openOf(work.pool)
 	}

@@ -32,6 +32,14 @@ func describeDatabases(backEnd *procedure.BackEnd, spec v1alpha1.BackEndServerSp
 	}
 }
 
+// mirrorSaid is how the mirrors of a back end stood when it was last known.
+func mirrorSaid(object *v1alpha1.BackEndServer) string {
+	if found := meta.FindStatusCondition(object.Status.Conditions, v1alpha1.ConditionMirrorHealthy); found != nil {
+		return found.Reason
+	}
+	return ""
+}
+
 // decide looks at a back end's databases as far as the decision needs it, and decides. Each question is asked once a pass.
 func (r *BackEndServerReconciler) decide(ctx context.Context, work *backEndWork, backEnd *procedure.BackEnd) procedure.BackEndDecision {
 	for {
@@ -41,6 +49,9 @@ func (r *BackEndServerReconciler) decide(ctx context.Context, work *backEndWork,
 			r.compareDatabases(ctx, work, backEnd, decision)
 		case decision.NeedMirror != "":
 			backEnd.MirrorState = askMirror(ctx, r.Servers, work.frontEnds.At(decision.NeedMirror), string(work.pool.Spec.PoolFQDN))
+		case decision.NeedTopology:
+			changed := topologyChanged(ctx, r.Servers, work.frontEnds, work.pool, nil)
+			backEnd.TopologyChanged = &changed
 		case decision.Server.NeedLocalDatabases:
 			backEnd.LocalDatabases = askLocalDatabases(ctx, r.Servers, work.with.At(decision.Server.FQDN))
 		default:
@@ -96,10 +107,7 @@ func askLocalDatabases(ctx context.Context, servers Servers, access lync.Access)
 func reportDatabases(work *backEndWork, decision procedure.BackEndDecision) {
 	status := &work.object.Status
 	switch decision.Mirror {
-	case "":
-		if decision.Server.Verdict == procedure.VerdictDone && meta.IsStatusConditionFalse(status.Conditions, v1alpha1.ConditionMirrorHealthy) {
-			work.conditions.remove(v1alpha1.ConditionMirrorHealthy) // somebody updated them by hand; the trouble may be over
-		}
+	case "": // nothing depended on it in this pass, and what is known stays known
 	case v1alpha1.ReasonMirrorHealthy, v1alpha1.ReasonNotApplicable:
 		work.conditions.set(v1alpha1.ConditionMirrorHealthy, true, decision.Mirror, decision.MirrorMessage)
 	default:

@@ -81,6 +81,19 @@ func (r *LyncPoolReconciler) passOfDeleted(ctx context.Context, work *poolWork) 
 			return next, err
 		}
 	}
+	if len(object.Status.Servers) == 0 && len(others) > 0 {
+		// Its status was lost, and the domains that finish their servers count the quorum from it.
+		with, problem, err := r.resolve(ctx, object, true, object.Spec.Connection, object.Spec.Jobs)
+		if err != nil {
+			return 0, err
+		}
+		if work.with = with; problem == nil {
+			problem = r.readTopology(ctx, work)
+		}
+		if problem != nil {
+			work.conditions.set(v1alpha1.ConditionServersReachable, false, problem.Reason, problem.Message)
+		}
+	}
 	departure := procedure.Departure{Others: others, Force: forceValue(object)}
 	for _, domain := range work.domains {
 		if reason, said := readyReason(domain.Status.Conditions); reason == v1alpha1.ReasonDeletionBlocked {

@@ -156,40 +156,43 @@ func (w *poolWork) noteTopology(topology lync.Topology) *procedure.Problem {
 }
 
 // noteDomains puts every front end into the domain that the pool reports for it. Where the topology and the pool's own report
-// name different front ends, nothing can be relied on.
+// name different front ends, nothing can be relied on, and the topology is read again before anything else.
 func (w *poolWork) noteDomains(server string, readiness procedure.Readiness) *procedure.Problem {
 	status := &w.object.Status
-	domainOf := map[string]string{}
-	for _, domain := range readiness.Domains {
-		for _, frontEnd := range domain.FrontEnds {
-			domainOf[strings.ToLower(frontEnd)] = domain.Name
-		}
-	}
-	for i := range status.Servers {
-		name := strings.ToLower(status.Servers[i].FQDN)
-		if domainOf[name] == "" {
-			// Read the topology again before anything else: a front end was added or removed.
-			missing := status.Servers[i].FQDN
-			status.Servers = nil
-			return invalidTopology(server, fmt.Errorf("the front end %s of the topology is in no upgrade domain", missing))
-		}
-		w.moved = w.moved || status.Servers[i].UpgradeDomain != domainOf[name]
-		status.Servers[i].UpgradeDomain = domainOf[name]
-	}
-	if reported := countFrontEnds(readiness); reported != len(status.Servers) {
-		known := len(status.Servers)
+	placed, err := procedure.PlaceServers(w.names(), readiness)
+	if err != nil {
 		status.Servers = nil
-		return invalidTopology(server, fmt.Errorf("the upgrade domains hold %d front ends, the topology %d", reported, known))
+		return invalidTopology(server, err)
 	}
+	for i, one := range placed {
+		status.Servers[i].UpgradeDomain = one.Domain
+	}
+	w.noteMoves()
 	return nil
 }
 
-func countFrontEnds(readiness procedure.Readiness) int {
-	count := 0
-	for _, domain := range readiness.Domains {
-		count += len(domain.FrontEnds)
+// noteMoves ends the turn of an open domain, but for what is in progress in it, and begins a soak again, where the pool has other servers
+// than it had, or has them in other domains: what it answered before, another pool has answered.
+func (w *poolWork) noteMoves() {
+	if procedure.SamePlaces(placesOf(w.before), placesOf(w.object)) {
+		return
 	}
-	return count
+	w.moved = true
+	if open := w.object.Status.OpenDomain; open != nil {
+		open.Adopted = true
+	}
+	if soak := w.object.Status.Soak; soak != nil {
+		soak.Since = nil
+	}
+}
+
+// placesOf are the servers that are known of a pool, each with its upgrade domain.
+func placesOf(pool *v1alpha1.LyncPool) []procedure.PlacedServer {
+	places := make([]procedure.PlacedServer, 0, len(pool.Status.Servers))
+	for _, server := range pool.Status.Servers {
+		places = append(places, procedure.PlacedServer{FQDN: server.FQDN, Domain: server.UpgradeDomain})
+	}
+	return places
 }
 
 // loadDomains lists the UpgradeDomain objects of the pool in the order in which the pool's front ends come in its topology.
@@ -228,15 +231,16 @@ func (w *poolWork) sortDomains() {
 // declareDomains makes an UpgradeDomain object for every domain that the pool reports and has none, and keeps those that the
 // pool owns in step with it. An object that a person made is left as it is.
 func (r *LyncPoolReconciler) declareDomains(ctx context.Context, work *poolWork) error {
-	names, staying := work.domainNames(), work.staying()
-	for _, name := range names {
-		frontEnds := work.frontEndsOf(name, staying)
-		if len(frontEnds) == 0 {
-			continue // all of them are still being finished by other domains
-		}
-		existing := work.domainObject(name)
+	places := placesOf(work.object)
+	if !slices.ContainsFunc(places, func(place procedure.PlacedServer) bool { return place.Domain != "" }) {
+		return nil // which domains there are is not known
+	}
+	membership := procedure.Members(places, work.declared())
+	for _, members := range membership.Domains {
+		frontEnds := fqdns(members.Servers)
+		existing := work.domainObject(members.Name)
 		if existing == nil {
-			created, err := r.createDomain(ctx, work, name, frontEnds)
+			created, err := r.createDomain(ctx, work, members.Name, frontEnds)
 			if err != nil {
 				return err
 			}
@@ -247,44 +251,37 @@ func (r *LyncPoolReconciler) declareDomains(ctx context.Context, work *poolWork)
 			return err
 		}
 	}
-	if len(names) > 0 {
-		if err := r.dropVanished(ctx, work, names); err != nil {
-			return err
-		}
+	if err := r.dropVanished(ctx, work, membership.Vanished); err != nil {
+		return err
 	}
 	work.sortDomains()
 	return nil
 }
 
-// domainNames are the domains that the front ends of the pool are known to be in.
-func (w *poolWork) domainNames() []string {
-	var names []string
-	for _, server := range w.object.Status.Servers {
-		if server.UpgradeDomain != "" && !slices.Contains(names, server.UpgradeDomain) {
-			names = append(names, server.UpgradeDomain)
+// declared are the UpgradeDomain objects as the decision about members sees them.
+func (w *poolWork) declared() []procedure.DomainMembers {
+	var declared []procedure.DomainMembers
+	for _, domain := range w.domains {
+		members := procedure.DomainMembers{Name: domain.Spec.DomainName, Servers: namesOf(domain.Spec.FrontEnds), Keeps: procedure.KeepsServers(domain.Status.State, domain.Status.InProgress)}
+		if domain.Status.State == "" {
+			members.WorkedOn = members.Servers // not looked at yet
 		}
-	}
-	return names
-}
-
-// frontEndsOf are the front ends of a domain: those that the pool reports for it, without those that another domain is still
-// finishing, and with those that this one is.
-func (w *poolWork) frontEndsOf(domain string, staying map[string]string) []v1alpha1.FQDN {
-	var names []v1alpha1.FQDN
-	for _, server := range w.object.Status.Servers {
-		if by := staying[strings.ToLower(server.FQDN)]; server.UpgradeDomain == domain && (by == "" || strings.EqualFold(by, domain)) {
-			names = append(names, v1alpha1.FQDN(server.FQDN))
-		}
-	}
-	if existing := w.domainObject(domain); existing != nil {
-		for _, name := range existing.Spec.FrontEnds {
-			mine := strings.EqualFold(staying[strings.ToLower(string(name))], domain)
-			if mine && !slices.ContainsFunc(names, func(other v1alpha1.FQDN) bool { return other.Is(string(name)) }) {
-				names = append(names, name)
+		for _, row := range domain.Status.Servers {
+			if procedure.WorkedOn(row.Step) {
+				members.WorkedOn = append(members.WorkedOn, row.FQDN)
 			}
 		}
+		declared = append(declared, members)
 	}
-	return names
+	return declared
+}
+
+func fqdns(names []string) []v1alpha1.FQDN {
+	result := make([]v1alpha1.FQDN, 0, len(names))
+	for _, name := range names {
+		result = append(result, v1alpha1.FQDN(name))
+	}
+	return result
 }
 
 func (w *poolWork) domainObject(name string) *v1alpha1.UpgradeDomain {
@@ -347,12 +344,12 @@ func (r *LyncPoolReconciler) keepInStep(ctx context.Context, work *poolWork, dom
 	return nil
 }
 
-// dropVanished deletes the objects of domains that the pool no longer reports, unless a server of theirs is half way.
+// dropVanished deletes the objects of domains that the pool has no more and that it owns.
 func (r *LyncPoolReconciler) dropVanished(ctx context.Context, work *poolWork, names []string) error {
 	kept := work.domains[:0]
 	for _, domain := range work.domains {
-		reported := slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, domain.Spec.DomainName) })
-		if reported || domain.Status.InProgress || beingDeleted(domain) || !metav1.IsControlledBy(domain, work.object) {
+		vanished := slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, domain.Spec.DomainName) })
+		if !vanished || beingDeleted(domain) || !metav1.IsControlledBy(domain, work.object) {
 			kept = append(kept, domain)
 			continue
 		}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"lyncops.dev/operator/api/v1alpha1"
+	"lyncops.dev/operator/internal/credentials"
 	"lyncops.dev/operator/internal/lync"
 	"lyncops.dev/operator/internal/procedure"
 )
@@ -52,83 +54,70 @@ func noteComponents(rows []v1alpha1.ServerStatus, servers []procedure.DomainServ
 	}
 }
 
-// topologyChanged reads the topology before somebody is stopped, and says how it differs from what the pool was found to be: the
-// quorum is counted from it, in its order. Empty when it does not. Pools of other roles have no quorum.
-func (r *UpgradeDomainReconciler) topologyChanged(ctx context.Context, work *domainWork, found []observation) string {
-	if !work.pool.Spec.Role.IsFrontEnd() {
-		return ""
+// topologyChanged reads the topology before somebody is stopped or databases change, and says how it differs from what the pool was found
+// to be: the quorum is counted from it, in its order. Empty when it does not. Where the servers are declared, the declaration is the
+// topology. Servers that are known to answer are asked first.
+func topologyChanged(ctx context.Context, servers Servers, with credentials.Credentials, pool *v1alpha1.LyncPool, answering []string) string {
+	var known []string
+	for _, server := range pool.Status.Servers {
+		known = append(known, server.FQDN)
 	}
+	if declared := pool.Spec.Servers; len(declared) > 0 {
+		return procedure.TopologyDiffers(known, namesOf(declared))
+	}
+	var problem error
+	for _, name := range slices.Concat(answering, known) {
+		topology, err := servers.Topology(ctx, with.At(name), string(pool.Spec.PoolFQDN))
+		if err == nil {
+			return procedure.TopologyDiffers(known, topology.Computers)
+		}
+		if problem = err; !tryAnother(err) {
+			break
+		}
+	}
+	return fmt.Sprintf("the topology of the pool could not be read again, and nothing is begun on what it was: %v", problem)
+}
+
+// answering are the servers that were observed.
+func answering(found []observation) []string {
 	var names []string
 	for _, one := range found {
 		if one.server != nil {
 			names = append(names, one.fqdn)
 		}
 	}
-	var known []string
-	for _, server := range work.pool.Status.Servers {
-		known = append(known, server.FQDN)
-	}
-	var problem error
-	for _, name := range append(names, known...) {
-		topology, err := r.Servers.Topology(ctx, work.with.At(name), string(work.pool.Spec.PoolFQDN))
-		if err == nil {
-			return topologyDiffers(known, topology.Computers)
-		}
-		if problem = err; !tryAnother(err) {
-			break
-		}
-	}
-	return fmt.Sprintf("the topology of the pool could not be read again, and nobody is stopped on what it was: %v", problem)
+	return names
 }
 
-// topologyDiffers says how the front ends that are known differ from those that the topology names; empty when they do not.
-func topologyDiffers(known, computers []string) string {
-	if slices.EqualFunc(known, computers, strings.EqualFold) {
-		return ""
-	}
-	return fmt.Sprintf("the topology of the pool names %s now, it named %s; the pool is read again before anybody is stopped", strings.Join(computers, ", "), strings.Join(known, ", "))
-}
-
-// topologyIsNews says whether the topology of a pool names other front ends than are known, and follows the central management store.
-// A pool that cannot be asked is not news: its domains tell that.
+// topologyIsNews says whether the topology of a pool that rests names other servers than are known, and follows the central management
+// store. A pool that cannot be asked is not news: its domains tell that.
 func (r *LyncPoolReconciler) topologyIsNews(ctx context.Context, work *poolWork) bool {
-	if !work.object.Spec.Role.IsFrontEnd() {
-		return false
+	if len(work.object.Spec.Servers) > 0 {
+		return false // read again when the declaration changes
 	}
 	topology, err := firstAnswer(ctx, work, func(ctx context.Context, name string) (lync.Topology, error) {
 		return r.Servers.Topology(ctx, work.with.At(name), string(work.object.Spec.PoolFQDN))
 	})
-	if err == nil {
+	if err == nil && work.object.Spec.Role.IsFrontEnd() {
 		work.object.Status.CentralManagement = topology.CentralManagementOnPool
 	}
-	return err == nil && topologyDiffers(work.names(), topology.Computers) != ""
+	return err == nil && procedure.TopologyDiffers(work.names(), topology.Computers) != ""
 }
 
-// readAgain says whether a domain has found that the topology has changed.
-func (w *poolWork) readAgain() bool {
-	return slices.ContainsFunc(w.domains, func(domain *v1alpha1.UpgradeDomain) bool {
-		reason, _ := readyReason(domain.Status.Conditions)
-		return reason == v1alpha1.ReasonTopologyChanged
-	})
-}
-
-// staying are the front ends that something is being done to, each with the name of the domain that does it: whatever the
-// topology says meanwhile, the domain that began finishes.
-func (w *poolWork) staying() map[string]string {
-	staying := map[string]string{}
-	for _, domain := range w.domains {
-		if !domain.Status.InProgress {
-			continue
-		}
-		for _, row := range domain.Status.Servers {
-			switch row.Step {
-			case v1alpha1.StepDone, v1alpha1.StepReady, v1alpha1.StepWaiting, v1alpha1.StepStagePackage, v1alpha1.StepUnknown:
-			default:
-				staying[strings.ToLower(row.FQDN)] = domain.Spec.DomainName
-			}
+// readAgain says whether a domain, or a back end of the pool, has found that the topology has changed.
+func (r *LyncPoolReconciler) readAgain(ctx context.Context, work *poolWork) (bool, error) {
+	for _, domain := range work.domains {
+		if reason, _ := readyReason(domain.Status.Conditions); reason == v1alpha1.ReasonTopologyChanged {
+			return true, nil
 		}
 	}
-	return staying
+	backEnds, err := r.backEnds(ctx, r.Client, client.ObjectKeyFromObject(work.object))
+	for _, backEnd := range backEnds {
+		if foundOther(&backEnd) {
+			return true, err
+		}
+	}
+	return false, err
 }
 
 // uniform writes whether all front ends have the same build.

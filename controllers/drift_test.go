@@ -97,26 +97,3 @@ func TestFrontEndsAddedAndRemovedInTheMiddleAreReadAgain(t *testing.T) {
 	})
 	w.ready(pool, metav1.ConditionTrue, v1alpha1.ReasonUpToDate)
 }
-
-// Whatever the topology says meanwhile, the domain that began with a server finishes it.
-func TestAServerInProgressStaysInItsDomain(t *testing.T) {
-	domain := func(name string, step v1alpha1.ServerStep, frontEnds ...v1alpha1.FQDN) *v1alpha1.UpgradeDomain {
-		object := &v1alpha1.UpgradeDomain{Spec: v1alpha1.UpgradeDomainSpec{DomainName: name, FrontEnds: frontEnds}}
-		for _, frontEnd := range frontEnds {
-			object.Status.Servers = append(object.Status.Servers, v1alpha1.ServerStatus{FQDN: string(frontEnd), Step: step})
-		}
-		object.Status.InProgress = step == v1alpha1.StepInstall
-		return object
-	}
-	work := &poolWork{object: &v1alpha1.LyncPool{}, domains: []*v1alpha1.UpgradeDomain{
-		domain("UpgradeDomain1", v1alpha1.StepInstall, "fe01.contoso.com"), domain("UpgradeDomain2", v1alpha1.StepReady, "fe02.contoso.com")}}
-	// fe01 has been moved to the second domain, fe03 is new in the first, and fe02 has left the pool.
-	work.object.Status.Servers = []v1alpha1.PoolServerStatus{{FQDN: "FE01.contoso.com", UpgradeDomain: "UpgradeDomain2"}, {FQDN: "fe03.contoso.com", UpgradeDomain: "UpgradeDomain1"}}
-	staying := work.staying()
-	if got := work.frontEndsOf("UpgradeDomain1", staying); !slices.Equal(got, []v1alpha1.FQDN{"fe03.contoso.com", "fe01.contoso.com"}) {
-		t.Errorf("the first domain has %v", got)
-	}
-	if got := work.frontEndsOf("UpgradeDomain2", staying); len(got) != 0 {
-		t.Errorf("the second domain has %v while the first finishes them", got)
-	}
-}

@@ -113,8 +113,14 @@ func backEndMatters() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(update event.UpdateEvent) bool {
 		before, okBefore := update.ObjectOld.(*v1alpha1.BackEndServer)
 		after, okAfter := update.ObjectNew.(*v1alpha1.BackEndServer)
-		return okBefore && okAfter && (before.Status.InProgress != after.Status.InProgress || claimed(before) != claimed(after))
+		return okBefore && okAfter && (before.Status.InProgress != after.Status.InProgress || claimed(before) != claimed(after) || foundOther(before) != foundOther(after))
 	}}
+}
+
+// foundOther says whether a back end has found that the topology of its pool has changed.
+func foundOther(backEnd *v1alpha1.BackEndServer) bool {
+	reason, _ := readyReason(backEnd.Status.Conditions)
+	return reason == v1alpha1.ReasonTopologyChanged
 }
 
 // turnChanged lets through what an upgrade domain decides upon when its pool changes.
@@ -148,7 +154,7 @@ type poolWork struct {
 	domains []*v1alpha1.UpgradeDomain
 	// problem is why the pool could not be asked in this pass.
 	problem *procedure.Problem
-	// moved: the pool reported other upgrade domains than were known.
+	// moved: the pool has other servers, or they are in other upgrade domains, than were known.
 	moved bool
 }
 
@@ -201,7 +207,11 @@ func (r *LyncPoolReconciler) pass(ctx context.Context, work *poolWork) (time.Dur
 	if err := r.loadDomains(ctx, work); err != nil {
 		return 0, err
 	}
-	if !r.known(ctx, work) {
+	known, err := r.known(ctx, work)
+	if err != nil {
+		return 0, err
+	}
+	if !known {
 		r.apply(work, procedure.PoolDecision{Action: procedure.PoolWaits, Reason: work.problem.Reason, Message: work.problem.Message})
 		return troubleLook, nil
 	}
@@ -233,20 +243,23 @@ func (r *LyncPoolReconciler) pass(ctx context.Context, work *poolWork) (time.Dur
 }
 
 // known makes sure that the pool's servers and domains are known; work.problem says why when they are not.
-func (r *LyncPoolReconciler) known(ctx context.Context, work *poolWork) bool {
+func (r *LyncPoolReconciler) known(ctx context.Context, work *poolWork) (bool, error) {
 	status := work.object.Status
 	missing := len(work.domains) == 0 || len(status.Servers) == 0
-	if !missing && (status.FailOver != nil || !work.declaredAnew() && !work.readAgain()) {
-		return true
+	if !missing {
+		readAgain, err := r.readAgain(ctx, work)
+		if status.FailOver != nil || !work.declaredAnew() && !readAgain || err != nil {
+			return true, err
+		}
 	}
 	if work.problem = r.discover(ctx, work); work.problem != nil && r.findFailOver(ctx, work) {
 		work.problem = nil
 	}
-	return work.problem == nil
+	return work.problem == nil, nil
 }
 
-// next decides, takes a place among the pools under way where the decision needs one, and reads a pool that is done again where its
-// topology has changed.
+// next decides, takes a place among the pools under way where the decision needs one, and reads a pool again in which nothing goes
+// on, where its topology has changed.
 func (r *LyncPoolReconciler) next(ctx context.Context, work *poolWork) (procedure.PoolDecision, error) {
 	decision, err := r.decide(ctx, work)
 	if err != nil {
@@ -257,7 +270,7 @@ func (r *LyncPoolReconciler) next(ctx context.Context, work *poolWork) (procedur
 			return decision, err
 		}
 	}
-	if decision.Action == procedure.PoolIsDone && r.topologyIsNews(ctx, work) {
+	if decision.ReadAgain && r.topologyIsNews(ctx, work) {
 		// Its domains are declared anew at the next look.
 		if work.problem = r.discover(ctx, work); work.problem == nil {
 			decision = procedure.PoolDecision{Action: procedure.PoolWaits, Reason: v1alpha1.ReasonDiscovering, Message: "front ends were added or removed; the pool has been read again", Until: work.now}
@@ -325,7 +338,7 @@ func (r *LyncPoolReconciler) decide(ctx context.Context, work *poolWork) (proced
 	}
 	if work.moved {
 		return procedure.PoolDecision{Action: procedure.PoolWaits, Domain: decision.Domain, Reason: v1alpha1.ReasonDiscovering,
-			Message: "the pool's upgrade domains have changed and are read again", Until: work.now, Soak: decision.Soak}, nil
+			Message: "the pool's upgrade domains have changed and are read again", Until: work.now}, nil
 	}
 	before := procedure.Counters{}
 	if pool.Last != nil && pool.Last.Domain == decision.Domain {

@@ -101,4 +101,5 @@ func (w *poolWork) noteServers(names []string) {
 		}
 		w.object.Status.Servers = append(w.object.Status.Servers, v1alpha1.PoolServerStatus{FQDN: name, UpgradeDomain: domain})
 	}
+	w.noteMoves()
 }

@@ -9,6 +9,7 @@ import (
 
 	"lyncops.dev/operator/api/v1alpha1"
 	"lyncops.dev/operator/internal/lync"
+	"lyncops.dev/operator/internal/procedure"
 )
 
 // withServices makes every server one of another role.
@@ -203,9 +204,13 @@ func TestABackEndBelongsToAPoolOfItsProduct(t *testing.T) {
 }
 
 func TestServersWithTheSameFirstNameGetDomainsOfTheirOwn(t *testing.T) {
-	work := &poolWork{object: &v1alpha1.LyncPool{}}
+	work := &poolWork{object: &v1alpha1.LyncPool{}, before: &v1alpha1.LyncPool{}}
 	work.noteServers([]string{"Edge01.contoso.com", "edge01.fabrikam.com", "edge02.contoso.com"})
-	if got, want := work.domainNames(), []string{"edge01.contoso.com", "edge01.fabrikam.com", "edge02"}; !slices.Equal(got, want) {
+	var got []string
+	for _, domain := range procedure.Members(placesOf(work.object), nil).Domains {
+		got = append(got, domain.Name)
+	}
+	if want := []string{"edge01.contoso.com", "edge01.fabrikam.com", "edge02"}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }

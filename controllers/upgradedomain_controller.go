@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -259,7 +260,7 @@ func (r *UpgradeDomainReconciler) decide(ctx context.Context, work *domainWork, 
 	}
 	if decision.NeedMembers {
 		domain.Members = r.members(ctx, work, found)
-		domain.TopologyChanged = r.topologyChanged(ctx, work, found)
+		domain.TopologyChanged = topologyChanged(ctx, r.Servers, work.with, work.pool, answering(found))
 		decision = procedure.UpgradeDomain(*domain)
 	}
 	if decision.NeedMirror {
@@ -330,7 +331,7 @@ func domainFrom(work *domainWork, found []observation) procedure.Domain {
 		domain.Plan.RestartTimeout += orDefault(pool.Spec.Rollout.FailOver.ColdStartTimeout, defaultColdStartTimeout)
 	}
 	for _, one := range found {
-		server := procedure.DomainServer{FQDN: one.fqdn, Server: one.server, Problem: one.problem}
+		server := procedure.DomainServer{FQDN: one.fqdn, Server: one.server, Problem: one.problem, Left: hasLeft(pool, one.fqdn)}
 		if row := rowOf(object.Status.Servers, one.fqdn); row != nil {
 			server.LastStep, server.LastBuild = row.Step, v1alpha1.Build(row.InstalledBuild)
 			if object.Status.ObservedGeneration == object.Generation {
@@ -341,6 +342,12 @@ func domainFrom(work *domainWork, found []observation) procedure.Domain {
 		domain.Servers = append(domain.Servers, server)
 	}
 	return domain
+}
+
+// hasLeft says whether a pool whose servers are known does not have this one.
+func hasLeft(pool *v1alpha1.LyncPool, fqdn string) bool {
+	has := slices.ContainsFunc(pool.Status.Servers, func(server v1alpha1.PoolServerStatus) bool { return strings.EqualFold(server.FQDN, fqdn) })
+	return len(pool.Status.Servers) > 0 && !has
 }
 
 // isTurnOf says whether the pool has opened this domain, for the build that the domain is to have.
@@ -479,7 +486,9 @@ func (r *UpgradeDomainReconciler) turnStands(ctx context.Context, work *domainWo
 	if err != nil {
 		return false, err
 	}
-	return isTurnOf(pool.Status.OpenDomain, work.object) && backEnd == "" && guests == "" && !beingDeleted(&pool) && !beingDeleted(&domain) &&
+	// A turn that has become an adopted one since is another turn.
+	same := isTurnOf(pool.Status.OpenDomain, work.object) && work.pool.Status.OpenDomain != nil && pool.Status.OpenDomain.Adopted == work.pool.Status.OpenDomain.Adopted
+	return same && backEnd == "" && guests == "" && !beingDeleted(&pool) && !beingDeleted(&domain) &&
 		!pool.Spec.Paused && pool.Spec.Management != v1alpha1.ManagementObserve, nil
 }
 

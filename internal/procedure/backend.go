@@ -40,6 +40,8 @@ type BackEnd struct {
 	Mirror v1alpha1.MirrorPolicy
 	// MirrorState is what was found about them in this pass; nil when it was not asked.
 	MirrorState *Mirror
+	// MirrorSaid is how the mirrors stood when it was last known, as a reason; empty when that was never asked.
+	MirrorSaid string
 	// LocalDatabases is what was found in the server's own instances; nil when it was not asked.
 	LocalDatabases *LocalDatabases
 	// Away is how long the services have been away as far as was known at the last look, for when the server does not answer.
@@ -57,6 +59,9 @@ type BackEnd struct {
 	Deleting bool
 	// First is what comes before this server among the objects of its namespace; nil when nothing does.
 	First *Precedes
+	// TopologyChanged says why FrontEnds are not the pool's front ends any more, or that this could not be asked; empty when the topology was
+	// read again and is as it was, and nil when it was not read in this pass.
+	TopologyChanged *string
 	// OpenDomain is the upgrade domain of the pool whose turn it is: databases wait until there is none.
 	OpenDomain string
 }
@@ -72,7 +77,9 @@ type BackEndDecision struct {
 	Store int
 	// NeedMirror names the server from which Get-CsDatabaseMirrorState must be asked before anything can be decided.
 	NeedMirror string
-	Variant    v1alpha1.DatabaseVariant
+	// NeedTopology: databases could be updated now if the topology still names the front ends that were looked at.
+	NeedTopology bool
+	Variant      v1alpha1.DatabaseVariant
 	// Mirror and MirrorMessage say how the mirrors stand, as a reason; empty when that was not asked.
 	Mirror        string
 	MirrorMessage string
@@ -263,7 +270,7 @@ func (b BackEnd) enterprise() BackEndDecision {
 	}
 	if b.Confirmed && (!lync || !b.Server.Build.OlderThan(b.Plan.Build)) {
 		result.Server = d.databasesDone(b.Plan)
-		return result
+		return b.lookAtMirror(result)
 	}
 	if !result.FrontEndsReady {
 		result.Server = d.wait(v1alpha1.StepWaiting, v1alpha1.ReasonWaitingForFrontEnds, "%s", result.FrontEndsMessage)

@@ -89,7 +89,46 @@ func (b BackEnd) databases(result BackEndDecision) BackEndDecision {
 	if b.AlwaysOn {
 		result.Server.Message += ". Microsoft's page on availability groups asks for the topology to be published afterwards"
 	}
+	return b.lookAtMirror(result)
+}
+
+// lookAtMirror finds out how the mirrors stand although nothing is left to be updated: where they were last known not to be in order,
+// or were never asked for and are there. What follows depends on it: no front end is stopped while the mirror is the principal.
+func (b BackEnd) lookAtMirror(result BackEndDecision) BackEndDecision {
+	var host string
+	for _, frontEnd := range b.FrontEnds {
+		if frontEnd.Server != nil && frontEnd.Server.Serving() && host == "" {
+			host = frontEnd.FQDN
+		}
+	}
+	known := b.Mirror.Databases == v1alpha1.MirroredDatabasesPresent
+	for _, store := range b.stores() {
+		known = known || store.Report != nil && store.Report.Mirrored
+	}
+	doubted := b.MirrorSaid != "" && b.MirrorSaid != v1alpha1.ReasonMirrorHealthy && b.MirrorSaid != v1alpha1.ReasonNotApplicable
+	switch {
+	case b.withoutMirrors():
+		if doubted {
+			result.Mirror, result.MirrorMessage = v1alpha1.ReasonNotApplicable, "no mirrors are declared"
+		}
+		return result
+	case !doubted && (!known || b.MirrorSaid == v1alpha1.ReasonMirrorHealthy), host == "":
+		return result
+	case doubted && b.Report == nil && b.ReportProblem == "":
+		result.NeedReport, result.Store = host, 0
+		return result
+	case b.MirrorState == nil:
+		result.NeedMirror = host
+		return result
+	}
+	// What could not be compared was found to be mirrored before.
+	result.Mirror, result.MirrorMessage = b.MirrorState.Standing(known || b.Report == nil)
 	return result
+}
+
+// withoutMirrors says whether the pool's databases cannot be mirrored, or are declared not to be.
+func (b BackEnd) withoutMirrors() bool {
+	return b.AlwaysOn || b.Mirror.Databases == v1alpha1.MirroredDatabasesAbsent || !b.Plan.Product.HasMirrors()
 }
 
 // updateStore decides the next step of one store, or says that nothing is left to do for it.
@@ -126,6 +165,15 @@ func (b BackEnd) updateStore(result BackEndDecision, index int, store DatabaseSt
 	order := b.databaseOrder(result.Variant, store, d.Attempt)
 	result, closed := b.mirrorGate(result, d, host.FQDN, store, &order)
 	if closed {
+		return result, false
+	}
+	switch changed := b.TopologyChanged; {
+	case changed == nil:
+		result.NeedTopology = true
+		result.Server = d.wait(v1alpha1.StepVerify, v1alpha1.ReasonUpgrading, "%s is asked whether the pool still has the same front ends", host.FQDN)
+		return result, false
+	case *changed != "":
+		result.Server = d.wait(v1alpha1.StepWaiting, v1alpha1.ReasonTopologyChanged, "%s", *changed)
 		return result, false
 	}
 	d.FQDN, d.Build = host.FQDN, host.Build

@@ -18,7 +18,7 @@ func standard(changes ...change) BackEnd {
 
 // enterprise is the SQL Server of a pool whose two front ends have the build and serve.
 func enterprise(stores v1alpha1.CollocatedStores, apply ...func(*BackEnd)) BackEnd {
-	backEnd := BackEnd{Plan: plan, Edition: v1alpha1.EditionEnterprise, Stores: stores, SQLServer: sqlServer}
+	backEnd := BackEnd{Plan: plan, Edition: v1alpha1.EditionEnterprise, Stores: stores, SQLServer: sqlServer, TopologyChanged: new(string)}
 	for _, fqdn := range []string{"fe01.contoso.com", "fe02.contoso.com"} {
 		server := frontEnd(atBuild(wanted))
 		server.FQDN = fqdn
@@ -182,6 +182,16 @@ func TestNextBackEndStep(t *testing.T) {
 func TestDatabasesAreComparedBeforeTheyAreTouched(t *testing.T) {
 	if got := NextBackEndStep(enterprise("Absent")); got.NeedReport != "fe01.contoso.com" || got.Local || got.Server.Verdict != VerdictWait {
 		t.Errorf("Enterprise: asks %q, %s", got.NeedReport, got.Server.Verdict)
+	}
+	unread := enterprise("Absent", reports("15.13.1"))
+	unread.TopologyChanged = nil
+	if got := NextBackEndStep(unread); !got.NeedTopology || got.Server.Verdict != VerdictWait || got.InProgress {
+		t.Errorf("Enterprise, before databases change: reads the topology %t, %s", got.NeedTopology, got.Server.Verdict)
+	}
+	changed := "the topology names fe03 now"
+	unread.TopologyChanged = &changed
+	if got := NextBackEndStep(unread); got.Server.Verdict != VerdictWait || got.Server.Reason != v1alpha1.ReasonTopologyChanged || got.InProgress {
+		t.Errorf("Enterprise, a front end has come: %s %s", got.Server.Verdict, got.Server.Reason)
 	}
 	if got := NextBackEndStep(standard(atBuild(wanted))); got.NeedReport != "fe01.contoso.com" || !got.Local {
 		t.Errorf("Standard: asks %q, local %t", got.NeedReport, got.Local)

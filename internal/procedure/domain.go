@@ -29,6 +29,8 @@ type DomainServer struct {
 	LastBuild v1alpha1.Build
 	// LocalDatabases is what was found in the server's own instances; nil when it was not asked.
 	LocalDatabases *LocalDatabases
+	// Left: the pool has the server no more. What was begun on it is finished, and nothing else is.
+	Left bool
 }
 
 // Domain is one upgrade domain as it was observed.
@@ -125,6 +127,11 @@ func (domain Domain) consider(server DomainServer) ServerDecision {
 	decision := FrontEnd(domain.Plan, *server.Server, server.Permitted)
 	decision = decision.afterInstaller(domain.Plan, *server.Server, server.LocalDatabases)
 	decision.InProgress = decision.worksOn(*server.Server)
+	if server.Left && !decision.InProgress && !decision.Begun {
+		decision.Verdict, decision.Step, decision.Order = VerdictDone, v1alpha1.StepDone, nil
+		decision.Reason, decision.Message = v1alpha1.ReasonTopologyChanged, "has left the pool, and nothing is half way on it"
+		return decision
+	}
 	if decision.Verdict == VerdictStart && decision.Step == v1alpha1.StepStagePackage && !decision.InProgress {
 		if blocked, reason, message := domain.blocked(); blocked {
 			return decision.wait(v1alpha1.StepWaiting, reason, "%s", message)
@@ -206,6 +213,9 @@ func (domain Domain) turnClosed(result *DomainDecision, index, limit int) (reaso
 	if domain.Members == nil {
 		result.NeedMembers = true
 		return v1alpha1.ReasonWaitingForTurn, "the other front ends of the pool are being asked whether they serve"
+	}
+	if domain.Servers[index].Left && !decision.InProgress {
+		return v1alpha1.ReasonTopologyChanged, decision.FQDN + " has left the pool; nothing is begun on it any more"
 	}
 	if domain.TopologyChanged != "" && !decision.InProgress {
 		return v1alpha1.ReasonTopologyChanged, domain.TopologyChanged

@@ -60,6 +60,11 @@ func TestUpgradeDomain(t *testing.T) {
 		server.Permitted = 2
 		return server
 	}
+	startedByHand := func() DomainServer {
+		server := member(staged, stoppedByUs, installedByUs, has(v1alpha1.StepRestartComputer, JobFailed), atBuild(wanted))
+		server.Permitted = 2
+		return server
+	}
 	beingPutBack := member(staged, has(v1alpha1.StepStopServices, JobFailed), has(v1alpha1.StepRecover, JobRunning), stopped)
 	atOnce := func(d *Domain) { d.ServersAtATime = 2 }
 	cases := []struct {
@@ -102,6 +107,12 @@ func TestUpgradeDomain(t *testing.T) {
 			s.Jobs = append(s.Jobs, Job{ID: plan.stageJobID(2), State: JobSucceeded})
 			s.Services[0].Status = ServiceStopped
 		})), func(d *Domain) { d.Turn = false }), "", v1alpha1.DomainWaiting, v1alpha1.ReasonWaitingForTurn, false},
+		{"a server whose restart failed and that a person has started is in service, and needs every gate", with(openDomain(startedByHand()), func(d *Domain) { d.Turn = false }), "", v1alpha1.DomainWaiting, v1alpha1.ReasonWaitingForTurn, false},
+		{"a server that has left the pool is not begun", with(openDomain(member(staged), member(staged)), func(d *Domain) { d.Servers[0].Left, d.Members = true, d.Members[1:] }), "fe02 StopServices", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
+		{"a server that leaves the pool in the middle is finished", with(openDomain(member(staged, stoppedByUs, stopped)), func(d *Domain) { d.Servers[0].Left, d.Members = true, d.Members[1:] }), "fe01 Install", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
+		{"a server that failed and has left the pool is held, until a person says to go on", with(openDomain(heldInService()), func(d *Domain) { d.Servers[0].Left, d.Members = true, d.Members[1:] }), "", v1alpha1.DomainHeld, v1alpha1.ReasonInstallerFailed, false},
+		{"and then it is not begun again", with(openDomain(retried()), func(d *Domain) { d.Servers[0].Left, d.Members = true, d.Members[1:] }), "", v1alpha1.DomainOpen, v1alpha1.ReasonTopologyChanged, false},
+		{"one that has left the pool with a newer build keeps nobody", with(openDomain(member(atBuild(later))), func(d *Domain) { d.Servers[0].Left, d.Members = true, d.Members[1:] }), "", v1alpha1.DomainDone, v1alpha1.ReasonUpToDate, false},
 		{"a retried server goes before others", openDomain(member(staged), retried()), "fe02 StopServices", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
 		{"a turn given before the failure is not used for the retry", with(openDomain(retried()), func(d *Domain) { d.TurnAge = time.Hour }), "", v1alpha1.DomainOpen, v1alpha1.ReasonWaitingForTurn, false},
 		{"a turn given after the server was put back is", with(openDomain(retried()), func(d *Domain) { d.TurnAge = time.Minute }), "fe01 StopServices", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},

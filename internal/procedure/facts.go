@@ -215,6 +215,17 @@ func (s Server) putBack() bool {
 	return (step == v1alpha1.StepRecover || step == v1alpha1.StepStartServices) && (last.State == JobSucceeded || s.Serving())
 }
 
+// backByHand says whether our last work on the server went wrong, and everything runs all the same: somebody has started it. From then on
+// it is in service as one that we have put back.
+func (s Server) backByHand() bool {
+	last := s.lastWork()
+	if last == nil || last.State != JobFailed && last.State != JobInterrupted {
+		return false
+	}
+	notRunning, changed := s.missing()
+	return len(notRunning)+len(changed) == 0 && !s.failedOver()
+}
+
 // halfWay says whether services are out, or on their way out or back, because of us.
 func (s Server) halfWay() bool {
 	if !s.Begun() || s.putBack() {

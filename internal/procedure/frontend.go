@@ -71,7 +71,8 @@ func (d ServerDecision) alreadyCurrent(plan Plan, server Server) ServerDecision 
 		return d.startAfterFailOver(plan, server)
 	}
 	if len(notRunning) > 0 {
-		return d.wait(v1alpha1.StepVerify, v1alpha1.ReasonServicesNotRunning, "%s has the build, but %s not run; the operator did not stop them and leaves them alone",
+		// Not one of our steps: a server that is silent after it is not taken for one that we have begun with.
+		return d.wait(v1alpha1.StepWaiting, v1alpha1.ReasonServicesNotRunning, "%s has the build, but %s not run; the operator did not stop them and leaves them alone",
 			server.FQDN, doNot(notRunning))
 	}
 	d.Verdict, d.Step, d.Reason, d.Message = VerdictDone, v1alpha1.StepDone, v1alpha1.ReasonUpToDate, "has the build and is in service"
@@ -186,7 +187,7 @@ func (d ServerDecision) recoverThenHold(plan Plan, server Server, reason, messag
 		return d.start(v1alpha1.StepRecover, plan.startOrder(v1alpha1.StepRecover, server, d.Attempt),
 			"%s. The services are being put back", strings.TrimSuffix(message, "."))
 	}
-	if failedOver && cutOff(recovery) && server.job(JobID(v1alpha1.StepStartServices, plan.Build, d.Attempt)) == nil {
+	if (len(notRunning)+len(changed) > 0 || failedOver) && cutOff(recovery) && server.job(JobID(v1alpha1.StepStartServices, plan.Build, d.Attempt)) == nil {
 		return d.start(v1alpha1.StepStartServices, plan.startOrder(v1alpha1.StepStartServices, server, d.Attempt), "%s. The services are being put back once more", strings.TrimSuffix(message, "."))
 	}
 	state := "The services run again"
@@ -214,7 +215,7 @@ func (d ServerDecision) backToService(plan Plan, server Server) ServerDecision {
 		case start == nil:
 			return d.start(v1alpha1.StepStartServices, plan.startOrder(v1alpha1.StepStartServices, server, d.Attempt),
 				"%s", inWords(v1alpha1.StepStartServices, server.FQDN))
-		case failedOver && cutOff(start) && server.job(JobID(v1alpha1.StepRecover, plan.Build, d.Attempt)) == nil:
+		case cutOff(start) && server.job(JobID(v1alpha1.StepRecover, plan.Build, d.Attempt)) == nil:
 			return d.start(v1alpha1.StepRecover, plan.startOrder(v1alpha1.StepRecover, server, d.Attempt), "%s", inWords(v1alpha1.StepRecover, server.FQDN))
 		case failedOver:
 			return d.hold(v1alpha1.ReasonFailBackFailed, "%s", failBackMessage(server, start.Message))

@@ -122,6 +122,42 @@ func TestMirroredDatabases(t *testing.T) {
 	}
 }
 
+// What is known of the mirrors outlives the update: it says whether front ends may be stopped.
+func TestMirrorsAreLookedAtWhenNothingIsLeftToUpdate(t *testing.T) {
+	current := func(mirrored bool, state *Mirror, said string) func(*BackEnd) {
+		return func(b *BackEnd) {
+			reports("15.13.22")(b)
+			b.Report.Mirrored, b.MirrorState, b.MirrorSaid = mirrored, state, said
+		}
+	}
+	confirmed := func(b *BackEnd) { b.Report, b.Confirmed = nil, true }
+	absent := func(b *BackEnd) { b.Mirror.Databases = v1alpha1.MirroredDatabasesAbsent }
+	for _, test := range []struct {
+		name                string
+		backEnd             BackEnd
+		asksMirror, asksAll bool
+		says                string
+	}{
+		{"healthy at the last look: not asked again", enterprise("Absent", current(true, nil, v1alpha1.ReasonMirrorHealthy)), false, false, ""},
+		{"mirrored, and never asked: asked", enterprise("Absent", current(true, nil, "")), true, false, ""},
+		{"mirrored, and the answer that they are in order was lost: asked again", enterprise("Absent", current(true, nil, v1alpha1.ReasonPrincipalOnMirror)), true, false, ""},
+		{"in order again", enterprise("Absent", current(true, mirrors(inPlace), v1alpha1.ReasonPrincipalOnMirror)), false, false, v1alpha1.ReasonMirrorHealthy},
+		{"updated by hand, and still on the wrong side", enterprise("Absent", current(true, mirrors(turned), v1alpha1.ReasonPrincipalOnMirror)), false, false, v1alpha1.ReasonPrincipalOnMirror},
+		{"no mirrors any more", enterprise("Absent", current(false, mirrors(silent), v1alpha1.ReasonMirrorNotSynchronised)), false, false, v1alpha1.ReasonNotApplicable},
+		{"declared to have none", enterprise("Absent", current(true, nil, v1alpha1.ReasonMirrorStateUnknown), absent), false, false, v1alpha1.ReasonNotApplicable},
+		{"not mirrored, as before", enterprise("Absent", current(false, nil, v1alpha1.ReasonNotApplicable)), false, false, ""},
+		{"found done earlier, in doubt: compared first", enterprise("Absent", current(true, nil, v1alpha1.ReasonPrincipalOnMirror), confirmed), false, true, ""},
+		{"found done earlier, no doubt", enterprise("Absent", current(true, nil, v1alpha1.ReasonMirrorHealthy), confirmed), false, false, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := NextBackEndStep(test.backEnd)
+			if got.Server.Verdict != VerdictDone || (got.NeedMirror != "") != test.asksMirror || (got.NeedReport != "") != test.asksAll || got.Mirror != test.says {
+				t.Errorf("got %s, asks %q and %q, says %q", got.Server.Verdict, got.NeedMirror, got.NeedReport, got.Mirror)
+			}
+		})
+	}
+}
+
 // The number of front ends that must run assumes the databases where the topology says they are.
 func TestNoFrontEndIsStoppedWhileThePrincipalIsOnTheMirror(t *testing.T) {
 	domainWith := func(known bool, state *Mirror) Domain {

@@ -46,7 +46,8 @@ type Pool struct {
 	Open string
 	// OpenSince is when the answer was read that opened it; zero when that is not known, and then the turn does not run out.
 	OpenSince time.Time
-	// Adopted: no answer opened it, it was found in progress; its turn ends with what is in progress.
+	// Adopted: no answer opened it, it was found in progress, or the pool has other servers since the answer; its turn ends with what
+	// is in progress.
 	Adopted  bool
 	Soak     *Soak
 	SoakTime time.Duration
@@ -103,6 +104,8 @@ type PoolDecision struct {
 	Until time.Time
 	// Soak is the soak as it should be remembered.
 	Soak *Soak
+	// ReadAgain: the topology of the pool should be read again, because nothing goes on by itself: a server that is waited for may have left it.
+	ReadAgain bool
 	// SoakBegunAgain says why a soak that was running has begun again although the pool is Ready; empty when it has not.
 	SoakBegunAgain string
 }
@@ -111,6 +114,32 @@ type PoolDecision struct {
 // domain", with readiness asked before every one of them ("Repeat steps 1 and 2 for each upgrade domain"). Topologies: after the
 // pool reports Ready, wait 20 minutes before the next domain; if it turns not ready in between, begin again.
 func NextDomain(pool Pool) PoolDecision {
+	decision := pool.next()
+	switch decision.Action {
+	case PoolIsDone, PoolHolds:
+		decision.ReadAgain = true
+	case PoolWaits:
+		decision.ReadAgain = pool.waitsForServers()
+	default:
+	}
+	return decision
+}
+
+// waitsForServers says whether the pool waits for a server that does not answer, or does not come to serve.
+func (pool Pool) waitsForServers() bool {
+	for _, domain := range pool.Domains {
+		if domain.State != v1alpha1.DomainDone && serverTrouble[domain.Reason] {
+			return true
+		}
+	}
+	return false
+}
+
+// serverTrouble are the reasons of a domain that waits for a server which may have left the pool.
+var serverTrouble = map[string]bool{v1alpha1.ReasonServerUnreachable: true, v1alpha1.ReasonServerAnswerUnknown: true, v1alpha1.ReasonServicesNotRunning: true,
+	v1alpha1.ReasonLoginRefused: true, v1alpha1.ReasonCertificateRejected: true}
+
+func (pool Pool) next() PoolDecision {
 	if open := pool.inProgress(); open != nil {
 		return *open
 	}

@@ -23,6 +23,7 @@ const (
 	forgetsOtherStores   databaseFlaw = "forgets the other stores"
 	databasesMeanwhile   databaseFlaw = "updates databases while front ends are out"
 	acceptsBrokenServers databaseFlaw = "does not look at local databases"
+	forgetsMirrors       databaseFlaw = "takes no look at the mirrors any more when nothing is left to update"
 	triesForEver         databaseFlaw = "allows itself another attempt after every failure"
 )
 
@@ -37,6 +38,7 @@ const (
 	ruleUnasked      = "unasked"
 	ruleOrder        = "order"
 	ruleNotFinished  = "not finished"
+	ruleForgotten    = "forgotten"
 	longestStaleness = 3 * time.Minute
 )
 
@@ -78,6 +80,7 @@ type databaseWorld struct {
 	claimed    bool
 	blind      time.Time // when the cmdlet last did not say how the mirrors stand
 	done, held bool
+	said       string // how the mirrors stand, as the back end's status has it
 	last       string // what the back end last said of itself
 	journal    []string
 	violations []string
@@ -367,8 +370,8 @@ func (w *databaseWorld) between() {
 
 func (w *databaseWorld) backEnd() {
 	describe := func() procedure.BackEnd {
-		backEnd := procedure.BackEnd{Plan: w.plan, Edition: v1alpha1.EditionEnterprise, Stores: v1alpha1.CollocatedStoresAbsent, SQLServer: w.stores[0].SQLServer,
-			Mirror: w.mirror, Permitted: w.permitted, OpenDomain: w.open}
+		backEnd := procedure.BackEnd{Plan: w.plan, Edition: v1alpha1.EditionEnterprise, Stores: v1alpha1.CollocatedStoresAbsent, SQLServer: w.stores[0].SQLServer, TopologyChanged: new(string),
+			Mirror: w.mirror, MirrorSaid: w.said, Permitted: w.permitted, OpenDomain: w.open}
 		if w.flaw == alwaysSaysUpdate {
 			backEnd.Mirror.Command = v1alpha1.MirrorCommandUpdate
 		}
@@ -400,6 +403,8 @@ func (w *databaseWorld) backEnd() {
 				backEnd = backEnd.Told(decision, nil, "no answer")
 			case decision.NeedReport != "":
 				backEnd = backEnd.Told(decision, w.stores[decision.Store].report(), "")
+			case decision.Server.Verdict == procedure.VerdictDone && w.flaw == forgetsMirrors:
+				return decision
 			case decision.NeedMirror != "":
 				backEnd.MirrorState = w.mirrorState()
 			default:
@@ -414,8 +419,13 @@ func (w *databaseWorld) backEnd() {
 		w.claimed = true
 		decision = decide(describe())
 	}
+	if !w.chance(6) { // otherwise somebody else has written since, and this write is refused
+		w.done, w.held = decision.Server.Verdict == procedure.VerdictDone, decision.Server.Verdict == procedure.VerdictHold
+		if decision.Mirror != "" {
+			w.said = decision.Mirror
+		}
+	}
 	w.claimed, w.last = decision.InProgress, string(decision.Server.Verdict)+" "+decision.Server.Reason+": "+decision.Server.Message
-	w.done, w.held = decision.Server.Verdict == procedure.VerdictDone, decision.Server.Verdict == procedure.VerdictHold
 	if decision.Server.Verdict == procedure.VerdictHold && w.flaw == triesForEver {
 		w.permitted++
 	}
@@ -529,6 +539,10 @@ func (w *databaseWorld) person() {
 	w.permitted = max(w.permitted, 1) + 1
 }
 
+func (w *databaseWorld) mirrorsInOrder() bool {
+	return !slices.ContainsFunc(w.stores, func(s *store) bool { return s.mirrored && (s.turned || s.behind) })
+}
+
 func (w *databaseWorld) allCurrent() bool {
 	return !slices.ContainsFunc(w.members, func(m *member) bool { return m.Build.OlderThan(w.plan.Build) || m.Begun() })
 }
@@ -552,6 +566,9 @@ func playDatabases(seed uint64, wrong databaseFlaw) *databaseWorld {
 		if !w.done || !s.current && s.readout {
 			w.violated(ruleNotFinished, "at the end the back end says %q, and %s is current: %t", w.last, s.SQLServer, s.current)
 			break
+		}
+		if s.mirrored && s.Kind == procedure.StorePool && w.mirrorsInOrder() && w.said != v1alpha1.ReasonMirrorHealthy {
+			w.violated(ruleForgotten, "the databases are mirrored and in order, and the status says %q", w.said)
 		}
 	}
 	return w
@@ -587,6 +604,7 @@ func TestBrokenOperatorsOfDatabasesAreCaught(t *testing.T) {
 		{databasesMeanwhile, ruleEarly},
 		{acceptsBrokenServers, ruleAccepted},
 		{triesForEver, ruleUnasked},
+		{forgetsMirrors, ruleForgotten},
 	}
 	for _, broken := range cases {
 		t.Run(string(broken.flaw)+", "+broken.rule, func(t *testing.T) {

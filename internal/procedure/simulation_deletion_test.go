@@ -31,6 +31,9 @@ type objects struct {
 	back      time.Time // when the pool is declared again
 	claims    map[string]bool
 	deletions int
+	domains   []*domainObject
+	// generations counts what was declared.
+	generations int
 }
 
 const (
@@ -44,6 +47,11 @@ func (w *world) deletedByPeople(s *status) {
 	case o.gone && (w.quiet || !w.now.Before(o.back)):
 		w.say("a person declares the pool again")
 		o.gone = false
+		for _, m := range w.machines {
+			if m.membership.left { // what is declared anew knows nothing of it
+				delete(w.failures, m.fqdn)
+			}
+		}
 	case !o.gone && !o.deleting && w.chance(w.faults.deletes):
 		w.say("a person deletes the pool")
 		o.deletions++
@@ -58,7 +66,7 @@ func (w *world) deletedByPeople(s *status) {
 // claim puts the finalizer on an object; the API server refuses it on one that is being deleted.
 func (w *world) claim(name string) bool {
 	switch o := &w.objects; {
-	case o.gone, o.deleting && !o.claims[name]:
+	case o.gone, o.deleting && !o.claims[name], w.object(name) != nil && w.object(name).deleting && !o.claims[name]:
 		return false
 	default:
 		o.claims[name] = true
@@ -68,13 +76,22 @@ func (w *world) claim(name string) bool {
 
 // there says whether an object can still be worked on: of what is being deleted only what bears the finalizer is left.
 func (w *world) there(name string) bool {
-	return !w.objects.gone && (!w.objects.deleting || w.objects.claims[name])
+	domain := w.object(name)
+	if domain == nil && name != poolObject && name != backEndObject {
+		return false
+	}
+	return !w.objects.gone && (!w.objects.deleting && (domain == nil || !domain.deleting) || w.objects.claims[name])
 }
 
 // release takes the finalizer of a domain or the back end off when nothing is left to be finished.
 func (w *world) release(name string, departure procedure.Departure, mayNeedItStill bool) {
-	if w.objects.claims[name] && (w.objects.deleting || !mayNeedItStill) && procedure.Depart(departure).LetGo {
+	domain := w.object(name)
+	leaving := w.objects.deleting || domain != nil && domain.deleting
+	if w.objects.claims[name] && (leaving || !mayNeedItStill) && procedure.Depart(departure).LetGo {
 		delete(w.objects.claims, name)
+		if domain != nil && domain.deleting {
+			w.drop(name)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package procedure_test
 
 import (
+	"slices"
 	"time"
 
 	"lyncops.dev/operator/api/v1alpha1"
@@ -9,6 +10,7 @@ import (
 
 // status is what an operator keeps outside the servers. All of it may be lost at any time.
 type status struct {
+	servers   []procedure.PlacedServer
 	open      string
 	openBuild v1alpha1.Build
 	openSince time.Time
@@ -30,6 +32,7 @@ type domainStatus struct {
 	state              v1alpha1.DomainState
 	inProgress, staged bool
 	build              v1alpha1.Build
+	generation         int
 	reason, message    string
 }
 
@@ -98,7 +101,7 @@ func (o *operators) pass() {
 		o.began = o.w.now
 	}
 	o.w.deletedByPeople(o.status)
-	for _, which := range o.w.random.Perm(len(o.w.domains) + 2) {
+	for _, which := range o.w.random.Perm(len(o.w.objects.domains) + 2) {
 		switch which {
 		case 0:
 			o.pool()
@@ -109,7 +112,9 @@ func (o *operators) pass() {
 				o.backEnd()
 			}
 		default:
-			o.domain(o.w.domains[which-2])
+			if which-2 < len(o.w.objects.domains) {
+				o.domain(o.w.objects.domains[which-2].name)
+			}
 		}
 	}
 }
@@ -131,8 +136,9 @@ func (o *operators) domainOnce(name string, underway bool) (again bool) {
 	if !w.there(name) {
 		return false
 	}
-	version := o.status.version
-	deleting := w.objects.deleting && o.flaw != forgetsDeletion
+	version, object := o.status.version, w.object(name)
+	generation := object.generation
+	deleting := (w.objects.deleting || object.deleting) && o.flaw != forgetsDeletion
 	domain := procedure.Domain{Deleting: deleting, Plan: o.plan(), TurnLimit: interval, Underway: underway, ServersAtATime: w.atATime, Paused: w.paused && o.flaw != forgetsPause}
 	turn := func() bool {
 		return o.flaw == takesEveryTurn || o.status.open == name && o.status.openBuild == domain.Plan.Build
@@ -141,22 +147,24 @@ func (o *operators) domainOnce(name string, underway bool) (again bool) {
 	if o.status.backEnd.inProgress {
 		domain.BackEnd = "sql01.contoso.com"
 	}
-	for _, m := range w.machines {
-		if m.domain == name {
-			domain.Servers = append(domain.Servers, o.look(m))
-		}
+	for _, fqdn := range object.servers {
+		domain.Servers = append(domain.Servers, o.look(w.machine(fqdn)))
 	}
 	if o.between() {
 		return false
 	}
 	decision := procedure.UpgradeDomain(domain)
 	if decision.NeedMembers {
-		for _, m := range w.machines {
-			server := w.observe(m)
-			member := procedure.Member{FQDN: m.fqdn, Serving: server != nil && server.Serving() || o.flaw == ignoresQuorum}
+		for _, known := range o.status.servers {
+			server := w.observe(w.machine(known.FQDN))
+			member := procedure.Member{FQDN: known.FQDN, Serving: server != nil && server.Serving() || o.flaw == ignoresQuorum}
 			domain.Members = append(domain.Members, member)
 		}
+		domain.TopologyChanged = o.topologyChanged()
 		decision = procedure.UpgradeDomain(domain)
+	}
+	if object != w.object(name) || generation != object.generation {
+		return false
 	}
 	if decision.InProgress && !(w.claim(name) && (w.objects.deleting || w.claim(poolObject))) && o.flaw != forgetsDeletion {
 		return false
@@ -171,7 +179,7 @@ func (o *operators) domainOnce(name string, underway bool) (again bool) {
 			o.misorder(server.Order)
 			first := (server.Order.Action == procedure.ActionStopServices || server.Order.Action == procedure.ActionFailOverComputer) && !server.OutOfService
 			// Work that has begun is finished without a turn; with one, the pool is read once more.
-			if first && domain.Turn && (!turn() || w.paused && o.flaw != forgetsPause || o.status.backEnd.inProgress || w.objects.deleting && o.flaw != forgetsDeletion) {
+			if first && domain.Turn && (!turn() || o.status.adopted != domain.Adopted && o.flaw != keepsTheTurn || object.deleting || w.paused && o.flaw != forgetsPause || o.status.backEnd.inProgress || w.objects.deleting && o.flaw != forgetsDeletion) {
 				decision.Servers[i].InProgress = false
 				continue
 			}
@@ -193,7 +201,7 @@ func (o *operators) domainOnce(name string, underway bool) (again bool) {
 			}
 		}
 	}
-	if w.there(name) {
+	if w.there(name) && object == w.object(name) && generation == object.generation {
 		stale := version != o.status.version // somebody else has written since: the API server refuses to take the finalizer off
 		o.report(name, domain, decision)
 		if !stale {
@@ -205,6 +213,10 @@ func (o *operators) domainOnce(name string, underway bool) (again bool) {
 
 func (o *operators) look(m *machine) procedure.DomainServer {
 	server := procedure.DomainServer{FQDN: m.fqdn, Server: o.w.observe(m), Permitted: o.status.permitted[m.fqdn], LastStep: o.status.steps[m.fqdn]}
+	server.Left = len(o.status.servers) > 0 && !slices.ContainsFunc(o.status.servers, func(known procedure.PlacedServer) bool { return known.FQDN == m.fqdn })
+	if server.Server != nil && o.flaw == touchesCurrent && server.Server.Build == o.w.desired {
+		server.Server.Build = oldBuild
+	}
 	if server.Server != nil && o.flaw == forgetsFailover {
 		for i := range server.Server.Jobs {
 			server.Server.Jobs[i].Action = ""
@@ -217,7 +229,7 @@ func (o *operators) look(m *machine) procedure.DomainServer {
 }
 
 func (o *operators) report(name string, domain procedure.Domain, decision procedure.DomainDecision) {
-	now := domainStatus{state: decision.State, inProgress: decision.InProgress, staged: true, build: domain.Plan.Build, reason: decision.Reason, message: decision.Message}
+	now := domainStatus{state: decision.State, inProgress: decision.InProgress, staged: true, build: domain.Plan.Build, generation: o.w.object(name).generation, reason: decision.Reason, message: decision.Message}
 	for i, server := range decision.Servers {
 		now.staged = now.staged && (server.Step == v1alpha1.StepReady || server.Step == v1alpha1.StepDone)
 		if domain.Servers[i].Server != nil {
@@ -242,28 +254,31 @@ func (o *operators) pool() {
 		return
 	case w.objects.deleting && o.flaw != forgetsDeletion:
 		w.sayOnce("the pool waits for its servers")
+		if len(s.servers) == 0 && slices.ContainsFunc(w.members(), w.answers) {
+			s.servers = w.places()
+			s.version++
+		}
 		o.departs()
 		return
 	}
 	policy := procedure.ReadinessPolicy{Interval: interval, Attempts: 3}
 	version := s.version
+	found := o.known()
+	if found == nil || !o.declare(found) {
+		return
+	}
 	pool := procedure.Pool{Open: s.open, OpenSince: s.openSince, Adopted: s.adopted, Soak: s.soak, SoakTime: soakTime, Last: s.last, Policy: policy, Now: w.now, Paused: w.paused}
 	if pool.Ungated = w.ungated; w.ungated {
 		pool.SoakTime = 0
 	}
+	moved := o.noteMoves(found, &pool)
 	if s.hold != nil {
 		pool.HoldReason, pool.HoldMessage = s.hold.Reason, s.hold.Message
 	}
 	if s.backEnd.inProgress {
 		pool.BackEnd = "sql01.contoso.com"
 	}
-	for _, name := range w.domains {
-		known := s.domains[name]
-		if known.build != w.desired {
-			known.state = v1alpha1.DomainUnknown
-		}
-		pool.Domains = append(pool.Domains, procedure.PoolDomain{Name: name, State: known.state, InProgress: known.inProgress, Staged: known.staged, Reason: known.reason, Message: known.message})
-	}
+	pool.Domains = o.view(found)
 	build := w.desired
 	decision := procedure.NextDomain(pool)
 	var read *procedure.Reading
@@ -278,6 +293,15 @@ func (o *operators) pool() {
 				answer.Domains[i].IsReadyForUpgrade = true
 			}
 		}
+		if again := o.placed(answer); !procedure.SamePlaces(again, found) && o.flaw != forgetsTopology {
+			// Other servers than were known: nothing is decided on the old ones.
+			if !o.between() && version == s.version && again != nil {
+				o.noteMoves(again, &pool)
+				s.servers, s.soak, s.adopted, w.storedAt = again, pool.Soak, pool.Adopted, pool.Now
+				s.version++
+			}
+			return
+		}
 		before := procedure.Counters{}
 		if s.last != nil && s.last.Domain == decision.Domain {
 			before = s.last.Gate.Counters
@@ -287,14 +311,26 @@ func (o *operators) pool() {
 		pool.Answer, pool.Soak = &gate, decision.Soak
 		decision = procedure.NextDomain(pool)
 	}
+	if decision.ReadAgain && o.topologyChanged() != "" {
+		if again := o.discover(); again != nil {
+			found, decision = again, procedure.PoolDecision{Action: procedure.PoolWaits, Reason: v1alpha1.ReasonDiscovering}
+			moved = o.noteMoves(found, &pool) || moved
+		}
+	}
 	// A conflicting write is refused by the API server, and the pass is lost.
-	if o.between() || version != s.version && read != nil {
+	if o.between() || version != s.version && (read != nil || moved) {
 		return
 	}
 	if (decision.Action == procedure.PoolOpens || decision.Action == procedure.PoolAdopts) && !w.claim(poolObject) && o.flaw != forgetsDeletion || w.objects.gone {
 		return
 	}
 	s.version++
+	if moved {
+		s.servers, s.adopted = found, pool.Adopted
+	}
+	if moved || read != nil {
+		w.storedAt = pool.Now
+	}
 	s.soak, s.done, s.why = decision.Soak, false, decision.Reason
 	if read != nil {
 		s.last = read
@@ -325,13 +361,13 @@ func (o *operators) backEnd() {
 	}
 	backEnd := procedure.BackEnd{Deleting: w.objects.deleting, Plan: o.plan(), Edition: v1alpha1.EditionEnterprise, Stores: v1alpha1.CollocatedStoresAbsent, SQLServer: "sql01.contoso.com",
 		Permitted: s.backEnd.permitted, Paused: w.paused, OpenDomain: s.open}
-	for _, m := range w.machines {
-		server := w.observe(m)
+	for _, known := range s.servers {
+		server := w.observe(w.machine(known.FQDN))
 		if o.flaw == databasesEarly && server != nil {
 			server.Build, server.Jobs, server.Services = backEnd.Plan.Build, nil, []procedure.Service{{Name: "RTCSRV", Status: procedure.ServiceRunning}}
 			backEnd.OpenDomain = ""
 		}
-		backEnd.FrontEnds = append(backEnd.FrontEnds, procedure.PoolFrontEnd{FQDN: m.fqdn, Server: server})
+		backEnd.FrontEnds = append(backEnd.FrontEnds, procedure.PoolFrontEnd{FQDN: known.FQDN, Server: server})
 	}
 	decision := procedure.NextBackEndStep(backEnd)
 	if decision.NeedReport != "" {
@@ -340,6 +376,11 @@ func (o *operators) backEnd() {
 			version = "15.13.22"
 		}
 		backEnd.Report = &procedure.DatabaseReport{Databases: []procedure.Database{{Name: "rtcxds", ExpectedVersion: "15.13.22", InstalledVersion: version}}}
+		decision = procedure.NextBackEndStep(backEnd)
+	}
+	if decision.NeedTopology {
+		changed := o.topologyChanged()
+		backEnd.TopologyChanged = &changed
 		decision = procedure.NextBackEndStep(backEnd)
 	}
 	starts := decision.Server.Verdict == procedure.VerdictStart

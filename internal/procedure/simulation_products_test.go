@@ -25,8 +25,8 @@ type computerState struct {
 	disabled bool
 	// cutOff counts the failbacks that a restart cut off.
 	cutOff int
-	// edge: the machine is an Edge Server and has the services of one.
-	edge bool
+	// role is the machine's where it is no front end, and gives it the services of one.
+	role v1alpha1.Role
 }
 
 func (c computerState) startType() string {
@@ -38,10 +38,18 @@ func (c computerState) startType() string {
 
 // named is the name of a service on such a machine.
 func (c computerState) named(service string) string {
-	if c.edge && service == "RTCMEETINGMCU" {
-		return "RTCMRAUTH"
+	if name := serviceOfRole[c.role][service]; name != "" {
+		return name
 	}
 	return service
+}
+
+// serviceOfRole is what stands on a server of another role for a service of a front end.
+var serviceOfRole = map[v1alpha1.Role]map[string]string{
+	v1alpha1.RoleEdge:           {"RTCMEETINGMCU": "RTCMRAUTH"},
+	v1alpha1.RoleDirector:       {"RTCMEETINGMCU": "RTCCLSAGT"},
+	v1alpha1.RoleMediation:      {"RTCSRV": "RTCMEDSRV", "RTCMEETINGMCU": "RTCCLSAGT"},
+	v1alpha1.RolePersistentChat: {"RTCSRV": "RTCCHAT", "RTCMEETINGMCU": "RTCCOMPLIANCE"},
 }
 
 // skypeWorld is a pool of Skype for Business Server, whose front ends are failed over and back. Nil for a pool too small for that.
@@ -50,21 +58,31 @@ func skypeWorld(seed uint64, bad faults) *world {
 	if len(w.machines) < 3 {
 		return nil
 	}
+	w.smallest = 3
 	w.plan.Variant = procedure.Variant{FailOver: true, PoolFQDN: "pool01.contoso.com"}
 	return w
 }
 
 // edgeWorld is an Edge pool of two to four servers.
-func edgeWorld(seed uint64, bad faults) *world {
-	w := newWorld(seed, bad)
-	w.ungated, w.domains = true, nil
-	w.plan.Role = v1alpha1.RoleEdge
-	w.machines = w.machines[:min(len(w.machines), 4)]
-	for i, m := range w.machines {
-		m.domain, m.computer.edge = fmt.Sprintf("edge%02d", i+1), true
-		w.domains = append(w.domains, m.domain)
+func edgeWorld(seed uint64, bad faults) *world { return roleWorld(v1alpha1.RoleEdge)(seed, bad) }
+
+// roleWorld makes pools of two to four servers of a role.
+func roleWorld(role v1alpha1.Role) func(seed uint64, bad faults) *world {
+	return func(seed uint64, bad faults) *world {
+		w := newWorld(seed, bad)
+		w.ungated, w.plan.Role = true, role
+		w.machines = w.machines[:min(len(w.machines), 4)]
+		for _, m := range w.machines {
+			m.domain, m.computer.role = domainOfServer(m.fqdn), role
+		}
+		return w
 	}
-	return w
+}
+
+// domainOfServer is the domain that a server of a pool without upgrade domains gets.
+func domainOfServer(fqdn string) string {
+	name, _, _ := strings.Cut(fqdn, ".")
+	return name
 }
 
 // startFailOver begins a failover and says how long it takes. One that exceeds its wait time does nothing.
@@ -125,14 +143,15 @@ func (w *world) judgeWithoutQuorum(m *machine) {
 		return
 	}
 	others := 0
-	for _, other := range w.machines {
+	members := w.members()
+	for _, other := range members {
 		alone := w.recently(other.changedAlone)
 		if other != m && !other.away && (other.serves() || alone) {
 			others++
 		}
 	}
-	if others < len(w.machines)-1 {
-		w.violated(2, "%s is stopped, and %d of %d other servers serve", m.fqdn, others, len(w.machines)-1)
+	if others < len(members)-1 && !w.recently(w.republished) {
+		w.violated(2, "%s is stopped, and %d of %d other servers serve", m.fqdn, others, len(members)-1)
 	}
 }
 

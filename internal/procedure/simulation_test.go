@@ -27,14 +27,16 @@ func play(seed uint64, bad faults, wrong flaw) (*world, *operators) {
 
 func playIn(w *world, bad faults, wrong flaw) (*world, *operators) {
 	o := &operators{w: w, status: newStatus(), flaw: wrong}
+	o.predeclare()
 	end := w.now.Add(time.Duration(6+w.random.IntN(10)) * time.Hour)
 	if bad == noFaults || bad == operatorDies {
 		w.atATime = 1
 		end = w.now.Add(200 * time.Hour)
 	}
-	for w.now.Before(end) && !(o.status.done && o.status.backEnd.done) {
+	for w.now.Before(end) && (w.restless() || !(o.status.done && o.status.backEnd.done)) {
 		w.advance(w.minutes(1, 5))
 		w.person(o)
+		w.republish(o)
 		o.pass()
 		if len(w.violations) > 0 {
 			return w, o
@@ -73,6 +75,9 @@ func (o *operators) settle() {
 // resting says whether only a person can go on, or nothing is left to do.
 func (o *operators) resting() bool {
 	for _, m := range o.w.machines {
+		if m.membership.off {
+			continue
+		}
 		if !o.w.answers(m) || !m.rebootAt.IsZero() || slices.ContainsFunc(m.jobs, func(j *job) bool { return j.Active() }) {
 			return false
 		}
@@ -94,13 +99,17 @@ func (w *world) person(o *operators) {
 		w.paused, w.pausedAt = !w.paused, w.now
 		w.say("a person sets paused to %t", w.paused)
 	case 1:
-		if w.desired == newBuild {
-			w.desired, w.plan.PackageSHA256, w.dbDone = laterOne, strings.Repeat("cd", 32), false
-			w.failures = map[string]failure{}
-			w.say("a person declares build %s", laterOne)
-		}
+		w.declareLater()
 	default:
 		w.retry(o)
+	}
+}
+
+func (w *world) declareLater() {
+	if w.desired == newBuild {
+		w.desired, w.plan.PackageSHA256, w.dbDone = laterOne, strings.Repeat("cd", 32), false
+		w.failures = map[string]failure{}
+		w.say("a person declares build %s", laterOne)
 	}
 }
 
@@ -139,6 +148,7 @@ func (w *world) mend(*operators) {
 			w.back(m)
 		}
 	}
+	w.mendDrift()
 }
 
 // nothingLeftStopped is line 8.
@@ -147,7 +157,7 @@ func (w *world) nothingLeftStopped() {
 		if m.computer.failedOver && !m.hurt {
 			w.violated(8, "%s was failed over and never failed back", m.fqdn)
 		}
-		if !m.whole() && !m.hurt {
+		if !m.whole() && !m.hurt && !m.membership.off {
 			w.violated(8, "%s is left with stopped services: %v", m.fqdn, m.running)
 		}
 	}
@@ -161,7 +171,7 @@ func story(w *world, o *operators) string {
 		fmt.Fprintf(&text, "%s %+v\n", name, domain)
 	}
 	for _, m := range w.machines {
-		fmt.Fprintf(&text, "%s %s %s permitted %d running %v\n", m.fqdn, m.build, o.status.steps[m.fqdn], o.status.permitted[m.fqdn], m.running)
+		fmt.Fprintf(&text, "%s %s %+v %s %s permitted %d running %v\n", m.fqdn, m.domain, m.membership, m.build, o.status.steps[m.fqdn], o.status.permitted[m.fqdn], m.running)
 	}
 	fmt.Fprintf(&text, "back end %+v, databases done %t\n", o.status.backEnd, w.dbDone)
 	return text.String()
@@ -179,7 +189,7 @@ func checkIn(t *testing.T, seed uint64, w *world, bad faults) {
 	if len(complaints) == 0 && !(o.status.done && o.status.backEnd.done) {
 		complaints = append(complaints, "the rollout ended neither done nor released by a person")
 	}
-	for _, m := range w.machines {
+	for _, m := range w.members() {
 		if len(complaints) == 0 && (m.build != w.desired || !m.whole() || m.computer.failedOver) {
 			complaints = append(complaints, fmt.Sprintf("done is reported, but %s has build %s, running %v", m.fqdn, m.build, m.running))
 		}

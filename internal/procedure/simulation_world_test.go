@@ -21,7 +21,7 @@ const (
 
 // faults says what goes wrong in one history, as chances of one in so many per opportunity; zero is never.
 type faults struct {
-	crash, forget, twoOperators, unreachable, jobFails, interrupted, drainTimeout, moody, reboots, breaks, people, lostOrder, deletes int
+	crash, forget, twoOperators, unreachable, jobFails, interrupted, drainTimeout, moody, reboots, breaks, people, lostOrder, deletes, members, drift int
 }
 
 var (
@@ -50,6 +50,8 @@ type machine struct {
 	heals         time.Time // when a front end service that broke by itself runs again
 	hurt          bool      // a start failed in a way that nothing but a person mends
 	computer      computerState
+	membership    membershipState
+	drift         driftState
 }
 
 type job struct {
@@ -82,7 +84,6 @@ type world struct {
 	quiet    bool // no further faults
 	now      time.Time
 	machines []*machine
-	domains  []string
 	desired  v1alpha1.Build
 	plan     procedure.Plan
 	atATime  int
@@ -93,17 +94,22 @@ type world struct {
 	moodFor  string // the domain that is not ready in this mood
 	settled  time.Time
 
-	readings   []reading
-	session    string
-	sessionEnd bool
-	lastChange time.Time
-	failures   map[string]failure
-	dbDone     bool
-	objects    objects
-	journal    []string
-	said       string
-	effects    []string
-	violations []string
+	readings    []reading
+	session     string
+	sessionAt   time.Time // the reading that opened it
+	endedAt     time.Time // when it ended, by a failure
+	storedAt    time.Time // when an operator last wrote down what it had read of the pool's servers
+	republished time.Time // when the topology last changed
+	smallest    int
+	sessionEnd  bool
+	lastChange  time.Time
+	failures    map[string]failure
+	dbDone      bool
+	objects     objects
+	journal     []string
+	said        string
+	effects     []string
+	violations  []string
 	// ungated: a pool of another role than FrontEnd, each server a domain of its own.
 	ungated bool
 }
@@ -115,7 +121,6 @@ func newWorld(seed uint64, bad faults) *world {
 	shape := shapes[random.IntN(len(shapes))]
 	for i, size := range shape {
 		name := fmt.Sprintf("UpgradeDomain%d", i+1)
-		w.domains = append(w.domains, name)
 		for range size {
 			m := &machine{fqdn: fmt.Sprintf("fe%02d.contoso.com", len(w.machines)+1), domain: name, build: oldBuild,
 				boot: w.now.Add(-48 * time.Hour), running: map[string]bool{}, gone: map[string]bool{}}
@@ -134,6 +139,7 @@ func newWorld(seed uint64, bad faults) *world {
 		InstallTimeout: time.Hour, RestartTimeout: time.Hour}
 	w.settled = w.now.Add(-time.Hour)
 	w.objects.claims = map[string]bool{}
+	w.smallest = 2
 	return w
 }
 
@@ -176,7 +182,7 @@ func (m *machine) serves() bool { return m.up() && m.running["RTCSRV"] }
 
 func (m *machine) whole() bool {
 	for _, service := range serviceNames {
-		if !m.running[service] {
+		if !m.running[service] && m.expects(service) {
 			return false
 		}
 	}
@@ -184,7 +190,9 @@ func (m *machine) whole() bool {
 }
 
 // answers says whether the machine can be asked.
-func (w *world) answers(m *machine) bool { return m.up() && !w.now.Before(m.unreachable) }
+func (w *world) answers(m *machine) bool {
+	return m.up() && !m.membership.off && !w.now.Before(m.unreachable)
+}
 
 // observe is what an operator sees of a machine; nil when it does not answer.
 func (w *world) observe(m *machine) *procedure.Server {
@@ -206,7 +214,11 @@ func (m *machine) services() []procedure.Service {
 		if m.running[name] {
 			status = procedure.ServiceRunning
 		}
-		list = append(list, procedure.Service{Name: m.computer.named(name), Status: status, StartType: m.computer.startType()})
+		startType := m.computer.startType()
+		if m.drift.manual[name] && !m.computer.disabled {
+			startType = "Manual"
+		}
+		list = append(list, procedure.Service{Name: m.computer.named(name), Status: status, StartType: startType})
 	}
 	return list
 }
@@ -218,9 +230,11 @@ func (w *world) advance(by time.Duration) {
 		for _, m := range w.machines {
 			w.tick(m)
 		}
+		w.driftByPeople()
 		if !w.quiet && w.now.After(w.moodEnds) && w.chance(w.faults.moody) {
+			domains := w.domains()
 			moods := []string{"Busy", "InsufficientActiveFrontEnds", "Draining", "NotReady", "Busy"}
-			w.mood, w.moodEnds, w.moodFor = moods[w.random.IntN(len(moods))], w.now.Add(w.minutes(5, 45)), w.domains[w.random.IntN(len(w.domains))]
+			w.mood, w.moodEnds, w.moodFor = moods[w.random.IntN(len(moods))], w.now.Add(w.minutes(5, 45)), domains[w.random.IntN(len(domains))]
 			w.settled = w.moodEnds
 		}
 	}
@@ -229,6 +243,9 @@ func (w *world) advance(by time.Duration) {
 func (w *world) tick(m *machine) {
 	if m.up() && w.chance(w.faults.unreachable) {
 		m.unreachable = w.now.Add(w.minutes(1, 40))
+	}
+	if m.membership.left && !w.answers(m) {
+		delete(w.failures, m.fqdn) // it has left the pool and does not answer: nobody can ask for another try there
 	}
 	if m.up() && m.rebootAt.IsZero() && w.chance(w.faults.reboots) {
 		w.say("%s reboots by itself", m.fqdn)
@@ -240,6 +257,7 @@ func (w *world) tick(m *machine) {
 	}
 	if !m.heals.IsZero() && !m.away && m.up() && (w.quiet || w.now.After(m.heals)) {
 		m.running["RTCSRV"], m.heals, w.settled = true, time.Time{}, w.now.Add(5*time.Minute)
+		w.healed(m)
 	}
 	if !m.rebootAt.IsZero() && !w.now.Before(m.rebootAt) {
 		m.rebootAt, m.bootAt = time.Time{}, w.now.Add(w.minutes(4, 12))
@@ -260,7 +278,11 @@ func (w *world) tick(m *machine) {
 			m.build, m.coming = m.coming, ""
 		}
 		for _, name := range serviceNames {
-			m.running[name] = !m.computer.disabled
+			m.running[name] = !m.computer.disabled && !m.drift.manual[name]
+		}
+		m.drift.stopped = nil
+		if m.broke && m.away && !m.computer.failedOver { // what Windows does not start, a restart without us would have cost as well
+			m.away, m.unverified, w.lastChange = false, false, w.now
 		}
 		if failed := w.failures[m.fqdn].job; strings.HasPrefix(failed, "restart-computer") || strings.HasPrefix(failed, "stop-services-again") {
 			delete(w.failures, m.fqdn) // what had failed, or was to be prepared, has happened after all
@@ -292,7 +314,9 @@ func (w *world) failed(m *machine, j *job) {
 		if j.build == w.desired { // a person who declared another build since has said to go on with that one
 			w.failures[m.fqdn] = failure{j.ID, w.now}
 		}
-		w.sessionEnd = true
+		if !w.sessionEnd {
+			w.sessionEnd, w.endedAt = true, w.now
+		}
 	}
 }
 
@@ -303,6 +327,11 @@ func (w *world) end(m *machine, j *job) {
 	set := func(running bool) {
 		for _, name := range serviceNames {
 			m.running[name] = running
+		}
+		if running {
+			m.drift.stopped = nil
+		} else {
+			m.away, m.unverified = true, true // also where somebody has started them in between
 		}
 		w.settled = w.now.Add(w.minutes(1, 12))
 	}
@@ -329,6 +358,7 @@ func (w *world) end(m *machine, j *job) {
 		}
 	case procedure.ActionStartServices, procedure.ActionFailBackComputer:
 		m.computer.disabled = false // start types are restored first, whatever becomes of the rest
+		m.restoreStartTypes()
 		if j.action == procedure.ActionFailBackComputer && j.State == procedure.JobSucceeded {
 			m.computer.failedOver, m.computer.cutOff = false, 0
 		}
@@ -344,6 +374,10 @@ func (w *world) end(m *machine, j *job) {
 			}
 		}
 		w.back(m)
+	case procedure.ActionRestartComputer:
+		if j.State == procedure.JobFailed {
+			w.back(m) // somebody may have started its services
+		}
 	case procedure.ActionUpdateDatabases:
 		w.dbDone = j.State == procedure.JobSucceeded
 	}
@@ -363,6 +397,9 @@ func (w *world) start(m *machine, order procedure.Order, build v1alpha1.Build) {
 		}
 	}
 	w.judge(m, order, build)
+	if !m.away && !m.unverified {
+		m.membership.taken = m.domain
+	}
 	w.say("%s: start %s", m.fqdn, order.ID)
 	if order.Action != procedure.ActionStagePackage {
 		w.effects = append(w.effects, m.fqdn+" "+order.ID)
@@ -422,6 +459,7 @@ func (w *world) putAway(m *machine) (complete bool) {
 		}
 		m.jobs = m.jobs[1:]
 	}
+	w.judgePutAway(m)
 	if m.whole() {
 		m.baseline = nil
 	}
@@ -433,28 +471,29 @@ func (w *world) putAway(m *machine) (complete bool) {
 
 // ask is Get-CsPoolUpgradeReadinessState as this pool would answer it.
 func (w *world) ask() (procedure.Readiness, bool) {
-	answer := procedure.Readiness{State: procedure.PoolStateReady, TotalFrontEnds: len(w.machines)}
+	members := w.members()
+	answer := procedure.Readiness{State: procedure.PoolStateReady, TotalFrontEnds: len(members)}
 	answered := false
-	for _, m := range w.machines {
+	for _, m := range members {
 		if m.serves() {
 			answer.TotalActiveFrontEnds++
 			answered = answered || w.answers(m)
 		}
 	}
 	switch {
-	case answer.TotalActiveFrontEnds < minimumOf(len(w.machines)):
+	case answer.TotalActiveFrontEnds < minimumOf(len(members)):
 		answer.State = procedure.PoolStateInsufficient
-	case answer.TotalActiveFrontEnds < len(w.machines) || w.now.Before(w.settled):
+	case answer.TotalActiveFrontEnds < len(members) || w.now.Before(w.settled):
 		answer.State = procedure.PoolStateBusy
 	}
 	moody := !w.quiet && w.now.Before(w.moodEnds)
 	if moody && w.mood != "NotReady" {
 		answer.State = w.mood
 	}
-	for _, domain := range w.domains {
+	for _, domain := range w.domains() {
 		ready := !moody || w.mood != "NotReady" || domain != w.moodFor
 		frontEnds := []string{}
-		for _, m := range w.machines {
+		for _, m := range members {
 			if m.domain == domain {
 				frontEnds = append(frontEnds, m.fqdn)
 			}
@@ -481,8 +520,10 @@ func (w *world) recently(t time.Time) bool { return w.now.Sub(t) <= staleness }
 func (w *world) judge(m *machine, order procedure.Order, build v1alpha1.Build) {
 	w.judgeProduct(m, order)
 	takesOut := order.Action == procedure.ActionStopServices || order.Action == procedure.ActionFailOverComputer || order.Action == procedure.ActionRestartComputer
-	if takesOut && !m.away {
+	neverBack := m.hurt && !m.serves() // what could not be put back and is down costs nobody anything
+	if takesOut && !m.away && !neverBack {
 		w.judgeTakingOut(m)
+		w.judgeCurrent(m, build)
 	}
 	if takesOut && !m.serves() && m.unverified && w.session == m.domain {
 		w.sessionEnd = false // it never came back, so that its domain was never left
@@ -491,7 +532,9 @@ func (w *world) judge(m *machine, order procedure.Order, build v1alpha1.Build) {
 		switch {
 		case m.gone[order.ID]:
 			w.violated(4, "the installer %s on %s runs again after it succeeded and was put away", order.ID, m.fqdn)
-		case !m.build.OlderThan(build):
+		case build.OlderThan(m.build) && !w.recently(m.drift.at):
+			w.violated(9, "build %s is installed on %s, which has build %s", build, m.fqdn, m.build)
+		case !m.build.OlderThan(build) && !w.recently(m.drift.at):
 			w.violated(4, "the installer runs on %s, which has build %s already", m.fqdn, m.build)
 		case m.running["RTCSRV"] && !w.recently(m.changedAlone):
 			w.violated(3, "the installer runs on %s under running services", m.fqdn)
@@ -499,6 +542,9 @@ func (w *world) judge(m *machine, order procedure.Order, build v1alpha1.Build) {
 	}
 	if order.Action == procedure.ActionUpdateDatabases {
 		for _, other := range w.machines {
+			if w.recently(other.drift.at) || other.membership.left || w.recently(w.republished) {
+				continue
+			}
 			if other.build.OlderThan(build) {
 				w.violated(5, "databases change while %s has build %s", other.fqdn, other.build)
 			}
@@ -510,23 +556,26 @@ func (w *world) judge(m *machine, order procedure.Order, build v1alpha1.Build) {
 }
 
 func (w *world) judgeTakingOut(m *machine) {
-	serving, first := 0, len(w.machines)
+	members := w.members()
+	serving, first := 0, len(members)
 	if first == 8 || first == 9 {
 		first = 7
 	}
 	unverified := 0
-	for i, other := range w.machines {
-		alone := w.recently(other.changedAlone)
-		if i < first && other != m && !other.away && (other.serves() || alone) {
+	for i, other := range members {
+		if i < first && other != m && !other.away && (other.serves() || w.recently(other.changedAlone)) {
 			serving++
 		}
+	}
+	for _, other := range w.machines {
 		if other == m {
 			continue
 		}
-		if other.away && other.domain != m.domain {
+		if other.away && other.takenAs() != m.takenAs() && !w.movedUnseen(m) && !w.movedUnseen(other) {
 			w.violated(1, "%s of %s is stopped while %s of %s is out", m.fqdn, m.domain, other.fqdn, other.domain)
 		}
-		if other.unverified && other.domain == m.domain && w.failures[other.fqdn].job == "" {
+		leftWhole := other.membership.left && other.whole()
+		if other.unverified && !leftWhole && other.takenAs() == m.takenAs() && w.failures[other.fqdn].job == "" {
 			unverified++
 		}
 		for _, j := range other.jobs {
@@ -537,17 +586,22 @@ func (w *world) judgeTakingOut(m *machine) {
 	}
 	if w.ungated {
 		w.judgeWithoutQuorum(m)
-	} else if minimum := minimumOf(len(w.machines)); serving < minimum {
-		w.violated(2, "%s is stopped, and %d of %d front ends remain; %d are needed", m.fqdn, serving, len(w.machines), minimum)
+	} else if minimum := minimumOf(len(members)); serving < minimum && !w.recently(w.republished) {
+		w.violated(2, "%s is stopped, and %d of %d front ends remain; %d are needed", m.fqdn, serving, len(members), minimum)
 	}
+	fresh := w.freshReading(m)
 	if m.unverified {
+		if fresh != nil { // it begins anew, with an answer
+			w.session, w.sessionEnd, w.sessionAt, m.membership.taken = m.domain, false, fresh.at, m.domain
+		}
 		return // it came back by itself in the middle of our work, which is finished whatever else has happened
 	}
 	if unverified >= w.atATime {
 		w.violated(3, "%s is stopped before %d others are verified back in service", m.fqdn, unverified)
 	}
 	for fqdn, failed := range w.failures {
-		if !w.recently(failed.at) {
+		databases := strings.HasPrefix(failed.job, "update-databases") && w.restless() // no reason to leave a front end old that drifted or came since
+		if !w.recently(failed.at) && !databases {
 			w.violated(6, "%s is stopped although %s failed on %s and no person has said to go on", m.fqdn, failed.job, fqdn)
 		}
 	}
@@ -555,14 +609,24 @@ func (w *world) judgeTakingOut(m *machine) {
 	if w.paused && !w.recently(w.pausedAt) {
 		w.violated(11, "%s is stopped although the pool has been paused since %s", m.fqdn, w.pausedAt.Format("15:04"))
 	}
-	if !w.ungated && (w.session != m.domain || w.sessionEnd) {
-		fresh := false
-		for _, answer := range w.readings {
-			fresh = fresh || answer.domain == m.domain && !answer.at.Before(w.lastChange) && w.now.Sub(answer.at) <= interval+2*staleness
-		}
-		if !fresh {
+	w.judgeMember(m)
+	if !w.ungated && (w.session != m.domain && !w.movedUnseen(m) || w.sessionEnd && !w.recently(w.endedAt) || w.republishedSince(w.sessionAt)) {
+		if fresh == nil {
 			w.violated(3, "%s is stopped without a fresh Ready of %s read after the last change", m.fqdn, m.domain)
+			return
 		}
-		w.session, w.sessionEnd = m.domain, false
+		w.session, w.sessionEnd, w.sessionAt = m.domain, false, fresh.at
 	}
+}
+
+// freshReading is the latest answer that allows the machine's domain to be worked on: not too old, and read after the last change.
+func (w *world) freshReading(m *machine) *reading {
+	var fresh *reading
+	for i, answer := range w.readings {
+		named := answer.domain == m.domain || w.movedUnseen(m)
+		if named && !answer.at.Before(w.lastChange) && !w.republishedSince(answer.at) && w.now.Sub(answer.at) <= interval+2*staleness {
+			fresh = &w.readings[i]
+		}
+	}
+	return fresh
 }

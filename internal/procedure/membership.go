@@ -1,0 +1,160 @@
+package procedure
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"lyncops.dev/operator/api/v1alpha1"
+)
+
+// PlacedServer is a server of a pool and the upgrade domain that it is in.
+type PlacedServer struct {
+	FQDN   string
+	Domain string
+}
+
+// DomainMembers is an upgrade domain as it is declared.
+type DomainMembers struct {
+	Name    string
+	Servers []string
+	// Keeps: a server of the domain is half way because of us, or may be, or is held; WorkedOn are those servers.
+	Keeps    bool
+	WorkedOn []string
+}
+
+// Membership is which upgrade domains a pool should have.
+type Membership struct {
+	// Domains are the ones to declare, each with its servers; in topology order, then those that are only being finished.
+	Domains []DomainMembers
+	// Vanished are declared domains that the pool has no more, and that keep no server.
+	Vanished []string
+}
+
+// Members decides which servers belong into which upgrade domain: those that the pool reports for it. Whatever it reports, the
+// domain that began with a server finishes it, so that nobody else takes it and it is not left half way; one that is held stays where a
+// person has to answer for it.
+func Members(found []PlacedServer, declared []DomainMembers) Membership {
+	staying := map[string]string{}
+	for _, domain := range declared {
+		if domain.Keeps {
+			for _, server := range domain.WorkedOn {
+				staying[strings.ToLower(server)] = domain.Name
+			}
+		}
+	}
+	var result Membership
+	for _, name := range domainsOf(found) {
+		members := DomainMembers{Name: name}
+		for _, server := range found {
+			by := staying[strings.ToLower(server.FQDN)]
+			if strings.EqualFold(server.Domain, name) && (by == "" || strings.EqualFold(by, name)) {
+				members.Servers = append(members.Servers, server.FQDN)
+			}
+		}
+		for _, domain := range declared {
+			if strings.EqualFold(domain.Name, name) {
+				members.keep(domain)
+			}
+		}
+		if len(members.Servers) > 0 { // otherwise all of them are still being finished by other domains
+			result.Domains = append(result.Domains, members)
+		}
+	}
+	for _, domain := range declared {
+		if slices.ContainsFunc(result.Domains, func(other DomainMembers) bool { return strings.EqualFold(other.Name, domain.Name) }) {
+			continue
+		}
+		if !domain.Keeps {
+			result.Vanished = append(result.Vanished, domain.Name)
+			continue
+		}
+		finishing := DomainMembers{Name: domain.Name}
+		if finishing.keep(domain); len(finishing.Servers) == 0 {
+			finishing.Servers = domain.Servers
+		}
+		result.Domains = append(result.Domains, finishing)
+	}
+	return result
+}
+
+// keep adds the servers that the domain, as it is declared, is still working on.
+func (m *DomainMembers) keep(declared DomainMembers) {
+	if !declared.Keeps {
+		return
+	}
+	has := func(servers []string, name string) bool {
+		return slices.ContainsFunc(servers, func(other string) bool { return strings.EqualFold(other, name) })
+	}
+	for _, server := range declared.Servers {
+		if has(declared.WorkedOn, server) && !has(m.Servers, server) {
+			m.Servers = append(m.Servers, server)
+		}
+	}
+}
+
+func domainsOf(found []PlacedServer) []string {
+	var names []string
+	for _, server := range found {
+		if server.Domain != "" && !slices.ContainsFunc(names, func(other string) bool { return strings.EqualFold(other, server.Domain) }) {
+			names = append(names, server.Domain)
+		}
+	}
+	return names
+}
+
+// KeepsServers says whether a domain in such a state keeps the servers that it has worked on, whatever the pool reports: something is half
+// way in it, or held, or it has not been looked at yet and nobody knows.
+func KeepsServers(state v1alpha1.DomainState, inProgress bool) bool {
+	return inProgress || state == v1alpha1.DomainHeld || state == ""
+}
+
+// WorkedOn says whether a server at this step may have been changed by us, so that its domain must finish it.
+func WorkedOn(step v1alpha1.ServerStep) bool {
+	switch step {
+	case "", v1alpha1.StepDone, v1alpha1.StepReady, v1alpha1.StepWaiting, v1alpha1.StepStagePackage, v1alpha1.StepUnknown:
+		return false
+	default:
+		return true
+	}
+}
+
+// PlaceServers puts every front end of the topology into the upgrade domain that the pool's answer has it in. Where the two do not
+// name the same front ends, nothing can be relied on.
+func PlaceServers(computers []string, answer Readiness) ([]PlacedServer, error) {
+	domainOf, reported := map[string]string{}, 0
+	for _, domain := range answer.Domains {
+		for _, frontEnd := range domain.FrontEnds {
+			domainOf[strings.ToLower(frontEnd)] = domain.Name
+			reported++
+		}
+	}
+	placed := make([]PlacedServer, 0, len(computers))
+	for _, computer := range computers {
+		domain := domainOf[strings.ToLower(computer)]
+		if domain == "" {
+			return nil, fmt.Errorf("the front end %s of the topology is in no upgrade domain", computer)
+		}
+		placed = append(placed, PlacedServer{FQDN: computer, Domain: domain})
+	}
+	if reported != len(computers) {
+		return nil, fmt.Errorf("the upgrade domains hold %d front ends, the topology %d", reported, len(computers))
+	}
+	return placed, nil
+}
+
+// SamePlaces says whether two readings of a pool have the same servers, in the same order and the same upgrade domains.
+func SamePlaces(one, other []PlacedServer) bool {
+	return slices.EqualFunc(one, other, func(a, b PlacedServer) bool {
+		return strings.EqualFold(a.FQDN, b.FQDN) && strings.EqualFold(a.Domain, b.Domain)
+	})
+}
+
+// TopologyDiffers says how the servers that are known differ from those that the topology names; empty when they do not. The order
+// counts: the published table speaks of the first so many.
+func TopologyDiffers(known, computers []string) string {
+	if slices.EqualFunc(known, computers, strings.EqualFold) {
+		return ""
+	}
+	return fmt.Sprintf("the topology of the pool names %s now, it named %s; the pool is read again before anybody is stopped", strings.Join(computers, ", "), strings.Join(known, ", "))
+}
