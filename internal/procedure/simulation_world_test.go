@@ -281,12 +281,12 @@ func (w *world) tick(m *machine) {
 			m.running[name] = !m.computer.disabled && !m.drift.manual[name]
 		}
 		m.drift.stopped = nil
-		if m.broke && m.away && !m.computer.failedOver { // what Windows does not start, a restart without us would have cost as well
-			m.away, m.unverified, w.lastChange = false, false, w.now
-		}
 		if failed := w.failures[m.fqdn].job; strings.HasPrefix(failed, "restart-computer") || strings.HasPrefix(failed, "stop-services-again") {
 			delete(w.failures, m.fqdn) // what had failed, or was to be prepared, has happened after all
 			w.sessionEnd = w.sessionEnd && !m.unverified
+		}
+		if len(m.drift.manual) > 0 && m.broke && m.away && !m.computer.failedOver { // what Windows does not start, a restart without us would have cost as well
+			m.away, m.unverified, w.lastChange = false, false, w.now
 		}
 		w.back(m)
 	}
