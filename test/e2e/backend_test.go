@@ -52,6 +52,7 @@ func backEndStories() []story {
 			awaitReason(s.T, s.lab, s.domain(1), v1alpha1.ReasonPrincipalOnMirror)
 			checkEvent(s.T, s.lab, s.domain(1), v1alpha1.ReasonPrincipalOnMirror)
 			s.untouched(s.frontEnds...)
+			s.slowInstaller(s.frontEnds[2])
 			s.mend(fault)
 			s.look(s.domain(1))
 			// It turns once more when no front end needs the primary any longer.

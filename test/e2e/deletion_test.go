@@ -16,6 +16,7 @@ import (
 func deletionStories() []story {
 	return []story{
 		{"deleted", "the pool is deleted in mid-rollout and declared again", func(s *scenario) {
+			s.slowInstaller(s.frontEnds[0])
 			s.declare()
 			awaitInstaller(s.T, s.lab, string(s.pool.Spec.PoolFQDN), "")
 			// The garbage collector of a cluster deletes what belongs to the pool; this control plane has none.
@@ -31,6 +32,7 @@ func deletionStories() []story {
 			s.onceEach(s.frontEnds...)
 		}},
 		{"delud", "an upgrade domain is deleted in mid-rollout", func(s *scenario) {
+			s.slowInstaller(s.frontEnds[0])
 			s.declare()
 			awaitInstaller(s.T, s.lab, string(s.pool.Spec.PoolFQDN), "")
 			s.delete(s.domain(1))
@@ -40,6 +42,7 @@ func deletionStories() []story {
 		}},
 		{"delse", "a Standard Edition server is deleted in mid-rollout", func(s *scenario) {
 			server, host := s.standard(), s.standardHost()
+			s.slowInstaller(host)
 			s.create(s.goodSecret(), s.authorityMap(s.authority), server)
 			awaitInstaller(s.T, s.lab, host, "")
 			// As with its namespace: the Secret is gone first.
@@ -51,6 +54,7 @@ func deletionStories() []story {
 			s.inService(host)
 		}},
 		{"forced", "a deleted pool whose server does not answer is let go by force", func(s *scenario) {
+			s.slowInstaller(s.frontEnds[0])
 			s.declare()
 			awaitInstaller(s.T, s.lab, string(s.pool.Spec.PoolFQDN), "")
 			fault := s.fault(lab.Fault{Kind: "hostUnreachable", Target: s.frontEnds[0]})
@@ -70,6 +74,7 @@ func deletionStories() []story {
 			s.onceEach(s.frontEnds...)
 		}},
 		{"twice", "another build is declared, and then the pool is deleted", func(s *scenario) {
+			s.slowInstaller(s.frontEnds[0])
 			s.declare()
 			awaitInstaller(s.T, s.lab, string(s.pool.Spec.PoolFQDN), "")
 			s.change(s.pool, func() {

@@ -217,6 +217,12 @@ func (s *scenario) fault(fault lab.Fault) (id string) {
 	return id
 }
 
+// slowInstaller makes the next installer on a host take long enough for somebody to act in the middle of it, on a busy machine too.
+func (s *scenario) slowInstaller(host string) {
+	s.Helper()
+	s.fault(lab.Fault{Kind: "installerSlow", Target: host, Duration: "40m", Count: 1})
+}
+
 func (s *scenario) mend(id string) {
 	s.Helper()
 	if err := s.lab.Simulator().RemoveFault(s.Context(), id); err != nil {

@@ -95,6 +95,7 @@ func policyStories() []story {
 			s.onceEach(s.frontEnds...)
 		}},
 		{"paused", "paused in the middle", func(s *scenario) {
+			s.slowInstaller(s.frontEnds[0])
 			s.declare()
 			awaitInstaller(s.T, s.lab, string(s.pool.Spec.PoolFQDN), "")
 			s.change(s.pool, func() { s.pool.Spec.Paused = true })
@@ -117,6 +118,7 @@ func policyStories() []story {
 			s.onceEach(s.frontEnds...)
 		}},
 		{"next", "another build is declared in the middle", func(s *scenario) {
+			s.slowInstaller(s.frontEnds[0])
 			s.declare()
 			awaitInstaller(s.T, s.lab, string(s.pool.Spec.PoolFQDN), "")
 			s.change(s.pool, func() {
@@ -149,6 +151,7 @@ func policyStories() []story {
 		{"loops", "a server restarts again and again under the installer", func(s *scenario) {
 			// The core components may have the build although the installer was cut off; another one that lags behind tells.
 			s.pool.Spec.MinimumBuilds = []v1alpha1.ComponentBuild{{Component: "Application Host", Build: s.pool.Spec.DesiredBuild}}
+			s.slowInstaller(s.frontEnds[0])
 			s.declare()
 			awaitInstaller(s.T, s.lab, string(s.pool.Spec.PoolFQDN), "")
 			for range 3 {
