@@ -218,13 +218,14 @@ func outcome(facts answer) string {
 	return strings.TrimSpace(words)
 }
 
-// TestJobsEndAlike runs every action on both sides, with what can go wrong in it, and compares the facts and the whole deployment
-// after each job.
+// TestJobsEndAlike runs every action on the simulator and on the module in both editions, with what can go wrong in it, and compares the
+// facts and the whole deployment after each job.
 func TestJobsEndAlike(t *testing.T) {
 	for name, series := range scenarios {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			simulated, module := builtIn(t, series.sample), inEngine(t, "Desktop", series.sample)
+			sides := []*side{builtIn(t, series.sample), inEngine(t, "Desktop", series.sample), inEngine(t, "Core", series.sample)}
+			simulated, modules := sides[0], sides[1:]
 			staged := map[string]bool{}
 			for i, one := range series.steps {
 				id := fmt.Sprintf("job-%d", i+1)
@@ -232,8 +233,8 @@ func TestJobsEndAlike(t *testing.T) {
 				if one.on != "" {
 					host = one.on
 				}
-				of := [2]answer{}
-				for k, s := range []*side{simulated, module} {
+				of := make([]answer, len(sides))
+				for k, s := range sides {
 					if !staged[host] {
 						s.stage(t, host)
 					}
@@ -243,12 +244,18 @@ func TestJobsEndAlike(t *testing.T) {
 					}
 				}
 				staged[host] = true
-				compare(t, one.name, of[0], of[1])
-				compareWorlds(t, one.name, simulated, module)
+				for k, module := range modules {
+					what := one.name + ", " + module.name
+					compare(t, what, of[0], of[k+1])
+					compareWorlds(t, what, simulated, module)
+				}
 			}
 			end := question{"Clear-LyncOpsJobs", `{"except":["job-2"]}`}
-			compare(t, "putting them away", simulated.ask(t, series.host, end)[0], module.ask(t, series.host, end)[0])
-			for _, s := range []*side{simulated, module} {
+			away := simulated.ask(t, series.host, end)[0]
+			for _, module := range modules {
+				compare(t, "putting them away, "+module.name, away, module.ask(t, series.host, end)[0])
+			}
+			for _, s := range sides {
 				for _, v := range s.model.Violations() {
 					if v.Rule == deployment.RuleSecretExposed {
 						t.Errorf("%s: %s: %s", s.name, v.Text, v.Command)

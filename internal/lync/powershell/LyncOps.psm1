@@ -387,7 +387,6 @@ function Get-ProcessStart {
         try { $start = [System.Diagnostics.Process]::GetProcessById($ProcessId).StartTime.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", [System.Globalization.CultureInfo]::InvariantCulture) }
         catch [System.ArgumentException] { return $null }
     }
-    if ($null -eq $start) { Stop-WithCode 'UnknownShape' "WMI gave process $ProcessId no creation date." 'null' }
     return $start
 }
 
@@ -1568,7 +1567,6 @@ function Get-LyncOpsDatabaseMirror {
         [void](Import-LyncModule -Question)
         $databases = New-Object -TypeName System.Collections.ArrayList
         foreach ($row in @(Invoke-Cmdlet { Get-CsDatabaseMirrorState -PoolFqdn $pool -ErrorAction Stop })) {
-            if ($null -eq $row) { continue }
             $name = Get-TextProperty $row @('DatabaseName')
             if ($name -eq '') { Stop-UnknownShape 'Get-CsDatabaseMirrorState gave a row without a database name.' $row }
             [void]$databases.Add([ordered]@{ databaseName = $name; stateOnPrimary = (Get-TextProperty $row @('StateOnPrimary')); stateOnMirror = (Get-TextProperty $row @('StateOnMirror'))

@@ -40,7 +40,7 @@ func TestWhatIsNotPowerShell3OrBuildsCodeIsFound(t *testing.T) {
 }
 
 // Every scenario script runs in both editions; what they print besides their expectations must be the same text in both. The module that
-// runs in the Core one is held to the latest strict mode.
+// runs in the Core one is held to the latest strict mode, and notes which of its statements run: all of them, but for those with a reason.
 func TestScenarios(t *testing.T) {
 	engine(t)
 	packages := servePackages(t)
@@ -48,8 +48,11 @@ func TestScenarios(t *testing.T) {
 	if !strings.Contains(string(powershell.Module()), own) {
 		t.Errorf("the module does not say %s", own)
 	}
-	strict := append([]string{"LYNCOPS_MODULE=" + moduleFile(t, strings.Replace(string(powershell.Module()), own, latest, 1))}, packages...)
-	for _, script := range []string{"questions.ps1", "readiness.ps1", "jobs.ps1", "actions.ps1", "products.ps1", "pools.ps1"} {
+	module, statements := instrumented(t, strings.Replace(string(powershell.Module()), own, latest, 1))
+	notes := t.TempDir()
+	scripts := []string{"questions.ps1", "readiness.ps1", "jobs.ps1", "actions.ps1", "products.ps1", "pools.ps1", "corners.ps1", "windows.ps1"}
+	var ended []string
+	for _, script := range scripts {
 		t.Run(strings.TrimSuffix(script, ".ps1"), func(t *testing.T) {
 			var desktop, core []string
 			t.Run("editions", func(t *testing.T) {
@@ -59,13 +62,18 @@ func TestScenarios(t *testing.T) {
 				})
 				t.Run("Core", func(t *testing.T) {
 					t.Parallel()
-					core = expectations(t, runWith(t, "Core", t.TempDir(), strict, script))
+					noting := append([]string{"LYNCOPS_MODULE=" + module, "LYNCOPS_RAN=" + filepath.Join(notes, script)}, packages...)
+					core = expectations(t, runWith(t, "Core", t.TempDir(), noting, script))
 				})
 			})
+			ended = append(ended, script)
 			if difference := cmp.Diff(desktop, core); difference != "" {
 				t.Errorf("the two editions answer differently (-Desktop +Core):\n%s", difference)
 			}
 		})
+	}
+	if wholeOf(ended, scripts) && !t.Failed() {
+		t.Run("every statement runs", func(t *testing.T) { compareRun(t, statements, noted(t, notes)) })
 	}
 }
 

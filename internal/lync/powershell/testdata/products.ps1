@@ -101,4 +101,8 @@ $global:Answers['failback'] = { throw 'The wait time has elapsed.' }
 $job = Invoke-Job FailBackComputer $back 'job-2'
 Test-Like 'in vain, and they do not start either' "$(Get-Outcome $job) $($job.message)" '^Failed FailBackFailed The wait time has elapsed\. After 1800 seconds '
 Test-That 'no service is left disabled' "$(Get-StartMode 'RTCSRV') $(Get-StartMode 'REPLICA') $(Get-StartMode 'W3SVC')" 'Auto Auto Auto'
+Set-FailedOver
+$global:Answers['failback'] = { }
+$job = Invoke-Job FailBackComputer $back 'job-2'
+Test-Like 'it says that it succeeded, and nothing runs' "$(Get-Outcome $job) $($job.message)" '^Failed ServiceStuck After 1800 seconds '
 [System.Console]::Out.WriteLine('done')

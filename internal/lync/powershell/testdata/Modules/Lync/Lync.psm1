@@ -88,6 +88,8 @@ function Install-CsDatabase {
     Write-Verbose 'Updating databases.'
     Write-Warning 'Collocated stores were found.'
     if ($env:LYNC_DATABASE -eq 'fail') { Write-Error -Message 'Login failed for user.' -ErrorId 'SqlConnection' -Category ConnectionError }
+    # A mistake of a part of the cmdlet that the cmdlet itself does not stop at.
+    if ($env:LYNC_DATABASE -eq 'complain') { Write-Error -Message 'Something is not as it should be.' -ErrorAction Continue }
     if ($env:LYNC_DATABASE -eq 'hang') { Start-Sleep -Seconds 600 }
 }
 Export-ModuleMember -Function *-Cs*
