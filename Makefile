@@ -146,6 +146,12 @@ test-race: ## Run the tests of the concurrent packages with the race detector (n
 	KUBEBUILDER_ASSETS="$$($(ASSETS))" && export KUBEBUILDER_ASSETS && \
 	CGO_ENABLED=1 go test -race -p 1 -timeout $(TEST_TIMEOUT) $(GOTESTFLAGS) $(RACE_PACKAGES)
 
+.PHONY: packages-without-race
+packages-without-race: ## Print the packages that test-race does not test here, for a run of both.
+	@cc="$$(go env CC)"; \
+	if ! command -v "$${cc%% *}" >/dev/null; then echo ./...; exit 0; fi; \
+	raced="$$(go list $(RACE_PACKAGES))" && go list ./... | grep --invert-match --line-regexp --fixed-strings "$$raced"
+
 # How long make soak plays.
 DURATION ?= 10m
 
