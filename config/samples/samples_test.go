@@ -148,11 +148,14 @@ func TestSamplesOfSkypeFitTheSimulatedServers(t *testing.T) {
 }
 
 func TestPauseIsNotPartOfAnySample(t *testing.T) {
-	paths, err := filepath.Glob("contoso/*.yaml")
-	if err != nil || len(paths) == 0 {
-		t.Fatalf("no samples: %v", err)
+	var paths []string
+	for _, kind := range []string{"lyncpool", "backendserver", "upgradedomain"} {
+		found, err := filepath.Glob("*/" + kind + "*.yaml")
+		if err != nil || len(found) == 0 {
+			t.Fatalf("no samples of %s: %v", kind, err)
+		}
+		paths = append(paths, found...)
 	}
-	paths = append(paths, "skype/lyncpool-2019.yaml", "skype/lyncpool-edge.yaml")
 	for _, path := range paths {
 		object := &unstructured.Unstructured{}
 		read(t, path, &object.Object)
@@ -187,16 +190,18 @@ func TestAPIServer(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cluster, err := client.New(configuration, client.Options{Scheme: scheme, FieldOwner: "samples-test", FieldValidation: metav1.FieldValidationStrict})
+	strict, err := client.New(configuration, client.Options{Scheme: scheme, FieldOwner: "samples-test", FieldValidation: metav1.FieldValidationStrict})
 	if err != nil {
 		t.Fatal(err)
 	}
+	cluster := &verdicts{Client: strict, refused: map[string][]metav1.StatusCause{}}
 
 	t.Run("takes the samples", func(t *testing.T) { takesSamples(t, cluster, assets) })
 	t.Run("writes the documented defaults", func(t *testing.T) { writesDefaults(t, cluster) })
 	t.Run("refuses what cannot work", func(t *testing.T) { refuses(t, cluster) })
 	t.Run("takes what can", func(t *testing.T) { takesVariants(t, cluster) })
 	t.Run("refuses changes of what an object stands for", func(t *testing.T) { refusesChanges(t, cluster) })
+	t.Run("has an object for every rule", func(t *testing.T) { hasObjectForEveryRule(t, cluster) })
 }
 
 func takesSamples(t *testing.T, cluster client.Client, assets string) {
@@ -204,6 +209,8 @@ func takesSamples(t *testing.T, cluster client.Client, assets string) {
 		"config/samples":                            render(t, assets, "."),
 		"config/samples/simulated":                  render(t, assets, "simulated"),
 		"config/samples/skype":                      render(t, assets, "skype"),
+		"config/samples/backends":                   render(t, assets, "backends"),
+		"config/samples/failover":                   render(t, assets, "failover"),
 		"config/samples/contoso/upgradedomain.yaml": {sample(t, "upgradedomain")},
 	}
 	for name, objects := range documents {
@@ -387,6 +394,27 @@ func refuses(t *testing.T, cluster client.Client) {
 		{"a Standard Edition server without a connection", standardWith(map[string]any{"spec.connection": absent}), "without poolRef both connection and package must be given"},
 		{"a Standard Edition server without a package", standardWith(map[string]any{"spec.package": absent}), "without poolRef both connection and package must be given"},
 
+		{"an Enterprise back end by HTTP with a certificate", enterpriseWith(map[string]any{"spec.connection": map[string]any{"credentialsSecretRef": map[string]any{"name": "a"}, "transport": "HTTP", "authentication": "Certificate"}}), "transport HTTP is for authentication NTLM only"},
+		{"a back end by HTTP with names of certificates", enterpriseWith(map[string]any{"spec.connection": map[string]any{"credentialsSecretRef": map[string]any{"name": "a"}, "transport": "HTTP", "certificateNames": otherNames}}), "with transport HTTP no certificate is shown"},
+		{"a pool by HTTP with names of certificates", poolWith(map[string]any{"spec.connection.transport": "HTTP", "spec.connection.certificateNames": otherNames}), "with transport HTTP no certificate is shown"},
+		{"Kerberos settings for NTLM of a back end", enterpriseWith(map[string]any{"spec.connection": map[string]any{"credentialsSecretRef": map[string]any{"name": "a"}, "kerberos": map[string]any{"realm": "CONTOSO.COM"}}}), "kerberos is for authentication Kerberos"},
+		{"a back end with a stored account without a Secret", enterpriseWith(map[string]any{"spec.jobs": map[string]any{"runAs": "StoredAccount"}}), "runAs StoredAccount needs credentialsSecretRef"},
+		{"a back end with a gMSA without a name", enterpriseWith(map[string]any{"spec.jobs": map[string]any{"runAs": "GroupManagedServiceAccount"}}), "runAs GroupManagedServiceAccount needs accountName"},
+		{"an availability group without its listener", alwaysOnWith(map[string]any{"spec.sql.listener": absent}), "sql.listener goes with availability AlwaysOn"},
+		{"a listener without an availability group", alwaysOnWith(map[string]any{"spec.sql.availability": "Standalone"}), "sql.listener goes with availability AlwaysOn"},
+		{"an availability group of Lync Server 2013", enterpriseWith(map[string]any{"spec.sql.availability": "AlwaysOn", "spec.sql.listener": "sql-ag.contoso.com"}), "Lync Server 2013 knows no availability groups"},
+		{"mirrored databases in an availability group", alwaysOnWith(map[string]any{"spec.product": "SkypeForBusinessServer2015", "spec.desiredBuild": "6.0.9319.869", "spec.mirror": map[string]any{"databases": "Present"}}), "databases in one are not mirrored"},
+		{"mirrored databases of 2019", alwaysOnWith(map[string]any{"spec.sql": map[string]any{"fqdn": "sql19.contoso.com"}, "spec.mirror": map[string]any{"databases": "Present"}}), "know no mirrored databases"},
+		{"another store on the same server", enterpriseWith(map[string]any{"spec.otherStores": []any{map[string]any{"fqdn": "SQL01.contoso.com"}}}), "stores on the same server are collocated"},
+		{"a store twice", enterpriseWith(map[string]any{"spec.otherStores": []any{map[string]any{"fqdn": "sql03.contoso.com"}, map[string]any{"fqdn": "sql03.contoso.com"}}}), "Duplicate value"},
+		{"a Standard Edition server with a mirror", standardWith(map[string]any{"spec.mirror": map[string]any{"databases": "Present"}}), "mirror, otherStores and centralManagement are for edition Enterprise"},
+		{"a Standard Edition server with other stores", standardWith(map[string]any{"spec.otherStores": []any{map[string]any{"fqdn": "sql03.contoso.com"}}}), "mirror, otherStores and centralManagement are for edition Enterprise"},
+		{"a Standard Edition server with the central management store", standardWith(map[string]any{"spec.centralManagement": map[string]any{"fqdn": "sql01.contoso.com"}}), "mirror, otherStores and centralManagement are for edition Enterprise"},
+		{"an unknown command for mirrored databases", enterpriseWith(map[string]any{"spec.mirror.command": "Remove"}), `supported values: "WithoutUpdate", "Update", "Hold"`},
+		{"an instance with a quote", enterpriseWith(map[string]any{"spec.centralManagement": map[string]any{"fqdn": "sql01.contoso.com", "instanceName": "rtc'"}}), "spec.centralManagement.instanceName"},
+		{"a pool that depends on itself", named("pool01", poolWith(map[string]any{"spec.dependsOn": []any{map[string]any{"kind": "LyncPool", "name": "pool01"}}})), "a pool cannot depend on itself"},
+		{"a server that depends on itself", named("se01", standardWith(map[string]any{"spec.dependsOn": []any{map[string]any{"kind": "BackEndServer", "name": "se01"}}})), "a server cannot depend on itself"},
+
 		{"a domain without servers", domainWith(map[string]any{"spec.frontEnds": []any{}}), "should have at least 1 items"},
 		{"a domain with a short server name", domainWith(map[string]any{"spec.frontEnds": []any{"fe01"}}), fqdnMessage},
 		{"a domain with a server twice", domainWith(map[string]any{"spec.frontEnds": []any{"fe01.contoso.com", "fe01.contoso.com"}}), "Duplicate value"},
@@ -429,6 +457,19 @@ func takesVariants(t *testing.T, cluster client.Client) {
 		{"no soak", poolWith(map[string]any{"spec.rollout.soak": "0s"})},
 		{"a stored account", poolWith(map[string]any{"spec.jobs": map[string]any{"runAs": "StoredAccount", "credentialsSecretRef": map[string]any{"name": "a"}}})},
 		{"a gMSA", poolWith(map[string]any{"spec.jobs": map[string]any{"runAs": "GroupManagedServiceAccount", "accountName": `CONTOSO\gmsa-lyncops$`}})},
+		{"a pool of which much is said", named("pool01", poolWith(map[string]any{"spec.discoveryServers": []any{"fe01.contoso.com"}, "spec.connection.certificateNames": otherNames,
+			"spec.minimumBuilds": []any{map[string]any{"component": "Web Components Server", "build": "5.0.8308.1130"}}, "spec.dependsOn": []any{map[string]any{"kind": "BackEndServer", "name": "pool01"}}}))},
+		{"Kerberos", poolWith(map[string]any{"spec.connection.authentication": "Kerberos", "spec.connection.kerberos": map[string]any{"realm": "CONTOSO.COM"}})},
+		{"HTTP with NTLM, which seals the messages", poolWith(map[string]any{"spec.connection.transport": "HTTP", "spec.connection.authentication": "NTLM"})},
+		{"Persistent Chat of 2015", poolWith(map[string]any{"spec.product": "SkypeForBusinessServer2015", "spec.desiredBuild": "6.0.9319.869", "spec.role": "PersistentChat"})},
+		{"a pool that is failed over", poolWith(map[string]any{"spec.rollout.whenUnready": "FailOver", "spec.rollout.failOver.moveCentralManagement": true})},
+		{"a back end that is mirrored, with other stores and the central management store", enterpriseWith(map[string]any{"spec.mirror": map[string]any{"databases": "Present", "command": "Hold"},
+			"spec.otherStores": []any{map[string]any{"fqdn": "sql03.contoso.com"}}, "spec.centralManagement": map[string]any{"fqdn": "sql01.contoso.com", "instanceName": "rtc"}})},
+		{"a back end in an availability group", alwaysOnWith(nil)},
+		{"a back end of 2019 that says that nothing is mirrored", alwaysOnWith(map[string]any{"spec.sql": map[string]any{"fqdn": "sql19.contoso.com"}, "spec.mirror": map[string]any{"databases": "Absent"}})},
+		{"a back end with an account and a connection of its own", enterpriseWith(map[string]any{"spec.jobs": map[string]any{"runAs": "GroupManagedServiceAccount", "accountName": `CONTOSO\gmsa-lyncops$`},
+			"spec.connection": map[string]any{"credentialsSecretRef": map[string]any{"name": "a"}, "certificateNames": otherNames}})},
+		{"a server that depends on a pool of its name", named("se01", standardWith(map[string]any{"spec.dependsOn": []any{map[string]any{"kind": "LyncPool", "name": "se01"}}}))},
 		{"an Enterprise back end with Lync components", enterpriseWith(map[string]any{"spec.serverFQDN": "sql01.contoso.com"})},
 		{"a Standard Edition server that is only observed", standardWith(map[string]any{"spec.management": "Observe", "spec.package": absent})},
 		{"a Standard Edition server with the package of a pool", standardWith(map[string]any{"spec.poolRef": map[string]any{"name": "se01"}, "spec.package": absent, "spec.connection": absent})},
@@ -451,6 +492,9 @@ func refusesChanges(t *testing.T, cluster client.Client) {
 		{poolWith(nil), "spec.poolFQDN", "pool02.contoso.com", "poolFQDN cannot be changed"},
 		{enterpriseWith(map[string]any{"spec.serverFQDN": "sql01.contoso.com"}), "spec.serverFQDN", "sql02.contoso.com", "serverFQDN cannot be changed"},
 		{standardWith(map[string]any{"spec.poolRef": map[string]any{"name": "a"}, "spec.sql": map[string]any{"fqdn": "se01.contoso.com"}}), "spec.edition", "Enterprise", "edition cannot be changed"},
+		{poolWith(map[string]any{"spec.product": "SkypeForBusinessServer2019", "spec.desiredBuild": "7.0.2046.530"}), "spec.product", "SkypeForBusinessServerSubscriptionEdition", "product cannot be changed"},
+		{poolWith(map[string]any{"spec.role": "Mediation"}), "spec.role", "Director", "role cannot be changed"},
+		{alwaysOnWith(nil), "spec.product", "SkypeForBusinessServerSubscriptionEdition", "product cannot be changed"},
 		{domainWith(nil), "spec.domainName", "UpgradeDomain2", "domainName cannot be changed"},
 		{domainWith(nil), "spec.poolRef.name", "pool02", "poolRef cannot be changed"},
 	} {
@@ -486,6 +530,23 @@ func enterpriseWith(changes map[string]any) *unstructured.Unstructured {
 		"edition": "Enterprise", "desiredBuild": "5.0.8308.1149",
 		"poolRef": map[string]any{"name": "pool01"}, "sql": map[string]any{"fqdn": "sql01.contoso.com"},
 	})
+}
+
+// alwaysOnWith is the back end of a pool of Skype for Business Server 2019 in an availability group.
+func alwaysOnWith(changes map[string]any) *unstructured.Unstructured {
+	return objectWith("BackEndServer", changes, map[string]any{
+		"edition": "Enterprise", "product": "SkypeForBusinessServer2019", "desiredBuild": "7.0.2046.530", "poolRef": map[string]any{"name": "pool19"},
+		"sql": map[string]any{"fqdn": "sql19.contoso.com", "availability": "AlwaysOn", "listener": "sql19-ag.contoso.com"},
+	})
+}
+
+// otherNames are names of certificates that are not those of their servers.
+var otherNames = []any{map[string]any{"server": "fe01.contoso.com", "name": "winrm.contoso.com"}}
+
+func named(name string, object *unstructured.Unstructured) *unstructured.Unstructured {
+	object.SetGenerateName("")
+	object.SetName(name)
+	return object
 }
 
 func standardWith(changes map[string]any) *unstructured.Unstructured {
