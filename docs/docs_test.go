@@ -234,6 +234,13 @@ func TestTestsThatPagesNameExist(t *testing.T) {
 			known[match[1]] = true
 		}
 	})
+	// What the scripts of the module's tests expect has a name too.
+	expectation := regexp.MustCompile(`Test-(?:That|Like) '([^'\n]+)'`)
+	walk(t, ".ps1", func(_, text string) {
+		for _, match := range expectation.FindAllStringSubmatch(text, -1) {
+			sources.WriteString(strconv.Quote(match[1]) + "\n")
+		}
+	})
 	// A case of a table stands behind its test in quotation marks.
 	ofTest := regexp.MustCompile("`(Test[A-Za-z0-9_]+)` \"([^\"\n]+)\"")
 	named := regexp.MustCompile(`^(?:Test|Fuzz)[A-Z][A-Za-z0-9_]+$`)

@@ -404,6 +404,23 @@ func TestRotatedCredentialsGetANewSession(t *testing.T) {
 	}
 }
 
+// A session that is open is not used for somebody who trusts another authority.
+func TestAnotherAuthorityGetsANewSession(t *testing.T) {
+	h := newHost(t, ntlm)
+	h.verbs["Get-LyncOpsFacts"] = answered("Get-LyncOpsFacts", someFacts)
+	servers := h.servers(lync.Options{})
+	if _, err := servers.Facts(t.Context(), h.access); err != nil {
+		t.Fatal(err)
+	}
+	other := h.access
+	other.CertificateAuthority = nil
+	_, err := servers.Facts(t.Context(), other)
+	wantKind(t, err, lync.KindCertificateRejected)
+	if _, err := servers.Facts(t.Context(), h.access); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestServerThatRestartedIsAskedAgain(t *testing.T) {
 	h := newHost(t, ntlm)
 	h.verbs["Get-LyncOpsFacts"] = answered("Get-LyncOpsFacts", someFacts)

@@ -126,10 +126,12 @@ func TestOperatorLogsInAtPyspnego(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, test := range map[string]struct {
+		scheme            winrm.Scheme
 		sealed            bool
 		binding, password string
 		kind              winrm.Kind
 	}{
+		"Basic, which it does not offer":       {scheme: winrm.Basic, password: password, kind: winrm.SchemeNotOffered},
 		"in TLS":                               {password: password},
 		"in TLS, bound to the connection":      {password: password, binding: right},
 		"in TLS, bound to another one":         {password: password, binding: wrong, kind: winrm.LoginRefused},
@@ -144,7 +146,7 @@ func TestOperatorLogsInAtPyspnego(t *testing.T) {
 				order["certificate"], order["key"] = certificate, key
 			}
 			port := acceptor(t, p, order, "NTLM_USER_FILE="+accounts)
-			wantLogin(t, winrm.Config{Host: host, Sealed: test.sealed, UserName: user, Password: test.password, CertificateAuthority: asPEM, ConnectTo: to(port)}, user, test.kind)
+			wantLogin(t, winrm.Config{Host: host, Scheme: test.scheme, Sealed: test.sealed, UserName: user, Password: test.password, CertificateAuthority: asPEM, ConnectTo: to(port)}, user, test.kind)
 		})
 	}
 }
@@ -224,5 +226,9 @@ func TestOperatorLogsInAtPythonsTLS(t *testing.T) {
 	t.Run("with Basic and a wrong password", func(t *testing.T) {
 		config.Password, config.ConnectTo = somebodyElse, to(acceptor(t, p, server))
 		wantLogin(t, config, "", winrm.LoginRefused)
+	})
+	t.Run("with NTLM, which it does not offer", func(t *testing.T) {
+		config.Scheme, config.Password, config.ConnectTo = winrm.NTLM, password, to(acceptor(t, p, server))
+		wantLogin(t, config, "", winrm.SchemeNotOffered)
 	})
 }
