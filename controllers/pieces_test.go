@@ -185,7 +185,7 @@ func TestFactsInTheWordsOfTheProcedure(t *testing.T) {
 		Services: []procedure.Service{{Name: "RTCSRV", Status: procedure.ServiceStopped, StartType: "Disabled"}},
 		Baseline: []procedure.Service{{Name: "RTCSRV", Status: procedure.ServiceRunning, StartType: procedure.StartAutomatic}},
 		Jobs: []procedure.Job{{ID: "install-5.0.8308.420-1", Action: procedure.ActionInstall, State: procedure.JobFailed, ExitCode: &code, Outcome: "InstallerFailed", Message: "no",
-			Started: now.Add(-8 * time.Minute), Finished: now.Add(-7 * time.Minute), BootTime: now.Add(-time.Hour)}},
+			Claimed: now.Add(-9 * time.Minute), Started: now.Add(-8 * time.Minute), Finished: now.Add(-7 * time.Minute), BootTime: now.Add(-time.Hour)}},
 	}
 	if difference := cmp.Diff(want, serverFrom("fe01.contoso.com", facts)); difference != "" {
 		t.Error("got (+), want (-):\n" + difference)

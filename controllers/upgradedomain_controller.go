@@ -310,6 +310,7 @@ func domainFrom(work *domainWork, found []observation) procedure.Domain {
 		Paused:         pool.Spec.Paused,
 		Observe:        pool.Spec.Management == v1alpha1.ManagementObserve,
 		Deleting:       work.deleting(),
+		WasInProgress:  object.Status.InProgress,
 	}
 	domain.Plan.Variant = variantOf(pool)
 	for _, minimum := range pool.Spec.MinimumBuilds {

@@ -71,6 +71,29 @@ func finished(server *Server, order Order) {
 }
 
 // BE: the eleven steps. 1 to 3, 6 and 8 open and close a shell; 2 is the package.
+// An installer that was cut off after the core components had the build is run again when a person asks for another try.
+func TestStandardEditionServerFinishesAnInstallerThatWasCutOff(t *testing.T) {
+	backEnd := standard(staged, stoppedByUs, has(v1alpha1.StepStopWebServer, JobSucceeded), has(v1alpha1.StepInstall, JobInterrupted), atBuild(wanted), rebooted)
+	reports("15.13.22")(&backEnd)
+	if got := NextBackEndStep(backEnd); got.Server.Verdict != VerdictHold || got.Server.Reason != v1alpha1.ReasonJobInterrupted {
+		t.Fatalf("before anybody has asked: %s %s", got.Server.Verdict, got.Server.Message)
+	}
+	backEnd.Permitted = 2
+	var got []string
+	for range 20 {
+		decision := NextBackEndStep(backEnd)
+		if decision.Server.Verdict != VerdictStart {
+			break
+		}
+		got = append(got, decision.Server.Order.ID)
+		finished(backEnd.Server, *decision.Server.Order)
+	}
+	want := []string{"stop-services-5.0.8308.956-2", "stop-web-server-5.0.8308.956-2", "install-5.0.8308.956-2"}
+	if len(got) < len(want) || !slices.Equal(got[:len(want)], want) {
+		t.Errorf("got %v, want %v and what follows", got, want)
+	}
+}
+
 func TestStandardEditionServerFollowsTheElevenStepsInOrder(t *testing.T) {
 	backEnd := standard()
 	reports("15.13.1")(&backEnd)

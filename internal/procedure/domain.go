@@ -61,6 +61,8 @@ type Domain struct {
 	Observe         bool
 	// Deleting: the domain's object or its pool's is being deleted; what is in progress is finished.
 	Deleting bool
+	// WasInProgress: at the last look a server of the domain was half way. One that is held and has fallen silent since may be that one.
+	WasInProgress bool
 	// AskMirror: the pool's databases may be mirrored, so that Mirror must be known before a server is stopped.
 	AskMirror bool
 	// Mirrored: they are known to be.
@@ -112,11 +114,15 @@ func (domain Domain) consider(server DomainServer) ServerDecision {
 		}
 		decision := ServerDecision{FQDN: server.FQDN, Build: server.LastBuild, Attempt: max(server.Permitted, 1), OutOfService: true,
 			Verdict: VerdictWait, Step: v1alpha1.StepUnknown, Reason: server.Problem.Reason, Message: server.Problem.Message}
-		if inProgress(server.LastStep) {
+		if inProgress(server.LastStep) || server.LastStep == v1alpha1.StepHeld && domain.WasInProgress {
 			decision.Begun, decision.InProgress, decision.Step = true, true, server.LastStep
 		}
 		if server.LastStep == v1alpha1.StepRestartComputer && !server.Problem.Lasting {
 			decision.Reason, decision.Message = v1alpha1.ReasonUpgrading, inWords(v1alpha1.StepRestartComputer, server.FQDN)
+		}
+		if server.Left && decision.InProgress {
+			decision.Message = fmt.Sprintf("%s has left the pool in the middle of its work and does not answer, so that it cannot be finished: %s. Bring it back; or, if it is gone for good, delete this UpgradeDomain object with the annotation %s=%s: the rollout then goes on without it",
+				server.FQDN, sentence(server.Problem.Message), v1alpha1.AnnotationForceDelete, v1alpha1.ForceDeleteValue)
 		}
 		return decision
 	}

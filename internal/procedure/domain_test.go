@@ -84,6 +84,8 @@ func TestUpgradeDomain(t *testing.T) {
 		{"two at a time never in a pool of two", with(openDomain(member(staged), member(staged)), func(d *Domain) { d.ServersAtATime, d.Members = 2, poolOf(2) }), "fe01 StopServices", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
 		{"a neighbour that does not answer stops the domain", openDomain(member(staged), unreachable(v1alpha1.StepReady)), "", v1alpha1.DomainOpen, v1alpha1.ReasonServerUnreachable, false},
 		{"a server that does not answer in the middle of its work is in progress", openDomain(unreachable(v1alpha1.StepInstall), member(staged)), "", v1alpha1.DomainOpen, v1alpha1.ReasonServerUnreachable, true},
+		{"one that was held half way and does not answer is still half way", with(openDomain(unreachable(v1alpha1.StepHeld), member(staged)), func(d *Domain) { d.WasInProgress = true }), "", v1alpha1.DomainOpen, v1alpha1.ReasonServerUnreachable, true},
+		{"one that was held in service and does not answer is not", openDomain(unreachable(v1alpha1.StepHeld), member(staged)), "", v1alpha1.DomainOpen, v1alpha1.ReasonServerUnreachable, false},
 		{"a server that restarts because of us is upgraded, not lost", openDomain(unreachable(v1alpha1.StepRestartComputer), member(staged)), "", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
 		{"a held neighbour stops the domain", openDomain(member(staged), heldInService()), "", v1alpha1.DomainHeld, v1alpha1.ReasonInstallerFailed, false},
 		{"held with its services away, a domain stays in progress", openDomain(member(staged, stoppedByUs, has(v1alpha1.StepInstall, JobFailed), has(v1alpha1.StepRecover, JobFailed), stopped), member(staged)), "", v1alpha1.DomainHeld, v1alpha1.ReasonInstallerFailed, true},

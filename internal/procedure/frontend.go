@@ -109,7 +109,10 @@ const orRetry = ", or ask for another try with the annotation " + v1alpha1.Annot
 func (d ServerDecision) frontEndInProgress(plan Plan, server Server) ServerDecision {
 	stop := server.job(JobID(v1alpha1.StepStopServices, plan.Build, d.Attempt))
 	install := server.job(JobID(v1alpha1.StepInstall, plan.Build, d.Attempt))
-	if !plan.behind(server) || !server.begunFor(plan.Build) {
+	// After an installer that did not run to its end another try runs it again: that the core components, which come first, have the build
+	// says nothing about the others.
+	unfinished := install == nil && server.unfinishedInstall(plan.Build)
+	if !plan.behind(server) && !unfinished || !server.begunFor(plan.Build) {
 		// The build is there, or another one was declared while this server was being worked on: what was begun is ended,
 		// and the jobs are put away, before anything else is followed.
 		return d.backToService(plan, server)
@@ -248,7 +251,7 @@ func (d ServerDecision) backToService(plan Plan, server Server) ServerDecision {
 	case install != nil && install.State != JobSucceeded:
 		// The core components come first: that they have the build says nothing about the components after them.
 		reason, message := failed(server, nil, install)
-		return d.hold(reason, "%s. Its core components have build %s all the same and its services run. See in the installer's log whether the other components are complete, and mend them by hand; then accept the server with the annotation %s: the installer is not run again",
+		return d.hold(reason, "%s. Its core components have build %s all the same and its services run. See in the installer's log what went wrong, and mend it; then ask for another try with the annotation %s: the installer is run once more, so that the other components are complete",
 			message, server.Build, v1alpha1.AnnotationRetry)
 	}
 	d.Verdict, d.Step, d.Reason, d.Message = VerdictPutAway, v1alpha1.StepVerify, v1alpha1.ReasonUpgrading,
@@ -312,6 +315,16 @@ func (d ServerDecision) stopAgain(plan Plan, server Server) (ServerDecision, boo
 		return d.recoverThenHold(plan, server, reason, message), false
 	}
 	return d, true
+}
+
+// unfinishedInstall says whether the latest installer for this build failed or was cut off. A server that was patched by hand has none.
+func (s Server) unfinishedInstall(build v1alpha1.Build) bool {
+	last := s.lastInstall()
+	if last == nil || last.State == JobSucceeded {
+		return false
+	}
+	_, subject, _, _ := parseJobID(last.ID)
+	return subject == string(build)
 }
 
 // lastInstall is the installer job that began last, whatever build and attempt it was for.

@@ -8,6 +8,11 @@ import (
 	"lyncops.dev/operator/internal/procedure"
 )
 
+// ruleUnfinished: a server is taken for done although its installer has not run to its end.
+const ruleUnfinished = 33
+
+const acceptsHalf flaw = "takes an installer that reached the build for one that ran to its end"
+
 // driftState is what people have done to a machine behind the operator's back.
 type driftState struct {
 	at      time.Time
@@ -129,8 +134,23 @@ func (w *world) judgeCurrent(m *machine, build v1alpha1.Build) {
 	}
 }
 
+// unfinished says whether the last installer on the machine did not run to its end: the core components alone do not make it done.
+func (m *machine) unfinished() bool {
+	unfinished := false
+	for _, j := range m.jobs {
+		if j.action == procedure.ActionInstall && !j.Active() {
+			unfinished = j.State != procedure.JobSucceeded
+		}
+	}
+	return unfinished
+}
+
 // judgePutAway checks that start types are as they were when our work on a server began.
 func (w *world) judgePutAway(m *machine) {
+	forThis := len(m.jobs) > 0 && slices.ContainsFunc(m.jobs, func(j *job) bool { return j.action == procedure.ActionInstall && j.build == w.desired })
+	if m.unfinished() && forThis {
+		w.violated(ruleUnfinished, "%s is taken for done, and its installer has not run to its end", m.fqdn)
+	}
 	if m.baseline == nil || w.recently(m.drift.at) {
 		return
 	}

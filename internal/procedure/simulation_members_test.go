@@ -36,6 +36,7 @@ type membershipState struct {
 	left    bool // not in the topology any more
 	off     bool // and switched off
 	movedAt time.Time
+	before  string // the domain in which the pool was last known to have it
 	taken   string // the domain in which it was last taken out of service
 }
 
@@ -128,6 +129,9 @@ func (w *world) republish(o *operators) {
 		if domains := w.domains(); !w.ungated && len(domains) > 1 {
 			if to := domains[w.random.IntN(len(domains))]; to != m.domain {
 				w.say("%s moves from %s to %s", m.fqdn, m.domain, to)
+				if !w.movedUnseen(m) {
+					m.membership.before = m.domain
+				}
 				m.domain, m.membership.movedAt, w.settled = to, w.now, w.now.Add(w.minutes(1, 12))
 			}
 		}
@@ -197,6 +201,15 @@ func (w *world) join(members []*machine) {
 func (w *world) movedUnseen(m *machine) bool {
 	moved := m.membership.movedAt
 	return !moved.IsZero() && (w.recently(moved) || moved.After(w.storedAt))
+}
+
+// domainFor is the domain in which an operator may take the machine: its own or, where its move cannot be known yet, the one before,
+// whichever of them is being worked on.
+func (w *world) domainFor(m *machine) string {
+	if w.movedUnseen(m) && w.session != m.domain {
+		return m.membership.before
+	}
+	return m.domain
 }
 
 // republishedSince says whether the topology has changed since, and for so long that everybody could know it.
@@ -392,6 +405,7 @@ func TestOperatorsThatDoNotSeeThePoolChangeAreCaught(t *testing.T) {
 		{losesServers, 8, faults{members: 10, forget: 30}},
 		{keepsTheTurn, 3, faults{members: 20}},
 		{touchesCurrent, ruleCurrent, faults{drift: 100}},
+		{acceptsHalf, ruleUnfinished, faults{jobFails: 8, people: 20}},
 	} {
 		t.Run(fmt.Sprintf("%s, %d", broken.flaw, broken.line), func(t *testing.T) {
 			for seed := uint64(1); seed <= 400; seed++ {

@@ -139,7 +139,7 @@ func (o *operators) domainOnce(name string, underway bool) (again bool) {
 	version, object := o.status.version, w.object(name)
 	generation := object.generation
 	deleting := (w.objects.deleting || object.deleting) && o.flaw != forgetsDeletion
-	domain := procedure.Domain{Deleting: deleting, Plan: o.plan(), TurnLimit: interval, Underway: underway, ServersAtATime: w.atATime, Paused: w.paused && o.flaw != forgetsPause}
+	domain := procedure.Domain{Deleting: deleting, WasInProgress: o.status.domains[name].inProgress, Plan: o.plan(), TurnLimit: interval, Underway: underway, ServersAtATime: w.atATime, Paused: w.paused && o.flaw != forgetsPause}
 	turn := func() bool {
 		return o.flaw == takesEveryTurn || o.status.open == name && o.status.openBuild == domain.Plan.Build
 	}
@@ -216,6 +216,13 @@ func (o *operators) look(m *machine) procedure.DomainServer {
 	server.Left = len(o.status.servers) > 0 && !slices.ContainsFunc(o.status.servers, func(known procedure.PlacedServer) bool { return known.FQDN == m.fqdn })
 	if server.Server != nil && o.flaw == touchesCurrent && server.Server.Build == o.w.desired {
 		server.Server.Build = oldBuild
+	}
+	if server.Server != nil && o.flaw == acceptsHalf && server.Server.Build == o.w.desired {
+		for i := range server.Server.Jobs {
+			if server.Server.Jobs[i].Action == procedure.ActionInstall && !server.Server.Jobs[i].Active() {
+				server.Server.Jobs[i].State = procedure.JobSucceeded
+			}
+		}
 	}
 	if server.Server != nil && o.flaw == forgetsFailover {
 		for i := range server.Server.Jobs {

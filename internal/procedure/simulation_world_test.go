@@ -398,7 +398,7 @@ func (w *world) start(m *machine, order procedure.Order, build v1alpha1.Build) {
 	}
 	w.judge(m, order, build)
 	if !m.away && !m.unverified {
-		m.membership.taken = m.domain
+		m.membership.taken = w.domainFor(m)
 	}
 	w.say("%s: start %s", m.fqdn, order.ID)
 	if order.Action != procedure.ActionStagePackage {
@@ -450,6 +450,7 @@ func (w *world) putAway(m *machine) (complete bool) {
 		return false
 	}
 	w.say("%s: put away", m.fqdn)
+	w.judgePutAway(m)
 	for len(m.jobs) > 0 && !m.jobs[0].Active() {
 		if w.chance(w.faults.crash * 4) {
 			return false
@@ -459,7 +460,6 @@ func (w *world) putAway(m *machine) (complete bool) {
 		}
 		m.jobs = m.jobs[1:]
 	}
-	w.judgePutAway(m)
 	if m.whole() {
 		m.baseline = nil
 	}
@@ -534,7 +534,7 @@ func (w *world) judge(m *machine, order procedure.Order, build v1alpha1.Build) {
 			w.violated(4, "the installer %s on %s runs again after it succeeded and was put away", order.ID, m.fqdn)
 		case build.OlderThan(m.build) && !w.recently(m.drift.at):
 			w.violated(9, "build %s is installed on %s, which has build %s", build, m.fqdn, m.build)
-		case !m.build.OlderThan(build) && !w.recently(m.drift.at):
+		case !m.build.OlderThan(build) && !w.recently(m.drift.at) && !m.unfinished():
 			w.violated(4, "the installer runs on %s, which has build %s already", m.fqdn, m.build)
 		case m.running["RTCSRV"] && !w.recently(m.changedAlone):
 			w.violated(3, "the installer runs on %s under running services", m.fqdn)
@@ -592,7 +592,7 @@ func (w *world) judgeTakingOut(m *machine) {
 	fresh := w.freshReading(m)
 	if m.unverified {
 		if fresh != nil { // it begins anew, with an answer
-			w.session, w.sessionEnd, w.sessionAt, m.membership.taken = m.domain, false, fresh.at, m.domain
+			w.session, w.sessionEnd, w.sessionAt, m.membership.taken = fresh.domain, false, fresh.at, fresh.domain
 		}
 		return // it came back by itself in the middle of our work, which is finished whatever else has happened
 	}
@@ -610,12 +610,12 @@ func (w *world) judgeTakingOut(m *machine) {
 		w.violated(11, "%s is stopped although the pool has been paused since %s", m.fqdn, w.pausedAt.Format("15:04"))
 	}
 	w.judgeMember(m)
-	if !w.ungated && (w.session != m.domain && !w.movedUnseen(m) || w.sessionEnd && !w.recently(w.endedAt) || w.republishedSince(w.sessionAt)) {
+	if !w.ungated && (w.session != w.domainFor(m) || w.sessionEnd && !w.recently(w.endedAt) || w.republishedSince(w.sessionAt)) {
 		if fresh == nil {
 			w.violated(3, "%s is stopped without a fresh Ready of %s read after the last change", m.fqdn, m.domain)
 			return
 		}
-		w.session, w.sessionEnd, w.sessionAt = m.domain, false, fresh.at
+		w.session, w.sessionEnd, w.sessionAt = fresh.domain, false, fresh.at
 	}
 }
 
@@ -623,7 +623,7 @@ func (w *world) judgeTakingOut(m *machine) {
 func (w *world) freshReading(m *machine) *reading {
 	var fresh *reading
 	for i, answer := range w.readings {
-		named := answer.domain == m.domain || w.movedUnseen(m)
+		named := answer.domain == w.domainFor(m)
 		if named && !answer.at.Before(w.lastChange) && !w.republishedSince(answer.at) && w.now.Sub(answer.at) <= interval+2*staleness {
 			fresh = &w.readings[i]
 		}

@@ -137,7 +137,7 @@ func (h *Host) judgeInstall(caller Caller, p *updatePackage) {
 	h.touch(caller)
 	if h.installing != nil {
 		h.violation(caller, RuleInstallerTwice, "an installer runs already")
-	} else if len(h.components) > 0 && h.atBuild(p) && h.brokenDatabase() == "" {
+	} else if unfinished := h.pool != nil && h.pool.failed == h; len(h.components) > 0 && h.atBuild(p) && h.brokenDatabase() == "" && !unfinished {
 		h.violation(caller, RuleInstallerTwice, "these builds are installed already")
 	}
 	for _, c := range h.components {
