@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -39,14 +40,14 @@ func (w *world) underWay(pool *v1alpha1.LyncPool, begun bool) {
 	}
 }
 
-func (w *world) standardServer() *v1alpha1.BackEndServer {
+func (w *world) standardServer(dependsOn ...v1alpha1.Dependency) *v1alpha1.BackEndServer {
 	w.t.Helper()
 	w.servers.change(func(f *fakeServers) { f.addHost("se01.contoso.com") })
 	return w.backEnd(func(backEnd *v1alpha1.BackEndServer) {
 		backEnd.Name = "se01"
 		backEnd.Spec = v1alpha1.BackEndServerSpec{Edition: v1alpha1.EditionStandard, ServerFQDN: "se01.contoso.com", DesiredBuild: newBuild,
 			Package:    &v1alpha1.UpdatePackage{Source: `\\files.contoso.com\lync\LyncServerUpdateInstaller.exe`, SHA256: strings.Repeat("0a", 32)},
-			Connection: &v1alpha1.WinRMConnection{CredentialsSecretRef: v1alpha1.LocalObjectReference{Name: "winrm"}}}
+			Connection: &v1alpha1.WinRMConnection{CredentialsSecretRef: v1alpha1.LocalObjectReference{Name: "winrm"}}, DependsOn: dependsOn}
 	})
 }
 
@@ -84,20 +85,15 @@ func TestObjectsThatDependOnEachOtherAreRefused(t *testing.T) {
 	pool := w.pool(func(pool *v1alpha1.LyncPool) {
 		pool.Spec.DependsOn = []v1alpha1.Dependency{{Kind: v1alpha1.KindBackEndServer, Name: "se01"}}
 	})
-	w.servers.change(func(f *fakeServers) { f.addHost("se01.contoso.com") })
-	se := w.standardServer()
-	edit(w, se, func(se *v1alpha1.BackEndServer) {
-		se.Spec.DependsOn = []v1alpha1.Dependency{{Kind: v1alpha1.KindLyncPool, Name: "pool01"}}
-	})
-	// The server may have been begun before its declaration was changed; it then comes first.
-	if w.servers.orders(lync.ActionStopServices, "se01.contoso.com") > 0 {
-		t.Skip("the operator was quicker than the test")
-	}
+	se := w.standardServer(v1alpha1.Dependency{Kind: v1alpha1.KindLyncPool, Name: "pool01"})
 	for _, object := range []client.Object{pool, se} {
 		w.nudge(object)
 		if message := w.ready(object, "False", v1alpha1.ReasonDependencyCycle); !strings.Contains(message, "-> ") || !hasCondition(object, v1alpha1.ConditionStalled) {
 			t.Errorf("%s says %q", object.GetName(), message)
 		}
+	}
+	if stopped := w.servers.orders(lync.ActionStopServices, ""); stopped > 0 {
+		t.Errorf("%d servers were begun", stopped)
 	}
 	itself := pool.DeepCopy()
 	itself.Spec.DependsOn = []v1alpha1.Dependency{{Kind: v1alpha1.KindLyncPool, Name: "pool01"}}
@@ -131,31 +127,32 @@ func TestPoolWaitsForAPlaceAmongThoseUnderWay(t *testing.T) {
 
 // Two pools saw each other at rest, and opened at the same moment.
 func TestPlaceIsTakenOnlyWithFreshEyes(t *testing.T) {
-	w := newWorld(t, threeFrontEnds())
+	// The package is being copied for as long as the other pool is not there: nothing can be opened before.
+	w := newWorld(t, threeFrontEnds().manually())
 	pool := w.pool(func(pool *v1alpha1.LyncPool) {
 		pool.Spec.Rollout.PoolsAtATime = &v1alpha1.PoolsAtATime{Limit: 1}
 	})
 	s := standstill{w, pool}
-	s.until("everything is staged", func() bool {
-		return pool.Status.OpenDomain != nil || w.servers.orders(lync.ActionStagePackage, "fe03.contoso.com") > 0
+	s.until("the package is being copied everywhere", func() bool {
+		return w.servers.orders(lync.ActionStagePackage, "fe01.contoso.com")*w.servers.orders(lync.ActionStagePackage, "fe02.contoso.com")*w.servers.orders(lync.ActionStagePackage, "fe03.contoso.com") > 0
 	})
-	if pool.Status.OpenDomain != nil {
-		t.Skip("it was opened before the other came")
-	}
 	other := &v1alpha1.LyncPool{ObjectMeta: metav1.ObjectMeta{Name: "other", Namespace: w.namespace, Finalizers: []string{v1alpha1.FinalizerFinishServer}}, Spec: *pool.Spec.DeepCopy()}
 	other.Spec.PoolFQDN = "other.contoso.com"
 	before := s.withoutOthers()
 	w.create(other)
 	w.underWay(other, true)
-	for range 5 {
+	w.servers.change(func(f *fakeServers) { f.byHand = false })
+	w.eventually("it waits for the other, which its cache does not know", func() error {
 		s.passDomains(w.client)
-		if err := s.passPool(before); err != nil {
-			t.Fatal(err)
+		if err := errors.Join(s.passPool(before), w.look(pool)); err != nil {
+			return err
 		}
-	}
-	if err := w.look(pool); err != nil {
-		t.Fatal(err)
-	}
+		reason, message := readyReason(pool.Status.Conditions)
+		if reason != v1alpha1.ReasonWaitingForOtherPool && pool.Status.OpenDomain == nil {
+			return errors.New(message)
+		}
+		return nil
+	})
 	if pool.Status.OpenDomain != nil || claimed(pool) {
 		t.Errorf("opened %v, claimed %t, beside another pool under way", pool.Status.OpenDomain, claimed(pool))
 	}
