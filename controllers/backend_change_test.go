@@ -92,7 +92,9 @@ func TestPausedBackEndFinishesItsServerAndBeginsNoOther(t *testing.T) {
 	a.checkStandardSteps()
 	a.servers.change(func(f *fakeServers) { f.packageBuild = string(laterBuild) })
 	edit(a.world, a.backEnd, func(backEnd *v1alpha1.BackEndServer) { backEnd.Spec.Paused = false })
-	a.stepOn("the later build is there", func() bool { return a.backEnd.Status.InstalledBuild == string(laterBuild) && !a.backEnd.Status.InProgress })
+	a.stepOn("the later build is there", func() bool {
+		return a.backEnd.Status.InstalledBuild == string(laterBuild) && !a.backEnd.Status.InProgress
+	})
 	a.ready(a.backEnd, "True", v1alpha1.ReasonUpToDate)
 }
 
