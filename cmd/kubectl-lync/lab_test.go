@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"lyncops.dev/operator/internal/preflight"
 	"lyncops.dev/operator/internal/simulator"
 	"lyncops.dev/operator/internal/simulator/deployment"
+	"lyncops.dev/operator/internal/simulator/sample"
 )
 
 const (
@@ -39,16 +39,9 @@ func newLab(t *testing.T, more string) *lab {
 }
 
 // newLabOf is newLab with another of the simulator's samples.
-func newLabOf(t *testing.T, sample, more string) *lab {
+func newLabOf(t *testing.T, name, more string) *lab {
 	t.Helper()
-	text, err := os.ReadFile("../../internal/simulator/testdata/" + sample)
-	if err != nil {
-		t.Fatal(err)
-	}
-	description, err := deployment.ParseYAML(append(text, more...))
-	if err != nil {
-		t.Fatal(err)
-	}
+	description := sample.Description(t, name, more)
 	estate, err := simulator.Start(t.Context(), simulator.Config{Deployment: description, TimeScale: 1000})
 	if err != nil {
 		t.Fatal(err)

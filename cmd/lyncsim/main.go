@@ -20,6 +20,7 @@ import (
 	"lyncops.dev/operator/internal/simulator/deployment"
 	"lyncops.dev/operator/internal/simulator/engine"
 	"lyncops.dev/operator/internal/simulator/windows"
+	"lyncops.dev/operator/internal/simulator/witness"
 	"lyncops.dev/operator/internal/simulator/wsman"
 )
 
@@ -118,7 +119,7 @@ func serve(ctx context.Context, arguments []string, stdout, stderr io.Writer) er
 // useEngine has a PowerShell engine run the hosts' commands. The folder that it gives holds their disks.
 func useEngine(ctx context.Context, config *simulator.Config, program string, reuse bool) (string, error) {
 	if program == "auto" {
-		found, err := engine.Find()
+		found, err := witness.FindPowerShell()
 		if err != nil {
 			return "", fmt.Errorf("--engine: %w", err)
 		}

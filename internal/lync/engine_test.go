@@ -13,32 +13,14 @@ import (
 
 	"lyncops.dev/operator/internal/lync"
 	"lyncops.dev/operator/internal/lync/powershell"
+	"lyncops.dev/operator/internal/simulator/witness"
 	"lyncops.dev/operator/internal/simulator/wsman"
 )
-
-// engine finds a PowerShell engine or skips the test with what to do about it.
-func engine(t *testing.T) string {
-	t.Helper()
-	if named := os.Getenv("PWSH"); named != "" {
-		return named
-	}
-	if found, err := exec.LookPath("pwsh"); err == nil {
-		return found
-	}
-	beside, err := filepath.Abs("../../../shared/pwsh/pwsh")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(beside); err != nil {
-		t.Skip("no PowerShell engine: set PWSH=/path/to/pwsh or install PowerShell so that pwsh is on the PATH")
-	}
-	return beside
-}
 
 // realPowerShell has the host run command lines instead of reading them. Its ProgramData is an empty folder.
 func realPowerShell(t *testing.T, h *host) (programData string) {
 	t.Helper()
-	program, programData, tools := engine(t), t.TempDir(), t.TempDir()
+	program, programData, tools := witness.PowerShell(t), t.TempDir(), t.TempDir()
 	// Who may read a folder is Windows' own business; here it is enough that the program can be called.
 	if err := os.WriteFile(filepath.Join(tools, "icacls.exe"), []byte("#!/bin/sh\nexit 0\n"), 0o700); err != nil {
 		t.Fatal(err)

@@ -3,13 +3,13 @@ package lync_test
 import (
 	"context"
 	"encoding/base64"
-	"os"
 	"strings"
 	"testing"
 
 	"lyncops.dev/operator/internal/lync"
 	"lyncops.dev/operator/internal/simulator/deployment"
 	"lyncops.dev/operator/internal/simulator/lyncops"
+	"lyncops.dev/operator/internal/simulator/sample"
 )
 
 const simulatedPool = "pool01.contoso.com"
@@ -30,20 +30,7 @@ func (h *host) simulate(model *deployment.Model, name string) {
 
 func newModel(t testing.TB) *deployment.Model {
 	t.Helper()
-	text, err := os.ReadFile("../simulator/testdata/contoso.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	description, err := deployment.ParseYAML(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	model, err := deployment.New(description, deployment.Options{TimeScale: 1000})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(model.Close)
-	return model
+	return sample.Model(t, "contoso.yaml", deployment.Options{TimeScale: 1000})
 }
 
 func TestSimulatorAndThisPackageReadTheProtocolAlike(t *testing.T) {

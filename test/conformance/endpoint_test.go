@@ -3,13 +3,13 @@ package conformance_test
 import (
 	"context"
 	"net"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"lyncops.dev/operator/internal/simulator"
 	"lyncops.dev/operator/internal/simulator/deployment"
+	"lyncops.dev/operator/internal/simulator/sample"
 	"lyncops.dev/operator/internal/simulator/wsman"
 )
 
@@ -36,15 +36,7 @@ func start(t *testing.T, secure bool) *endpoint {
 // startWith is start with settings of the WinRM listener.
 func startWith(t *testing.T, secure bool, options wsman.Options) *endpoint {
 	t.Helper()
-	text, err := os.ReadFile("../../internal/simulator/testdata/contoso.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	description, err := deployment.ParseYAML(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	folder := t.TempDir()
+	description, folder := sample.Description(t, "contoso.yaml", ""), t.TempDir()
 	running, err := simulator.Start(context.Background(), simulator.Config{Deployment: description, Plain: !secure, TimeScale: 30, StateDir: folder, WSMan: options})
 	if err != nil {
 		t.Fatal(err)

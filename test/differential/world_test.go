@@ -16,6 +16,8 @@ import (
 	"lyncops.dev/operator/internal/simulator/cmdlets"
 	"lyncops.dev/operator/internal/simulator/deployment"
 	"lyncops.dev/operator/internal/simulator/engine"
+	"lyncops.dev/operator/internal/simulator/sample"
+	"lyncops.dev/operator/internal/simulator/witness"
 	"lyncops.dev/operator/internal/simulator/wsman"
 )
 
@@ -34,44 +36,22 @@ type side struct {
 	execute func(ctx context.Context, host *deployment.Host, command wsman.Command) int
 }
 
-// start gives a model of one of the simulator's sample deployments.
-func start(t *testing.T, sample, disks string) *deployment.Model {
-	t.Helper()
-	text, err := os.ReadFile("../../internal/simulator/testdata/" + sample)
-	if err != nil {
-		t.Fatal(err)
-	}
-	description, err := deployment.ParseYAML(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	model, err := deployment.New(description, deployment.Options{TimeScale: scale, Disks: disks})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(model.Close)
-	return model
-}
-
 // builtIn is the simulator as it is without an engine.
-func builtIn(t *testing.T, sample string) *side {
+func builtIn(t *testing.T, file string) *side {
 	t.Helper()
-	return &side{"the simulator", start(t, sample, ""), func(ctx context.Context, host *deployment.Host, command wsman.Command) int {
+	return &side{"the simulator", sample.Model(t, file, deployment.Options{TimeScale: scale}), func(ctx context.Context, host *deployment.Host, command wsman.Command) int {
 		return cmdlets.Execute(ctx, host, command.User, command.Line, command.Stdin, command.Stdout, command.Stderr)
 	}}
 }
 
 // inEngine is the module in an engine.
-func inEngine(t *testing.T, edition, sample string) *side {
+func inEngine(t *testing.T, edition, file string) *side {
 	t.Helper()
 	if os.Getenv("LYNCOPS_ENGINE") == "" {
 		t.Skip("it keeps every processor busy for minutes: run make test-engine")
 	}
-	program, err := engine.Find()
-	if err != nil {
-		t.Skip(err)
-	}
-	model := start(t, sample, t.TempDir())
+	program := witness.PowerShell(t)
+	model := sample.Model(t, file, deployment.Options{TimeScale: scale, Disks: t.TempDir()})
 	executor, err := engine.New(t.Context(), model, engine.Options{Program: program, Edition: edition, Directory: t.TempDir(), TimeScale: scale, Reuse: true})
 	if err != nil {
 		t.Fatal(err)

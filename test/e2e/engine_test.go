@@ -4,7 +4,7 @@ import (
 	"os"
 	"testing"
 
-	"lyncops.dev/operator/internal/simulator/engine"
+	"lyncops.dev/operator/internal/simulator/witness"
 	"lyncops.dev/operator/test/lab"
 )
 
@@ -14,10 +14,7 @@ func TestRolloutWithTheModuleInAnEngine(t *testing.T) {
 	if os.Getenv("LYNCOPS_ENGINE") == "" {
 		t.Skip("it keeps every processor busy for minutes: run make test-engine")
 	}
-	program, err := engine.Find()
-	if err != nil {
-		t.Skip(err)
-	}
+	program := witness.PowerShell(t)
 	directory := t.TempDir()
 	l := startLab(t, lab.Options{Directory: directory, Deployment: contoso, TimeScale: 60, Engine: program})
 	atStart := readState(t, l)

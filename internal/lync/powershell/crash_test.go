@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"lyncops.dev/operator/internal/lync/powershell"
+	"lyncops.dev/operator/internal/simulator/witness"
 )
 
 // whatChangesFiles are the file operations of the module that leave something behind, each with the call before it.
@@ -70,7 +71,7 @@ func moduleFile(t *testing.T, text string) string {
 
 // Whatever file operation a crash comes before, and whatever comes after the crash, no job is lost and none is done twice.
 func TestCrashBetweenAnyTwoFileOperations(t *testing.T) {
-	engine(t)
+	witness.PowerShell(t)
 	moments := 0
 	for _, line := range expectations(t, runWith(t, "Desktop", t.TempDir(), []string{"LYNCOPS_MODULE=" + moduleFile(t, withSteps(t))}, "crash.ps1")) {
 		var action, phase string
@@ -88,7 +89,7 @@ func TestCrashBetweenAnyTwoFileOperations(t *testing.T) {
 
 // A module with a mistake is found out by the test above.
 func TestCrashTestNoticesMistakes(t *testing.T) {
-	engine(t)
+	witness.PowerShell(t)
 	for name, test := range map[string]struct {
 		right, wrong  string // in the module
 		action, phase string

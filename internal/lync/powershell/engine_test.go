@@ -9,31 +9,9 @@ import (
 	"strings"
 	"testing"
 	"time"
-)
 
-// engine finds a PowerShell engine or skips the test with what to do about it.
-func engine(t *testing.T) string {
-	t.Helper()
-	if named := os.Getenv("PWSH"); named != "" {
-		if _, err := os.Stat(named); err != nil {
-			t.Fatalf("$PWSH names no program: %v", err)
-		}
-		return named
-	}
-	if found, err := exec.LookPath("pwsh"); err == nil {
-		return found
-	}
-	// Relative to this folder: the repository root is three levels up.
-	beside, err := filepath.Abs("../../../../shared/pwsh/pwsh")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(beside); err == nil {
-		return beside
-	}
-	t.Skip("no PowerShell engine: set PWSH=/path/to/pwsh or install PowerShell so that pwsh is on the PATH")
-	return ""
-}
+	"lyncops.dev/operator/internal/simulator/witness"
+)
 
 // run runs a script of testdata with a folder of its own as ProgramData and gives its standard output. Everything the script prints and
 // leaves behind is searched for the password that scenarios use.
@@ -51,7 +29,7 @@ func runWith(t *testing.T, edition, folder string, environment []string, script 
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := exec.CommandContext(ctx, engine(t), append([]string{"-NoProfile", "-NonInteractive", "-File", filepath.Join("testdata", script)}, arguments...)...)
+	command := exec.CommandContext(ctx, witness.PowerShell(t), append([]string{"-NoProfile", "-NonInteractive", "-File", filepath.Join("testdata", script)}, arguments...)...)
 	command.Env = append(os.Environ(), "PSHOST_EDITION="+edition, "LYNCOPS_TEST_FOLDER="+folder, "LYNCOPS_MODULE="+module)
 	command.Env = append(command.Env, environment...)
 	var stdout, stderr bytes.Buffer

@@ -14,6 +14,7 @@ import (
 
 	"lyncops.dev/operator/internal/simulator/deployment"
 	"lyncops.dev/operator/internal/simulator/lyncops"
+	"lyncops.dev/operator/internal/simulator/sample"
 )
 
 var update = flag.Bool("update", false, "write what the module makes of the recorded answers anew")
@@ -138,19 +139,7 @@ func checksOf(t *testing.T, answer recordedAnswer) []preflightCheck {
 
 func simulatedPreflight(t *testing.T, host string) recordedAnswer {
 	t.Helper()
-	text, err := os.ReadFile("../../simulator/testdata/contoso.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	description, err := deployment.ParseYAML(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	model, err := deployment.New(description, deployment.Options{TimeScale: 1000})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(model.Close)
+	model := sample.Model(t, "contoso.yaml", deployment.Options{TimeScale: 1000})
 	server, known := model.Host(host)
 	if !known {
 		t.Fatalf("there is no server %s", host)

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"lyncops.dev/operator/internal/lync/powershell"
+	"lyncops.dev/operator/internal/simulator/witness"
 )
 
 // The engine at hand knows a newer language than the servers do.
@@ -21,7 +22,7 @@ func TestModuleIsWrittenForPowerShell3(t *testing.T) {
 
 // Each line is something that the check above must refuse.
 func TestWhatIsNotPowerShell3OrBuildsCodeIsFound(t *testing.T) {
-	engine(t)
+	witness.PowerShell(t)
 	lines := []string{
 		"$a = 1 ? 2 : 3", "$a = $null ?? 1", "'a' && 'b'", "class A { }", "enum B { c }", "using namespace System.IO", "$a = [guid]::new()", "'a'?.Length", "'a'.ForEach({ $_ })",
 		"Get-Item . | ForEach-Object { 1 } &", "Get-Item -Path . -PipelineVariable p", "Get-FileHash x", "& $name 'x'", ". $name", "& (Get-Item x)", "'x'.$name()",
@@ -42,7 +43,7 @@ func TestWhatIsNotPowerShell3OrBuildsCodeIsFound(t *testing.T) {
 // Every scenario script runs in both editions; what they print besides their expectations must be the same text in both. The module that
 // runs in the Core one is held to the latest strict mode, and notes which of its statements run: all of them, but for those with a reason.
 func TestScenarios(t *testing.T) {
-	engine(t)
+	witness.PowerShell(t)
 	packages := servePackages(t)
 	const own, latest = "Set-StrictMode -Version 3.0", "Set-StrictMode -Version Latest"
 	if !strings.Contains(string(powershell.Module()), own) {
@@ -79,7 +80,7 @@ func TestScenarios(t *testing.T) {
 
 // Five processes give the same order at the same moment. One claim, one task run, and the same job for everybody.
 func TestManyStartsAtOnceGiveOneJob(t *testing.T) {
-	engine(t)
+	witness.PowerShell(t)
 	folder := t.TempDir()
 	outputs := make([]string, 5)
 	var group sync.WaitGroup
@@ -121,7 +122,7 @@ func TestManyStartsAtOnceGiveOneJob(t *testing.T) {
 
 // Five processes give five different orders at the same moment. One job, four conflicts that name it.
 func TestOneJobAtATime(t *testing.T) {
-	engine(t)
+	witness.PowerShell(t)
 	folder := t.TempDir()
 	outputs := make([]string, 5)
 	var group sync.WaitGroup

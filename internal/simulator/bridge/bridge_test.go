@@ -13,30 +13,13 @@ import (
 
 	"lyncops.dev/operator/internal/simulator/bridge"
 	"lyncops.dev/operator/internal/simulator/deployment"
-	"lyncops.dev/operator/internal/simulator/engine"
+	"lyncops.dev/operator/internal/simulator/sample"
+	"lyncops.dev/operator/internal/simulator/witness"
 )
 
 func contoso(t *testing.T) *deployment.Model {
 	t.Helper()
-	return sample(t, "contoso.yaml")
-}
-
-func sample(t *testing.T, name string) *deployment.Model {
-	t.Helper()
-	text, err := os.ReadFile("../testdata/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	description, err := deployment.ParseYAML(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	model, err := deployment.New(description, deployment.Options{TimeScale: 1000})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(model.Close)
-	return model
+	return sample.Model(t, "contoso.yaml", deployment.Options{TimeScale: 1000})
 }
 
 func listen(t *testing.T) *bridge.Server {
@@ -90,7 +73,7 @@ func TestATokenIsForOneHost(t *testing.T) {
 // TestLyncModuleInAnEngine imports the module into a PowerShell engine and calls its cmdlets as scripts on a server do.
 // The module of the operator looks for a parameter before it uses it.
 func TestOnlyTheReadinessCmdletOf2015SkipsIdleSecondaries(t *testing.T) {
-	model := sample(t, "skype.yaml")
+	model := sample.Model(t, "skype.yaml", deployment.Options{})
 	for name, declared := range map[string]bool{"ofe1": true, "sfe1": false, "dir1": false} {
 		host, _ := model.Host(name)
 		if text := bridge.LyncModule(host, "", ""); strings.Contains(text, "[switch]$SkipIdleSecondaryVerification") != declared {
@@ -103,10 +86,7 @@ func TestLyncModuleInAnEngine(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts PowerShell engines")
 	}
-	pwsh, err := engine.Find()
-	if err != nil {
-		t.Skip(err)
-	}
+	pwsh := witness.PowerShell(t)
 	expected, err := os.ReadFile(filepath.Join("testdata", "lync.txt"))
 	if err != nil {
 		t.Fatal(err)

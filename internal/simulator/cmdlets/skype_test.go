@@ -2,36 +2,19 @@ package cmdlets
 
 import (
 	"bytes"
-	"os"
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"lyncops.dev/operator/internal/simulator/deployment"
 	"lyncops.dev/operator/internal/simulator/powershell"
+	"lyncops.dev/operator/internal/simulator/sample"
 )
 
-// inSkype runs a test against testdata/skype.yaml in virtual time.
 func inSkype(t *testing.T, f func(t *testing.T, m *deployment.Model)) {
 	t.Helper()
-	text, err := os.ReadFile("../testdata/skype.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	description, err := deployment.ParseYAML(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	synctest.Test(t, func(t *testing.T) {
-		m, err := deployment.New(description, deployment.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer m.Close()
-		f(t, m)
-	})
+	sample.InVirtualTime(t, "skype.yaml", f)
 }
 
 // typed runs what a person types in PowerShell on a host.

@@ -45,21 +45,33 @@ func (h *Host) enter(ctx context.Context) (bound context.Context, leave func(), 
 	return bound, leave, nil
 }
 
+// enterMove is enter for the two cmdlets that move the users of a front end, which only some have, and which need an account.
+func (h *Host) enterMove(ctx context.Context, as string) (bound context.Context, leave func(), err error) {
+	bound, leave, err = h.enter(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	switch {
+	case h.pool == nil || !h.pool.failsOver():
+		err = ErrNoComputerFailOver
+	case sameName(as, "LocalSystem"):
+		err = ErrFailOverDenied
+	default:
+		return bound, leave, nil
+	}
+	leave()
+	return nil, nil, err
+}
+
 // FailOver moves users away from a front end, lets sessions end, stops its services and disables them. A pool that cannot spare it
 // within the wait time makes it do nothing.
 func (h *Host) FailOver(ctx context.Context, caller Caller, request FailOverRequest) error {
-	ctx, leave, err := h.enter(ctx)
+	ctx, leave, err := h.enterMove(ctx, request.As)
 	if err != nil {
 		return err
 	}
 	defer leave()
 	m := h.model
-	if h.pool == nil || !h.pool.failsOver() {
-		return ErrNoComputerFailOver
-	}
-	if sameName(request.As, "LocalSystem") {
-		return ErrFailOverDenied
-	}
 	refused := m.takeFault(FaultFailOverRefused, nil, h.FQDN(), h.Pool()) != nil
 	if err := h.spared(ctx, request.WaitTime, refused); err != nil {
 		return err
@@ -137,18 +149,12 @@ type FailBackRequest struct {
 // FailBack enables and starts the services that a failover has stopped, and takes users back. What it cannot do within the wait time it
 // does not do at all.
 func (h *Host) FailBack(ctx context.Context, caller Caller, request FailBackRequest) error {
-	ctx, leave, err := h.enter(ctx)
+	ctx, leave, err := h.enterMove(ctx, request.As)
 	if err != nil {
 		return err
 	}
 	defer leave()
 	m := h.model
-	if h.pool == nil || !h.pool.failsOver() {
-		return ErrNoComputerFailOver
-	}
-	if sameName(request.As, "LocalSystem") {
-		return ErrFailOverDenied
-	}
 	if m.takeFault(FaultFailBackFails, nil, h.FQDN(), h.Pool()) != nil {
 		return ErrWaitTimeExceeded
 	}

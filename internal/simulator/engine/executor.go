@@ -27,10 +27,10 @@ import (
 
 // Options say which engine runs the commands, and how.
 type Options struct {
-	// Program is the engine, such as Find gives it; required.
+	// Program is the engine, such as witness.FindPowerShell gives it; required.
 	Program string
-	// Edition is the dialect that the engine imitates, Desktop (the default, Windows PowerShell) or Core. Only the engine of Find's
-	// last place knows it.
+	// Edition is the dialect that the engine imitates, Desktop (the default, Windows PowerShell) or Core. Only the engine of its last
+	// place knows it.
 	Edition string
 	// Directory gets the scripts and modules that stand in for Windows; required.
 	Directory string

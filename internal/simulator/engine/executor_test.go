@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/binary"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +12,8 @@ import (
 
 	"lyncops.dev/operator/internal/simulator/deployment"
 	"lyncops.dev/operator/internal/simulator/engine"
+	"lyncops.dev/operator/internal/simulator/sample"
+	"lyncops.dev/operator/internal/simulator/witness"
 	"lyncops.dev/operator/internal/simulator/wsman"
 )
 
@@ -22,22 +23,8 @@ func start(t *testing.T, reuse bool) (*deployment.Model, *engine.Executor) {
 	if testing.Short() {
 		t.Skip("starts PowerShell engines")
 	}
-	program, err := engine.Find()
-	if err != nil {
-		t.Skip(err)
-	}
-	text, err := os.ReadFile("../testdata/contoso.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	description, err := deployment.ParseYAML(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	model, err := deployment.New(description, deployment.Options{TimeScale: 200, Disks: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	program := witness.PowerShell(t)
+	model := sample.Model(t, "contoso.yaml", deployment.Options{TimeScale: 200, Disks: t.TempDir()})
 	executor, err := engine.New(t.Context(), model, engine.Options{Program: program, Directory: t.TempDir(), TimeScale: 200, Reuse: reuse})
 	if err != nil {
 		t.Fatal(err)

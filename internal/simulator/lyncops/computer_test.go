@@ -6,11 +6,12 @@ import (
 	"time"
 
 	"lyncops.dev/operator/internal/simulator/deployment"
+	"lyncops.dev/operator/internal/simulator/sample"
 )
 
 func inSkype(t *testing.T, f func(t *testing.T, m *deployment.Model)) {
 	t.Helper()
-	in(t, "skype.yaml", f)
+	sample.InVirtualTime(t, "skype.yaml", f)
 }
 
 func failOverOf(h *deployment.Host, changes map[string]any) map[string]any {

@@ -6,11 +6,12 @@ import (
 	"time"
 
 	"lyncops.dev/operator/internal/simulator/deployment"
+	"lyncops.dev/operator/internal/simulator/sample"
 )
 
 func inPair(t *testing.T, f func(t *testing.T, m *deployment.Model)) {
 	t.Helper()
-	in(t, "paired.yaml", f)
+	sample.InVirtualTime(t, "paired.yaml", f)
 }
 
 var pool1 = map[string]any{"poolFqdn": "pool01.contoso.com"}

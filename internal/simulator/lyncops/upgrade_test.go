@@ -4,13 +4,12 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"lyncops.dev/operator/internal/simulator/deployment"
+	"lyncops.dev/operator/internal/simulator/sample"
 )
 
 const (
@@ -20,30 +19,9 @@ const (
 	password      = "Correct-Horse-7-Battery"
 )
 
-// in runs a test against a deployment of testdata in virtual time.
-func in(t *testing.T, file string, f func(t *testing.T, m *deployment.Model)) {
-	t.Helper()
-	text, err := os.ReadFile("../testdata/" + file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	description, err := deployment.ParseYAML(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	synctest.Test(t, func(t *testing.T) {
-		m, err := deployment.New(description, deployment.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer m.Close()
-		f(t, m)
-	})
-}
-
 func inContoso(t *testing.T, f func(t *testing.T, m *deployment.Model)) {
 	t.Helper()
-	in(t, "contoso.yaml", f)
+	sample.InVirtualTime(t, "contoso.yaml", f)
 }
 
 func host(t *testing.T, m *deployment.Model, short string) *deployment.Host {

@@ -5,31 +5,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-)
 
-// engine finds a real PowerShell, or skips the test.
-func engine(t *testing.T) string {
-	t.Helper()
-	candidates := []string{os.Getenv("PWSH")}
-	if found, err := exec.LookPath("pwsh"); err == nil {
-		candidates = append(candidates, found)
-	}
-	shared, err := filepath.Abs("../../../../shared/pwsh/pwsh")
-	if err == nil {
-		candidates = append(candidates, shared, filepath.Join(shared, "pwsh"))
-	}
-	for _, candidate := range candidates {
-		if info, err := os.Stat(candidate); err == nil && info.Mode().IsRegular() {
-			return candidate
-		}
-	}
-	t.Skip("no PowerShell engine: set PWSH, or put pwsh on the PATH or beside the repository in shared/pwsh")
-	return ""
-}
+	"lyncops.dev/operator/internal/simulator/witness"
+)
 
 // inEngine runs a script in the real engine.
 func inEngine(t *testing.T, pwsh, script string) result {
@@ -127,7 +108,7 @@ var languageScripts = []string{
 }
 
 func TestDoesWhatPowerShellDoes(t *testing.T) {
-	pwsh := engine(t)
+	pwsh := witness.PowerShell(t)
 	const mark = "=== script "
 	var document strings.Builder
 	for i, script := range languageScripts {
@@ -148,7 +129,7 @@ func TestDoesWhatPowerShellDoes(t *testing.T) {
 
 // These end the process in ways of their own, so each has one of the engine's.
 func TestEndsAsPowerShellEnds(t *testing.T) {
-	pwsh := engine(t)
+	pwsh := witness.PowerShell(t)
 	for _, script := range []string{
 		`'before'; exit 7; 'never'`,
 		`'before'; throw 'x'; 'never'`,

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"time"
+
+	"lyncops.dev/operator/internal/simulator/witness"
 )
 
 // WineboxVariable names the tool that makes Windows machines.
@@ -20,7 +20,7 @@ var ErrNoWindows = errors.New("no Windows machines: they need wine64 (Debian: ap
 // Find gives the tool that makes Windows machines: what $WINEBOX names, else winebox on the PATH, else shared/pwsh/winebox beside the
 // folder that holds the repository. The error wraps ErrNoWindows where there is none, or where it says that it cannot work.
 func Find(ctx context.Context) (string, error) {
-	path, err := find()
+	path, err := witness.Find(WineboxVariable, "winebox", ErrNoWindows)
 	if err != nil {
 		return "", err
 	}
@@ -33,33 +33,6 @@ func Find(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("%w: %s doctor: %w", ErrNoWindows, path, err)
 	}
 	return path, nil
-}
-
-func find() (string, error) {
-	if named := os.Getenv(WineboxVariable); named != "" {
-		path, err := exec.LookPath(named)
-		if err != nil {
-			return "", fmt.Errorf("$%s names no program: %w", WineboxVariable, err)
-		}
-		return filepath.Abs(path)
-	}
-	if found, err := exec.LookPath("winebox"); err == nil {
-		return filepath.Abs(found)
-	}
-	folder, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for ; folder != filepath.Dir(folder); folder = filepath.Dir(folder) {
-		if _, err := os.Stat(filepath.Join(folder, "go.mod")); err != nil {
-			continue
-		}
-		beside := filepath.Join(filepath.Dir(folder), "shared", "pwsh", "winebox")
-		if _, err := os.Stat(beside); err == nil {
-			return beside, nil
-		}
-	}
-	return "", ErrNoWindows
 }
 
 // winebox is the tool.
