@@ -107,6 +107,13 @@ type placedJob struct {
 	attempt int
 }
 
+// registrarLag is how long a front end's own copy of the topology may be behind the central management store. Microsoft names no number; a
+// replication takes some minutes.
+const registrarLag = 15 * time.Minute
+
+// fresh says whether the job has ended so lately that a front end may not know yet what it has changed.
+func (p placedJob) fresh() bool { return p.job.age(p.server.Time) <= registrarLag }
+
 // failOverMemory are the latest jobs of each step of a failover.
 type failOverMemory struct {
 	move, failOver, failBack *placedJob
@@ -504,6 +511,9 @@ func (f FailOver) afterFailOver(d FailOverDecision, memory failOverMemory) FailO
 		return d.wait(f.Problem.Reason, "the failover on %s ended badly (%s), and where the users are could not be found out: %s", last.fqdn, sentence(last.job.Message), sentence(f.Problem.Message))
 	case f.Partner.PoolState == RegistrarFailedOver:
 		return f.upgrading(d, memory)
+	case f.Partner.usersAtHome() && last.fresh() && f.Permitted <= last.attempt && (!f.Allowed || last.subject != string(f.Plan.Build)):
+		return d.wait(v1alpha1.ReasonFailOverFailed, "the failover on %s ended badly (%s) and is not wanted any more; the registrar is %s in the copy of the topology on a front end, which is believed %s after the failover ended",
+			last.fqdn, sentence(last.job.Message), f.Partner.PoolState, registrarLag)
 	case f.Partner.usersAtHome() && (!f.Allowed || last.subject != string(f.Plan.Build) || f.Cause == "" && f.Permitted > last.attempt):
 		// Where nobody knows the cause any more, another try begins with asking the pool.
 		if unfinished := f.unfinishedJob(); unfinished != "" {
@@ -549,6 +559,10 @@ func (f FailOver) upgrading(d FailOverDecision, memory failOverMemory) FailOverD
 	back, left := f.allServe()
 	if f.Partner == nil && f.Problem == nil && (back || !f.Opened) {
 		return d.needPartner()
+	}
+	if last := memory.failOver; f.Partner != nil && f.Partner.usersAtHome() && last.fresh() {
+		return d.wait(v1alpha1.ReasonFailingOver, "the pool was failed over on %s; the registrar is still %s in the copy of the topology on a front end. That is believed when it still says so %s after the failover",
+			last.fqdn, f.Partner.PoolState, registrarLag)
 	}
 	if f.Partner != nil && f.Partner.usersAtHome() {
 		// The operator's own Invoke-CsPoolFailBack has not succeeded: somebody else has brought them back. From here the usual gates hold.

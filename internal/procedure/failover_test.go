@@ -64,6 +64,9 @@ func downAfterFailOver(s *Server) {
 
 func upToDate(s *Server) { s.Build = wanted }
 
+// momentsLater is five minutes after the first job began.
+func momentsLater(s *Server) { s.Time = s.Jobs[0].Started.Add(5 * time.Minute) }
+
 var (
 	failedOverByUs = has(v1alpha1.StepFailOverPool, JobSucceeded)
 	failingOver    = has(v1alpha1.StepFailOverPool, JobRunning)
@@ -163,6 +166,8 @@ func TestNextFailOverStep(t *testing.T) {
 		{"a server that failed stops all further ones", poolToFailOver(pair(registrar(RegistrarFailedOver)), downAfterFailOver, failedOverByUs).with(func(f *FailOver) {
 			f.Domains[1] = PoolDomain{Name: domain2, State: v1alpha1.DomainHeld, Reason: v1alpha1.ReasonInstallerFailed, Message: "the installer failed on fe03"}
 		}), v1alpha1.FailOverUpgrading, VerdictHold, v1alpha1.ReasonInstallerFailed, "", false, true},
+		{"failed over a moment ago: a copy of the topology that says Active is not believed", poolToFailOver(pair(), downAfterFailOver, failedOverByUs, momentsLater), v1alpha1.FailOverUpgrading, VerdictWait, v1alpha1.ReasonFailingOver, "", false, true},
+		{"failed a moment ago and not wanted any more: nor is it there", poolToFailOver(pair(), recorded, failOverFailed, momentsLater).with(func(f *FailOver) { f.Allowed = false }), v1alpha1.FailOverFailingOver, VerdictWait, v1alpha1.ReasonFailOverFailed, "", false, false},
 		{"failed back by hand: from here the usual gates hold", poolToFailOver(pair(), recorded, failedOverByUs), v1alpha1.FailOverUpgrading, VerdictPutAway, v1alpha1.ReasonUpgrading, "", false, false},
 		{"no fail back before every front end has the build", poolToFailOver(pair(registrar(RegistrarFailedOver)), upToDate, failedOverByUs, atBuild(installed)), v1alpha1.FailOverUpgrading, VerdictWait, v1alpha1.ReasonUsersOnBackupPool, "", true, true},
 		{"and serves", poolToFailOver(pair(registrar(RegistrarFailedOver)), upToDate, failedOverByUs, stopped), v1alpha1.FailOverUpgrading, VerdictWait, v1alpha1.ReasonUsersOnBackupPool, "", true, true},
