@@ -384,7 +384,8 @@ func (w *poolWork) view() []procedure.PoolDomain {
 // staged says whether the package is on every server of the domain that needs it.
 func staged(domain *v1alpha1.UpgradeDomain) bool {
 	for _, server := range domain.Status.Servers {
-		if server.Step != v1alpha1.StepReady && server.Step != v1alpha1.StepDone {
+		// In a domain that is not held itself, a held server is one with a newer build, which needs no package.
+		if server.Step != v1alpha1.StepReady && server.Step != v1alpha1.StepDone && server.Step != v1alpha1.StepHeld {
 			return false
 		}
 	}

@@ -373,7 +373,7 @@ func (r *UpgradeDomainReconciler) members(ctx context.Context, work *domainWork,
 	}
 	members := make([]procedure.Member, 0, len(work.pool.Status.Servers))
 	for _, server := range work.pool.Status.Servers {
-		member := procedure.Member{FQDN: server.FQDN}
+		member := procedure.Member{FQDN: server.FQDN, Silent: true}
 		if one := known[strings.ToLower(server.FQDN)]; one.server != nil {
 			member = procedure.MemberFrom(*one.server)
 			member.FQDN = server.FQDN

@@ -41,6 +41,8 @@ type ServerDecision struct {
 	// InProgress: the server is out of service, or on its way out or back, because of us. A server that was put back after a
 	// failure is not in progress any more: whatever is done to it next needs every gate again.
 	InProgress bool
+	// Aside: held, and standing in nobody's way: the server has a newer build than the declared one and is left as it is.
+	Aside bool
 	// NeedServing: what is to be decided depends on whether the server's ports listen, which it has not been asked.
 	NeedServing bool
 	// NeedPatchVersion: what is to be decided depends on Get-CsServerPatchVersion, which the server has not been asked.

@@ -325,7 +325,7 @@ func (domain Domain) othersFirst(result *DomainDecision, index, limit int) (reas
 			continue
 		}
 		switch {
-		case other.Verdict == VerdictHold:
+		case other.Verdict == VerdictHold && !other.Aside:
 			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s is held; no further server is touched", other.FQDN)
 		case other.Step == v1alpha1.StepRecover:
 			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s failed and is being put back into service; no further server is touched", other.FQDN)
@@ -379,14 +379,15 @@ func (domain Domain) sumUp(result *DomainDecision) {
 }
 
 // lead is the server that the domain's own reason speaks of: one that is held, else one that is being worked on, else one that
-// does not answer, else the first that is not done.
+// does not answer, else the first that is not done. One with a newer build holds the domain when nothing else is left to be done in it.
 func (d DomainDecision) lead() ServerDecision {
 	order := []func(ServerDecision) bool{
-		func(s ServerDecision) bool { return s.Verdict == VerdictHold },
+		func(s ServerDecision) bool { return s.Verdict == VerdictHold && !s.Aside },
 		func(s ServerDecision) bool { return s.Begun },
 		func(s ServerDecision) bool { return s.Step == v1alpha1.StepUnknown },
 		func(s ServerDecision) bool { return s.Verdict == VerdictStart },
-		func(s ServerDecision) bool { return s.Verdict != VerdictDone },
+		func(s ServerDecision) bool { return s.Verdict != VerdictDone && !s.Aside },
+		func(s ServerDecision) bool { return s.Aside },
 	}
 	for _, leads := range order {
 		for _, server := range d.Servers {

@@ -121,6 +121,10 @@ func TestUpgradeDomain(t *testing.T) {
 		{"a turn that is too old to begin with", with(openDomain(member(staged)), func(d *Domain) { d.TurnAge, d.TurnLimit = 11*time.Minute, 10*time.Minute }), "", v1alpha1.DomainOpen, v1alpha1.ReasonWaitingForTurn, false},
 		{"an old turn goes over from one server to the next", with(openDomain(done(), member(staged)), func(d *Domain) { d.TurnAge, d.TurnLimit, d.Underway = time.Hour, 10*time.Minute, true }), "fe02 StopServices", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
 		{"an adopted domain stops no further server", with(openDomain(done(), member(staged)), func(d *Domain) { d.Adopted = true }), "", v1alpha1.DomainOpen, v1alpha1.ReasonWaitingForTurn, false},
+		{"one with a newer build is left as it is, and the others are upgraded", openDomain(member(atBuild(later)), member(staged)), "fe02 StopServices", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
+		{"it holds when nothing else is left", openDomain(member(atBuild(later)), done()), "", v1alpha1.DomainHeld, v1alpha1.ReasonDowngradeRefused, false},
+		{"a failure comes before it", openDomain(member(atBuild(later)), heldInService(), member(staged)), "", v1alpha1.DomainHeld, v1alpha1.ReasonInstallerFailed, false},
+		{"its services that a failover has stopped are started", with(openDomain(member(atBuild(later), stopped)), func(d *Domain) { d.PoolFailedOver, d.Members[0].FailedOver = true, true }), "fe01 StartServices", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
 		{"done", openDomain(done(), done()), "", v1alpha1.DomainDone, v1alpha1.ReasonUpToDate, false},
 		{"done before, and now one does not answer: unknown", with(openDomain(done(), unreachable(v1alpha1.StepDone)), func(d *Domain) { d.Turn = false }), "", v1alpha1.DomainUnknown, v1alpha1.ReasonServerUnreachable, false},
 	}

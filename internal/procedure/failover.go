@@ -376,7 +376,7 @@ func (f FailOver) serversNotFit(d FailOverDecision) *FailOverDecision {
 
 func (f FailOver) held() *PoolDomain {
 	for i := range f.Domains {
-		if f.Domains[i].State == v1alpha1.DomainHeld {
+		if f.Domains[i].State == v1alpha1.DomainHeld && !f.Domains[i].aside() {
 			return &f.Domains[i]
 		}
 	}
@@ -682,7 +682,7 @@ func (f FailOver) verifyFailBack(d FailOverDecision, memory failOverMemory) Fail
 	}
 	for _, domain := range f.Domains {
 		// Otherwise the pool would be asked at once for a domain that is done, and what it answers while it settles would count.
-		if current && domain.State != v1alpha1.DomainDone && !domain.Leaving {
+		if current && domain.State != v1alpha1.DomainDone && !domain.aside() && !domain.Leaving {
 			return d.wait(v1alpha1.ReasonFailingBack, "the users of %s are back; the front ends of %s are looked at once more", f.PoolFQDN, domain.Name)
 		}
 	}

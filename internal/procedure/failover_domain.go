@@ -39,12 +39,15 @@ func (domain Domain) failedOverClosed(result *DomainDecision, index int) (reason
 	}
 	for _, member := range domain.Members {
 		// Servers that have been begun go on side by side; what has not been is not begun after a failure anywhere in the pool.
+		if member.Silent && !decision.Begun {
+			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s does not answer and may have failed; no further server is touched", member.FQDN)
+		}
 		if member.Failed && !decision.Begun {
 			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s has failed; no further server is touched", member.FQDN)
 		}
 	}
 	for i, other := range result.Servers {
-		if i != index && (other.Verdict == VerdictHold || other.Step == v1alpha1.StepRecover) {
+		if i != index && (other.Verdict == VerdictHold && !other.Aside || other.Step == v1alpha1.StepRecover) {
 			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s has failed; no further server is touched", other.FQDN)
 		}
 	}

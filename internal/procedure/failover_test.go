@@ -269,6 +269,7 @@ func TestADomainOfAPoolThatIsFailedOver(t *testing.T) {
 		{"not beside SQL Server", failedOverDomain(func(d *Domain) { d.Members[2].UpdatingDatabases = true }), [2]Verdict{VerdictWait, VerdictWait}, v1alpha1.ReasonWaitingForBackEnd},
 		{"not while paused", failedOverDomain(func(d *Domain) { d.Paused = true }), [2]Verdict{VerdictWait, VerdictWait}, v1alpha1.ReasonPaused},
 		{"a server that failed: no further one is touched", failedOverDomain(first(stoppedByUs, has(v1alpha1.StepInstall, JobFailed), has(v1alpha1.StepRecover, JobFailed))), [2]Verdict{VerdictHold, VerdictWait}, v1alpha1.ReasonInstallerFailed},
+		{"one that does not answer may have failed: no further one is touched", failedOverDomain(func(d *Domain) { d.Members[1] = Member{FQDN: d.Members[1].FQDN, Silent: true} }), [2]Verdict{VerdictWait, VerdictWait}, v1alpha1.ReasonWaitingForTurn},
 		{"one that has the build is started, because the failover has stopped it", failedOverDomain(first(upToDate)), [2]Verdict{VerdictStart, VerdictStart}, v1alpha1.ReasonUpgrading},
 		{"nobody is judged before enough are started", failedOverDomain(first(upToDate, stoppedByUs, has(v1alpha1.StepStartServices, JobFailed))), [2]Verdict{VerdictWait, VerdictStart}, v1alpha1.ReasonColdStart},
 		{"enough are started: what does not run now is held", failedOverDomain(first(upToDate, stoppedByUs, has(v1alpha1.StepStartServices, JobFailed)), func(d *Domain) {

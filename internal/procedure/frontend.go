@@ -61,6 +61,10 @@ func begin(plan Plan, server Server, permitted int) ServerDecision {
 }
 
 func (d ServerDecision) downgrade(plan Plan, server Server) ServerDecision {
+	if notRunning, changed := server.missing(); plan.PoolFailedOver && len(notRunning)+len(changed) > 0 {
+		return d.startAfterFailOver(plan, server)
+	}
+	d.Aside = true
 	return d.hold(v1alpha1.ReasonDowngradeRefused, "%s has build %s, which is newer than the desired %s. Builds are never taken back: declare %s or later",
 		server.FQDN, server.Build, plan.Build, server.Build)
 }

@@ -22,6 +22,12 @@ type PoolDomain struct {
 	Reason  string
 }
 
+// aside says whether the domain is held for nothing but servers with a newer build than the declared one: everything else in it is done.
+// Those servers stay as they are, and the others are upgraded; a person is needed when that is all that is left.
+func (d PoolDomain) aside() bool {
+	return d.State == v1alpha1.DomainHeld && d.Reason == v1alpha1.ReasonDowngradeRefused && !d.InProgress
+}
+
 // Soak is the time after an upgrade domain in which the pool must stay Ready. Since is zero until the pool has answered Ready.
 type Soak struct {
 	After string
@@ -149,13 +155,21 @@ func (pool Pool) next() PoolDecision {
 		}
 	}
 	next, done := "", 0
-	for _, domain := range pool.Domains {
+	var newer *PoolDomain
+	for i, domain := range pool.Domains {
 		switch {
 		case domain.State == v1alpha1.DomainDone:
 			done++
+		case domain.aside():
+			if done++; newer == nil {
+				newer = &pool.Domains[i]
+			}
 		case next == "":
 			next = domain.Name
 		}
+	}
+	if done == len(pool.Domains) && newer != nil {
+		return PoolDecision{Action: PoolHolds, Domain: newer.Name, Reason: newer.Reason, Message: newer.Message}
 	}
 	if done == len(pool.Domains) && done > 0 {
 		message := "every front end has the build and is in service"
@@ -207,7 +221,7 @@ func (pool Pool) whileOpen() *PoolDecision {
 		switch {
 		case domain.Leaving && !domain.InProgress:
 			return &PoolDecision{Action: PoolCloses, Domain: domain.Name, Reason: v1alpha1.ReasonDiscovering, Message: domain.Message}
-		case domain.State == v1alpha1.DomainDone:
+		case domain.State == v1alpha1.DomainDone, domain.aside():
 			decision := PoolDecision{Action: PoolCloses, Domain: domain.Name, Reason: v1alpha1.ReasonSoaking,
 				Message: fmt.Sprintf("%s is done", domain.Name)}
 			if pool.SoakTime > 0 {
@@ -254,7 +268,7 @@ func (pool Pool) runOut(domain PoolDomain) bool {
 // notNow names the first thing that keeps the next domain from being asked for.
 func (pool Pool) notNow(next string) *PoolDecision {
 	for _, domain := range pool.Domains {
-		if domain.State == v1alpha1.DomainHeld {
+		if domain.State == v1alpha1.DomainHeld && !domain.aside() {
 			return &PoolDecision{Action: PoolHolds, Domain: domain.Name, Reason: domain.Reason, Message: domain.Message}
 		}
 	}
@@ -311,7 +325,7 @@ func (pool Pool) unknown(next string) *PoolDecision {
 func (pool Pool) lastDone() string {
 	last := ""
 	for _, domain := range pool.Domains {
-		if domain.State == v1alpha1.DomainDone {
+		if domain.State == v1alpha1.DomainDone || domain.aside() {
 			last = domain.Name
 		}
 	}

@@ -26,6 +26,7 @@ func TestNextDomain(t *testing.T) {
 	working := PoolDomain{State: v1alpha1.DomainOpen, InProgress: true, Reason: v1alpha1.ReasonUpgrading}
 	begunNot := PoolDomain{State: v1alpha1.DomainOpen, Staged: true, Reason: v1alpha1.ReasonUpgrading}
 	heldAndBack := PoolDomain{State: v1alpha1.DomainHeld, Reason: v1alpha1.ReasonInstallerFailed}
+	newer := PoolDomain{State: v1alpha1.DomainHeld, Reason: v1alpha1.ReasonDowngradeRefused, Staged: true}
 	heldAndAway := PoolDomain{State: v1alpha1.DomainHeld, InProgress: true, Reason: v1alpha1.ReasonInstallerFailed}
 	open := func(p *Pool) { p.Open = domain1 }
 	ready := &Gate{Open: true, Ready: true, Reason: v1alpha1.ReasonPoolReady}
@@ -45,6 +46,9 @@ func TestNextDomain(t *testing.T) {
 		domain string
 		reason string
 	}{
+		{"a domain with nothing but a newer server left is passed over", poolAt(newer, waiting), PoolAsks, domain2, v1alpha1.ReasonPoolBusy},
+		{"its turn ends as that of one that is done", but(poolAt(newer, waiting), open), PoolCloses, domain1, v1alpha1.ReasonSoaking},
+		{"when everything else is done a newer server needs a person", poolAt(newer, done), PoolHolds, domain1, v1alpha1.ReasonDowngradeRefused},
 		{"before every domain the pool is asked", poolAt(waiting, waiting), PoolAsks, domain1, v1alpha1.ReasonPoolBusy},
 		{"Ready opens the first domain", but(poolAt(waiting, waiting), answered(ready)), PoolOpens, domain1, v1alpha1.ReasonUpgrading},
 		{"Busy opens nothing", but(poolAt(waiting, waiting), answered(busy)), PoolWaits, domain1, v1alpha1.ReasonPoolBusy},

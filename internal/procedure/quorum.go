@@ -11,6 +11,8 @@ import (
 type Member struct {
 	FQDN    string
 	Serving bool
+	// Silent: it did not answer, so that nothing of what follows is known.
+	Silent bool
 	// Starting: its front end service is on its way up, which in a pool that was stopped as a whole lasts until enough others are.
 	Starting bool
 	// Begun: our work on its services has begun and is not put away.
