@@ -42,7 +42,7 @@ func openSSL(t *testing.T, version string) (address string, authority []byte) {
 		t.Fatal(err)
 	}
 	// Level 0: OpenSSL itself refuses old versions otherwise.
-	server := exec.CommandContext(t.Context(), program, "s_server", "-accept", "127.0.0.1:0", version, "-cipher", "ALL:@SECLEVEL=0", "-cert", both, "-key", both, "-www") //nolint:gosec // a test's own program
+	server := exec.CommandContext(t.Context(), program, "s_server", "-accept", "127.0.0.1:0", version, "-cipher", "ALL:@SECLEVEL=0", "-cert", both, "-key", both, "-www")
 	said, err := server.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +69,8 @@ func TestOldTLSOfOpenSSLIsRefused(t *testing.T) {
 	for version, refused := range map[string]bool{"-tls1": true, "-tls1_1": true, "-tls1_2": false, "-tls1_3": false} {
 		t.Run(version, func(t *testing.T) {
 			address, authority := openSSL(t, version)
-			lenient, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10}) //nolint:gosec // to see that the server would let it in
+			// To see that the server would let it in.
+			lenient, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10})
 			if err != nil {
 				t.Skipf("this OpenSSL cannot speak it: %v", err)
 			}

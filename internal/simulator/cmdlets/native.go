@@ -291,11 +291,9 @@ func runSchtasks(_ context.Context, m *machine, r nativeRun) int {
 func (m *machine) runTask(task deployment.Task) error {
 	host := m.host
 	// The task scheduler takes the order all the same; the program does not begin.
-	if _, known := host.Identity(task.User); known {
-		if _, err := host.MayLogOnAsBatch(task.User); err != nil {
-			host.Record(deployment.Caller{User: task.User, Command: task.Command}, "the task "+task.Path+" cannot log on as a batch job")
-			return nil
-		}
+	if !host.TaskMayBegin(task.User) {
+		host.Record(deployment.Caller{User: task.User, Command: task.Command}, "the task "+task.Path+" does not begin: its account may not log on as a batch job")
+		return nil
 	}
 	return host.RunTask(task, func(ctx context.Context) {
 		session := &machine{host: host, user: task.User, stdin: strings.NewReader(""), engine: m.engine}

@@ -14,7 +14,7 @@ import (
 
 func inSkype(t *testing.T, f func(t *testing.T, m *deployment.Model)) {
 	t.Helper()
-	sample.InVirtualTime(t, "skype.yaml", f)
+	sample.InVirtualTime(t, "skype.yaml", "", f)
 }
 
 // typed runs what a person types in PowerShell on a host.

@@ -77,11 +77,20 @@ func (h *Host) UserRight(right string) []string {
 	return nil
 }
 
+// TaskMayBegin says whether the program of a task of an account begins: not where a known account may not log on as a batch job.
+func (h *Host) TaskMayBegin(account string) bool {
+	if _, known := h.Identity(account); !known {
+		return true
+	}
+	_, err := h.MayLogOnAsBatch(account)
+	return err == nil
+}
+
 // MayLogOnAsBatch gives the account or group by which an account may log on as a batch job; the error says why it may not.
 func (h *Host) MayLogOnAsBatch(account string) (by string, err error) {
 	who, known := h.Identity(account)
 	if !known {
-		return "", fmt.Errorf("not known: %s has no SID on this server: Some or all identity references could not be translated.", account) //nolint:staticcheck // as Windows says it
+		return "", fmt.Errorf("not known: %s has no SID on this server: Some or all identity references could not be translated.", account)
 	}
 	holder := func(right string) string {
 		for _, name := range h.UserRight(right) {

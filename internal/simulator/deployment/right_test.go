@@ -14,7 +14,7 @@ accounts:
 pools:
 - {fqdn: pool01.contoso.com, frontEnds: [fe01.contoso.com, fe02.contoso.com, fe03.contoso.com], sqlServer: sql01.contoso.com}
 hosts:
-- {fqdn: fe02.contoso.com, batchLogon: ['CONTOSO\other']}
+- {fqdn: fe02.contoso.com, batchLogon: ['CONTOSO\somebody']}
 - {fqdn: fe03.contoso.com, batchLogon: ['CONTOSO\svc'], denyBatchLogon: ['BUILTIN\Administrators']}
 `
 	description, err := deployment.ParseYAML([]byte(estate))
@@ -31,7 +31,7 @@ hosts:
 		{"fe01", `svc@CONTOSO`, `BUILTIN\Administrators`, ""},
 		{"fe01", `CONTOSO\gmsa$`, `BUILTIN\Administrators`, ""},
 		{"fe01", `CONTOSO\nobody`, "", "no SID"},
-		{"fe02", `CONTOSO\svc`, "", `granted to CONTOSO\other`},
+		{"fe02", `CONTOSO\svc`, "", `granted to CONTOSO\somebody`},
 		{"fe03", `CONTOSO\svc`, "", `denied to BUILTIN\Administrators`},
 	} {
 		host, _ := model.Host(test.host)

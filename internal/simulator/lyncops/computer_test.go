@@ -11,7 +11,7 @@ import (
 
 func inSkype(t *testing.T, f func(t *testing.T, m *deployment.Model)) {
 	t.Helper()
-	sample.InVirtualTime(t, "skype.yaml", f)
+	sample.InVirtualTime(t, "skype.yaml", "", f)
 }
 
 func failOverOf(h *deployment.Host, changes map[string]any) map[string]any {

@@ -153,8 +153,16 @@ func compact(text json.RawMessage) string {
 	return strings.Join(strings.Fields(string(text)), " ")
 }
 
+// claimTime is how long a job may be claimed before it counts as interrupted.
+const claimTime = 5 * time.Minute
+
 // execute is the scheduled task's process. It leaves the file alone when the host has gone down under it.
 func execute(ctx context.Context, host *deployment.Host, caller deployment.Caller, r record, run action) {
+	if r.Principal.Kind != "LocalSystem" && !host.TaskMayBegin(r.Principal.UserName) {
+		// Nobody begins; the reader finds that out when the claim has lasted too long.
+		_ = host.Pause(ctx, claimTime)
+		return
+	}
 	if host.Pause(ctx, 500*time.Millisecond) != nil {
 		return
 	}

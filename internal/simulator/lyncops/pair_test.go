@@ -11,7 +11,7 @@ import (
 
 func inPair(t *testing.T, f func(t *testing.T, m *deployment.Model)) {
 	t.Helper()
-	sample.InVirtualTime(t, "paired.yaml", f)
+	sample.InVirtualTime(t, "paired.yaml", "", f)
 }
 
 var pool1 = map[string]any{"poolFqdn": "pool01.contoso.com"}

@@ -21,7 +21,7 @@ const (
 
 func inContoso(t *testing.T, f func(t *testing.T, m *deployment.Model)) {
 	t.Helper()
-	sample.InVirtualTime(t, "contoso.yaml", f)
+	sample.InVirtualTime(t, "contoso.yaml", "", f)
 }
 
 func host(t *testing.T, m *deployment.Model, short string) *deployment.Host {

@@ -23,7 +23,7 @@ func Description(t testing.TB, name, more string) deployment.Deployment {
 		}
 		folder = filepath.Dir(folder)
 	}
-	text, err := os.ReadFile(filepath.Join(folder, "internal", "simulator", "testdata", name))
+	text, err := os.ReadFile(filepath.Join(folder, "internal", "simulator", "testdata", name)) //nolint:gosec // a test names it
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,10 +45,10 @@ func Model(t testing.TB, name string, options deployment.Options) *deployment.Mo
 	return model
 }
 
-// InVirtualTime runs a test against a model of one of the files, where time passes at once.
-func InVirtualTime(t *testing.T, name string, run func(t *testing.T, model *deployment.Model)) {
+// InVirtualTime runs a test against a model of one of the files, with more YAML at its end, where time passes at once.
+func InVirtualTime(t *testing.T, name, more string, run func(t *testing.T, model *deployment.Model)) {
 	t.Helper()
-	description := Description(t, name, "")
+	description := Description(t, name, more)
 	synctest.Test(t, func(t *testing.T) {
 		model, err := deployment.New(description, deployment.Options{})
 		if err != nil {
