@@ -43,6 +43,8 @@ func targetOf(object v1alpha1.LyncPool, with credentials.Credentials) preflight.
 	if role := object.Spec.Role; !role.IsFrontEnd() {
 		target.Role, target.OutsideDomain = string(role), role == v1alpha1.RoleEdge
 	}
+	target.FailsOver = !object.Spec.Product.Is(v1alpha1.ProductLyncServer2013)
+	target.MovesUsers = object.Spec.Rollout.WhenUnready == v1alpha1.UnreadyFailOver
 	for _, name := range object.Spec.Servers {
 		target.Servers = append(target.Servers, string(name))
 	}

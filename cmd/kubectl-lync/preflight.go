@@ -38,7 +38,8 @@ func preflightCommand(streams genericiooptions.IOStreams, connection *genericcli
 		Use:   "preflight (POOL | --backend NAME)",
 		Short: "Check whether the servers of a pool can be reached, asked and upgraded",
 		Long: `Check whether the servers of a LyncPool or a BackEndServer can be reached, asked and upgraded, from here and with the
-credentials that the object names. Nothing is changed, but that the PowerShell module is put on a server that lacks it.
+credentials that the object names. Nothing is changed, but that the PowerShell module is put on a server that lacks it. Where jobs
+run as an account of yours, the user rights of each server are written to a file beside it for a moment.
 
 The exit status is 0 when every check passes, 1 when one fails, and 2 when the command line is wrong.`,
 		Example: `  # Every front end of the pool pool01
@@ -104,6 +105,9 @@ func (o *preflightOptions) check(ctx context.Context, declared objects) error {
 	report := preflight.Report{Rows: []preflight.Row{first}}
 	if first.Result == preflight.Pass {
 		fmt.Fprintf(o.streams.ErrOut, "Servers that lack the module LyncOps.psm1 get it, under %%ProgramData%%\\LyncOps\\module\\%s. Nothing else is changed.\n", powershell.SHA256())
+		if target.JobAccount != "" {
+			fmt.Fprintln(o.streams.ErrOut, `To know the rights of `+target.JobAccount+`, secedit.exe writes the user rights to a file in %ProgramData%\LyncOps, which is deleted at once.`)
+		}
 		servers := lync.NewServers(lync.Options{Module: powershell.Module(), ConnectTo: o.connectTo.Address})
 		found := preflight.Run(ctx, servers, target, time.Now())
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)

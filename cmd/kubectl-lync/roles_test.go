@@ -46,8 +46,19 @@ func TestPoolsOfOtherRolesAndProducts(t *testing.T) {
 		},
 		"Skype for Business Server 2019": {
 			spec:   v1alpha1.LyncPoolSpec{PoolFQDN: "pool19.contoso.com", Product: v1alpha1.ProductSkypeForBusinessServer2019, DiscoveryServers: []v1alpha1.FQDN{"sfe1.contoso.com"}},
-			failed: []string{"Databases sfe1.contoso.com"}, // the sample has no SQL Server
-			rows:   map[string]string{"Product sfe3.contoso.com Pass": "Skype for Business Server 2019", "PoolReady sfe1.contoso.com Pass": "Ready"},
+			failed: []string{"JobAccount pool19.contoso.com", "Databases sfe1.contoso.com"}, // the sample has no SQL Server
+			rows:   map[string]string{"Product sfe3.contoso.com Pass": "Skype for Business Server 2019", "PoolReady sfe1.contoso.com Pass": "Ready", "JobAccount pool19.contoso.com Fail": "LocalSystem is an administrator of no other server"},
+		},
+		"an account that fails front ends over": {
+			spec: v1alpha1.LyncPoolSpec{PoolFQDN: "pool15.contoso.com", Product: v1alpha1.ProductSkypeForBusinessServer2015, DiscoveryServers: []v1alpha1.FQDN{"ofe1.contoso.com"},
+				Jobs: v1alpha1.JobAccount{RunAs: v1alpha1.RunAsStoredAccount, CredentialsSecretRef: &v1alpha1.LocalObjectReference{Name: "login"}}},
+			failed: []string{"Databases ofe1.contoso.com"},
+			rows:   map[string]string{"JobAccount pool15.contoso.com Pass": `Invoke-CsComputerFailOver, as CONTOSO\svc-lyncops`},
+		},
+		"a pair of front ends, which are not failed over": {
+			spec:    v1alpha1.LyncPoolSpec{PoolFQDN: "small15.contoso.com", Product: v1alpha1.ProductSkypeForBusinessServer2015, DiscoveryServers: []v1alpha1.FQDN{"small1.contoso.com"}},
+			failed:  []string{"Databases small1.contoso.com"},
+			notMade: []string{"JobAccount"},
 		},
 		"a server found by the pool's name": {
 			spec:   v1alpha1.LyncPoolSpec{PoolFQDN: "mediation.contoso.com", Role: v1alpha1.RoleMediation},
@@ -117,6 +128,9 @@ func TestTheRightsOfTheJobAccount(t *testing.T) {
 			l := newLab(t, policy)
 			l.pool(v1alpha1.LyncPoolSpec{PoolFQDN: "pool01.contoso.com", DiscoveryServers: []v1alpha1.FQDN{"fe01.contoso.com"}, Jobs: test.jobs})
 			_, report := l.report("pool01")
+			if _, _, announced := l.run("pool01"); strings.Contains(announced, "secedit.exe") != (test.found != nil) {
+				t.Errorf("it announces: %s", announced)
+			}
 			if difference := cmp.Diff(test.failed, failed(report)); difference != "" {
 				t.Errorf("failed checks (-want +got):\n%s", difference)
 			}

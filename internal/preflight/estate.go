@@ -59,6 +59,7 @@ func Run(ctx context.Context, servers *lync.Servers, target Target, now time.Tim
 		return e.report
 	}
 	if topology != nil {
+		e.jobAccount(*topology)
 		e.readiness(ctx, *topology)
 		e.databases(ctx, entry, *topology)
 		return e.report

@@ -13,6 +13,7 @@ import (
 // The checks of a pool, in their order after those of its servers.
 const (
 	checkTopology       = "Topology"
+	checkJobAccount     = "JobAccount"
 	checkReadinessShape = "ReadinessShape"
 	checkUpgradeDomains = "UpgradeDomains"
 	checkPoolReady      = "PoolReady"
@@ -56,6 +57,25 @@ func (e *estate) kind(topology lync.Topology) string {
 		return e.target.Role + " pool"
 	}
 	return string(topology.Edition) + " Edition"
+}
+
+// jobAccount looks at who the jobs run as, where some of them reach other servers.
+func (e *estate) jobAccount(topology lync.Topology) {
+	why := ""
+	switch {
+	case e.target.FailsOver && len(topology.Computers) >= 3:
+		why = "front ends are taken out by Invoke-CsComputerFailOver"
+	case e.target.MovesUsers:
+		why = "users may be moved to the backup pool by Invoke-CsPoolFailOver"
+	default:
+		return
+	}
+	row := Row{Check: checkJobAccount, Server: topology.PoolFQDN, Result: Pass, Found: why + ", as " + e.target.JobAccount}
+	if e.target.JobAccount == "" {
+		row.Result, row.Found = Fail, why+", and LocalSystem is an administrator of no other server"
+		row.Remedy = "set jobs.runAs to StoredAccount or GroupManagedServiceAccount, with an account that docs/security.md describes"
+	}
+	e.add(row)
 }
 
 // stranger is a declared server that the topology does not list; "" for none.

@@ -26,6 +26,10 @@ type Target struct {
 	ReadinessCmdlet string
 	// JobAccount is the account that jobs run as on the servers of the pool; empty where it is the server's own.
 	JobAccount string
+	// FailsOver: the product takes a front end of a pool of three and more out by Invoke-CsComputerFailOver.
+	FailsOver bool
+	// MovesUsers: the pool may be failed over to its backup pool.
+	MovesUsers bool
 	// AllFrontEnds also checks every other server of the pool, and not only the candidate that answers.
 	AllFrontEnds bool
 	// BackEnd is a server beside the pool's own that is worked on; empty for none.
