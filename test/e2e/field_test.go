@@ -87,6 +87,7 @@ packages:
 %ssqlServers:
 `, oldBuild, password, edgeUser, edgePassword, packageSource, packageContents, build, nextSource, nextContents, nextBuild,
 		plainSource, plainContents, plainBuild, packages)
+	text.WriteString(alwaysOnSQLServer(names))
 	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { _, other := productPools[name]; return other })
 	for _, name := range names {
 		text.WriteString(fieldSQLServers(name))

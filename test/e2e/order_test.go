@@ -9,7 +9,7 @@ import (
 )
 
 // otherPools are the servers of second pools that stories declare in their own namespace.
-var otherPools = []string{"inside", "limitb"}
+var otherPools = []string{"inside", "limitb", "mediate", "chat"}
 
 // orderStories are about several objects of a namespace.
 func orderStories() []story {

@@ -22,11 +22,26 @@ const (
 	skypePackages = "https://packages.contoso.com/skype/"
 )
 
-// productPools are the pools of productStories, by name. Each has three servers like the others, and no SQL Server.
+// productPools are the pools of productStories, by name. Each has three servers like the others, and no SQL Server but alwaysOn.
 var productPools = map[string]productPool{
 	"skype15": {"Skype for Business Server 2015", "FrontEnd", build2015, skypePackages + "2015/SkypeServerUpdateInstaller.exe", "MZ an update of Skype for Business Server 2015"},
 	"skype19": {"Skype for Business Server 2019", "FrontEnd", build2019, skypePackages + "2019/SkypeServerUpdateInstaller.exe", "MZ an update of Skype for Business Server 2019"},
 	"edge":    {"Microsoft Lync Server 2013", "Edge", build, packageSource, packageContents},
+	alwaysOn:  {"Skype for Business Server 2019", "FrontEnd", build2019, skypePackages + "2019/databases/SkypeServerUpdateInstaller.exe", "MZ an update of Skype for Business Server 2019 with databases"},
+	"direct":  {"Microsoft Lync Server 2013", "Director", build, packageSource, packageContents},
+	"mediate": {"Microsoft Lync Server 2013", "Mediation", build, packageSource, packageContents},
+	"chat":    {"Microsoft Lync Server 2013", "PersistentChat", build, packageSource, packageContents},
+}
+
+// alwaysOn is the pool whose databases are in an availability group.
+const alwaysOn = "always"
+
+// alwaysOnSQLServer describes its SQL Server, among names that have it.
+func alwaysOnSQLServer(names []string) string {
+	if !slices.Contains(names, alwaysOn) {
+		return ""
+	}
+	return "- {fqdn: always-sql.contoso.com, listener: always-ag.contoso.com, instances: [{name: rtc}]}\n"
 }
 
 // productDeployment describes the pools and packages of productPools that are among names.
@@ -37,9 +52,13 @@ func productDeployment(names []string) (packages, pools string) {
 			continue
 		}
 		if p.source != packageSource {
-			packages += fmt.Sprintf("- {sources: [%s], contents: %q, build: %s, duration: 180s}\n", p.source, p.contents, p.build)
+			packages += fmt.Sprintf("- {sources: [%s], contents: %q, build: %s, databases: {rtcxds: 15.13.23}, duration: 180s}\n", p.source, p.contents, p.build)
 		}
-		pools += fmt.Sprintf("- {fqdn: %[1]s.contoso.com, product: %[2]q, role: %[3]s, frontEnds: [%[1]s-fe1.contoso.com, %[1]s-fe2.contoso.com, %[1]s-fe3.contoso.com]}\n", name, p.product, p.role)
+		sql := ""
+		if name == alwaysOn {
+			sql = "sqlServer: always-ag.contoso.com, sqlInstance: rtc, "
+		}
+		pools += fmt.Sprintf("- {fqdn: %[1]s.contoso.com, product: %[2]q, role: %[3]s, %[4]sfrontEnds: [%[1]s-fe1.contoso.com, %[1]s-fe2.contoso.com, %[1]s-fe3.contoso.com]}\n", name, p.product, p.role, sql)
 	}
 	return packages, pools
 }
@@ -97,6 +116,48 @@ func productStories() []story {
 				s.Errorf("the installer was begun %d times on %s", begun, s.frontEnds[0])
 			}
 			failedOverAndBack(s, s.frontEnds[1:]...)
+		}},
+		{alwaysOn, "the databases of a pool are in an availability group, and are reached through its listener", func(s *scenario) {
+			skype(s, v1alpha1.ProductSkypeForBusinessServer2019)
+			backEnd := s.backEnd()
+			backEnd.Spec.Product, backEnd.Spec.DesiredBuild = s.pool.Spec.Product, s.pool.Spec.DesiredBuild
+			backEnd.Spec.SQL.Availability, backEnd.Spec.SQL.Listener = v1alpha1.SQLAvailabilityAlwaysOn, "always-ag.contoso.com"
+			s.declare()
+			s.create(backEnd)
+			awaitAllReady(s.T, s.lab, s.name, 5)
+			s.finishes()
+			s.databasesAt("rtcxds 15.13.23")
+			failedOverAndBack(s, s.frontEnds...)
+			if updates := s.record(s.frontEnds...).withEffect("the update of databases begins"); len(updates) != 1 {
+				s.Errorf("databases were updated by %d calls: %v", len(updates), updates)
+			}
+		}},
+		{"direct", "Director, Mediation and Persistent Chat pools: one server after the other, without the gate", func(s *scenario) {
+			pools := map[v1alpha1.Role]*v1alpha1.LyncPool{v1alpha1.RoleDirector: s.pool, v1alpha1.RoleMediation: s.otherPool("mediate"), v1alpha1.RolePersistentChat: s.otherPool("chat")}
+			for role, pool := range pools {
+				// The servers are those that the topology lists.
+				pool.Spec.Role = role
+			}
+			s.declare()
+			s.create(pools[v1alpha1.RoleMediation], pools[v1alpha1.RolePersistentChat])
+			awaitAllReady(s.T, s.lab, s.name, 12)
+			for _, pool := range pools {
+				servers := frontEndsOf(pool.Name)
+				checkNoViolations(s.T, s.lab, servers...)
+				checkBuild(s.T, s.lab, build, servers...)
+				s.inService(servers...)
+				s.onceEach(servers...)
+				var taken []string
+				for _, event := range s.record(servers...).withEffect("the installer of ") {
+					taken = append(taken, event.Host)
+					if len(event.Out) > 1 {
+						s.Errorf("%v were out together", event.Out)
+					}
+				}
+				if !slices.Equal(taken, servers) {
+					s.Errorf("the servers were taken in the order %v", taken)
+				}
+			}
 		}},
 		{"edge", "an Edge pool with a local account, server by server in the declared order", func(s *scenario) {
 			s.pool.Spec.Role, s.pool.Spec.DiscoveryServers = v1alpha1.RoleEdge, nil

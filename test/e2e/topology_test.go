@@ -28,6 +28,7 @@ func topologyStories() []story {
 		{"members", "front ends are added and another one removed in mid-rollout", func(s *scenario) {
 			s.pool.Spec.Rollout.Verify.DriftInterval = duration(2 * time.Second)
 			s.slowInstaller(s.frontEnds[0])
+			s.slowInstaller(s.frontEnds[0])
 			s.declare()
 			awaitInstaller(s.T, s.lab, string(s.pool.Spec.PoolFQDN), "")
 			first, second, leaves := s.frontEnds[0], s.frontEnds[1], s.frontEnds[2]
