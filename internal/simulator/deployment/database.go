@@ -273,7 +273,7 @@ func (h *Host) databasesToUpdate(caller Caller, request DatabaseUpdate) ([]*data
 		if s.is(p.description.SQLServer) {
 			owners = append(owners, p)
 		}
-		if s.is(p.description.SQLServer) || slices.ContainsFunc(p.description.OtherStores, s.is) || request.CentralManagement && p.description.CentralManagement {
+		if s.is(p.description.SQLServer) || slices.ContainsFunc(p.description.OtherStores, s.is) || request.CentralManagement && p.description.FQDN == h.model.centralManagementFor(h.pool) {
 			users = append(users, p)
 		}
 	}
