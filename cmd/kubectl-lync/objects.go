@@ -123,7 +123,8 @@ func (o objects) backEnd(ctx context.Context, name string) (preflight.Target, pr
 	}
 	target := targetOf(pool, frontEnds)
 	target.BackEnd, target.BackEndAccess, target.SQLServerFQDN = server, with.At(server), string(object.Spec.SQL.FQDN)
-	// The jobs that update the databases run on a front end, as this account and not the pool's.
+	// The jobs that update the databases run on a front end, as this account and not the pool's. They move nobody.
+	target.FailsOver, target.MovesUsers = false, false
 	target.BackEndJobAccount, target.JobAccount = with.Principal.UserName, with.Principal.UserName
 	return target, row, nil
 }

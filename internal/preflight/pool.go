@@ -61,7 +61,7 @@ func (e *estate) kind(topology lync.Topology) string {
 
 // jobAccount looks at who the jobs run as, where some of them reach other servers.
 func (e *estate) jobAccount(topology lync.Topology) {
-	why := ""
+	var why string
 	switch {
 	case e.target.FailsOver && len(topology.Computers) >= 3:
 		why = "front ends are taken out by Invoke-CsComputerFailOver"

@@ -1760,6 +1760,7 @@ function Get-BatchLogonRight {
         $code = Export-UserRight $file $log
         $text = Read-SharedFile $file
     }
+    catch { throw ('not known: ' + (Get-RootFailure $_.Exception).Message) }
     finally { foreach ($path in $file, $log) { if ([System.IO.File]::Exists($path)) { [System.IO.File]::Delete($path) } } }
     if ($code -ne 0 -or [string]::IsNullOrEmpty($text)) { throw "not known: secedit.exe ended with exit code $code" }
     if ($text -notmatch '(?m)^\[Privilege Rights\]') { throw 'not known: secedit.exe exported no user rights' }

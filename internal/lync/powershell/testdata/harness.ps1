@@ -87,6 +87,7 @@ function global:Get-WmiObject {
     function script:Remove-JobTask { param($Id) $global:Machine.tasks.Remove($Id) }
     function script:Export-UserRight {
         param($Path, $Log)
+        if ($global:Machine.secedit -lt 0) { throw "The term 'secedit.exe' is not recognized." }
         if ($global:Machine.secedit -eq 0) { [System.IO.File]::WriteAllText($Path, $global:Machine.rights, [System.Text.Encoding]::Unicode); [System.IO.File]::WriteAllText($Log, 'done') }
         return $global:Machine.secedit
     }

@@ -198,6 +198,8 @@ $global:Machine.rights = 'nothing'
 Test-That 'an export without user rights' (Get-BatchRight) 'False not known: secedit.exe exported no user rights'
 $global:Machine.secedit = 5
 Test-That 'secedit.exe without the rights' (Get-BatchRight) 'False not known: secedit.exe ended with exit code 5'
+$global:Machine.secedit = -1
+Test-That 'a server without secedit.exe' (Get-BatchRight) "False not known: The term 'secedit.exe' is not recognized."
 $global:Machine.secedit = 0
 Test-Like 'an account that is none' (Invoke-Ask Get-LyncOpsPreflight '{"poolFqdn":"pool01.contoso.com","jobAccount":"a;b"}').error.message '^jobAccount: '
 
