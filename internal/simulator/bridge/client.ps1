@@ -24,18 +24,40 @@ function ConvertTo-LyncSimJson {
     return '{"kind":"object","type":' + (ConvertTo-LyncSimJson $Value.PSObject.TypeNames[0]) + ',"text":' + (ConvertTo-LyncSimJson "$Value") + ',"properties":[' + [string]::Join(',', $properties) + ']}'
 }
 
-# A real enumeration with the one name that was answered; "$value" is the name and [int]$value the number.
-$script:LyncSimEnums = @{}
+# A real enumeration with the one name that was answered; "$value" is the name and [int]$value the number. Each is an assembly, which stays as long
+# as the process, and so is kept for all its sessions.
 function New-LyncSimEnum {
     param([string]$Type, [string]$Name, [long]$Number)
-    $key = "$Type $Name"
-    if (-not $script:LyncSimEnums.ContainsKey($key)) {
+    $known = [System.AppDomain]::CurrentDomain.GetData('LyncSimEnums')
+    if ($null -eq $known) {
+        $known = [System.Collections.Concurrent.ConcurrentDictionary[string, object]]::new()
+        [System.AppDomain]::CurrentDomain.SetData('LyncSimEnums', $known)
+    }
+    $key = "$Type $Name $Number"
+    $value = $null
+    if (-not $known.TryGetValue($key, [ref]$value)) {
         $assembly = [System.Reflection.Emit.AssemblyBuilder]::DefineDynamicAssembly([System.Reflection.AssemblyName]::new('LyncSim'), 'Run')
         $builder = $assembly.DefineDynamicModule('LyncSim').DefineEnum($Type, 'Public', [int])
         [void]$builder.DefineLiteral($Name, [int]$Number)
-        $script:LyncSimEnums[$key] = [enum]::ToObject($builder.CreateType(), [int]$Number)
+        $value = [enum]::ToObject($builder.CreateType(), [int]$Number)
+        $known[$key] = $value
     }
-    return $script:LyncSimEnums[$key]
+    return $value
+}
+
+# A script block that sees the functions of this file. A closure would be a module of its own each time, which costs much more.
+function New-LyncSimBlock {
+    param([string]$Text)
+    $block = [scriptblock]::Create($Text)
+    $module = $ExecutionContext.SessionState.Module
+    if ($null -eq $module) { return $block }
+    return $module.NewBoundScriptBlock($block)
+}
+
+# A text as PowerShell writes it.
+function ConvertTo-LyncSimLiteral {
+    param([string]$Text)
+    return "'" + [System.Management.Automation.Language.CodeGeneration]::EscapeSingleQuotedStringContent($Text) + "'"
 }
 
 function ConvertFrom-LyncSimJson {
@@ -76,10 +98,10 @@ function ConvertFrom-LyncSimObject {
         $object.PSObject.Properties.Add([psnoteproperty]::new($pair[0].GetString(), (ConvertFrom-LyncSimJson $pair[1])))
     }
     $text = $Element.GetProperty('text').GetString()
-    if ($text -ne '') { $object.PSObject.Methods.Add([psscriptmethod]::new('ToString', { $text }.GetNewClosure())) }
+    if ($text -ne '') { $object.PSObject.Methods.Add([psscriptmethod]::new('ToString', (New-LyncSimBlock (ConvertTo-LyncSimLiteral $text)))) }
     foreach ($method in $Element.GetProperty('methods').EnumerateArray()) {
-        $id = $Element.GetProperty('id').GetString(); $name = $method.GetString(); $send = ${function:Invoke-LyncSimMethod}
-        $object.PSObject.Methods.Add([psscriptmethod]::new($name, { & $send $id $name $args }.GetNewClosure()))
+        $id = $Element.GetProperty('id').GetString(); $name = $method.GetString()
+        $object.PSObject.Methods.Add([psscriptmethod]::new($name, (New-LyncSimBlock "Invoke-LyncSimMethod '$id' '$name' `$args")))
     }
     # Last, because what the engine knows about types of these names would be in the way.
     $object.PSObject.TypeNames.Insert(0, $Element.GetProperty('type').GetString())

@@ -16,7 +16,7 @@ import (
 )
 
 // spareProcesses is how many shared processes there are beside one for each processor: what runs long, such as a job, mostly waits.
-const spareProcesses = 3
+const spareProcesses = 4
 
 func (e *Executor) newShared() *sessions.Pool {
 	return sessions.NewPool(runtime.NumCPU()+spareProcesses, e.startShared)

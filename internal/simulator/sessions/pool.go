@@ -9,15 +9,16 @@ import (
 
 // patience is how long a script waits for a process that is busy before it gets one more: a new one costs what ten questions cost
 // a used one.
-const patience = 2 * time.Second
+const patience = 10 * time.Second
 
 // ErrClosed is what is said after Close.
 var ErrClosed = errors.New("sessions: the engine is closed")
 
 // Pool keeps processes between scripts. Its methods may be called from many goroutines at once.
 type Pool struct {
-	start  func() (*Process, error)
-	enough int
+	start    func() (*Process, error)
+	enough   int
+	patience time.Duration
 
 	mu     sync.Mutex
 	closed bool
@@ -30,12 +31,12 @@ type Pool struct {
 // NewPool gives an empty pool. start starts one more process. enough is how many are kept, and how many there may be before a script
 // waits a moment for a busy one.
 func NewPool(enough int, start func() (*Process, error)) *Pool {
-	return &Pool{start: start, enough: enough, freed: make(chan struct{})}
+	return &Pool{start: start, enough: enough, patience: patience, freed: make(chan struct{})}
 }
 
 // Take gives a process that nobody else has; Return or End it.
 func (p *Pool) Take(ctx context.Context) (*Process, error) {
-	waited := time.NewTimer(patience)
+	waited := time.NewTimer(p.patience)
 	defer waited.Stop()
 	for late := false; ; {
 		one, freed, err := p.tryTake(late)

@@ -68,6 +68,7 @@ func TestAScriptWaitsForABusyProcess(t *testing.T) {
 		t.Errorf("%d processes were started", started())
 	}
 	// Nobody gives it back now.
+	pool.SetPatience(100 * time.Millisecond)
 	third := take(t, pool)
 	if started() != 2 {
 		t.Errorf("%d processes were started, where one was busy for long", started())
