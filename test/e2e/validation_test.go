@@ -54,6 +54,9 @@ func checkValidation(s *scenario) {
 		{"a back end of another edition", server, "Enterprise", "spec.edition: Invalid value", "edition cannot be changed; make another BackEndServer", []string{"edition"}},
 		{"a back end without a pool", server, "Enterprise", "spec: Invalid value", "an Enterprise back end needs poolRef: its databases are updated after, and from, the front ends of that pool", []string{"edition"}},
 		{"a standard server without a name", server, nil, "spec: Invalid value", "a Standard Edition server needs serverFQDN", []string{"serverFQDN"}},
+		{"a Standard Edition server with a mirror", server, map[string]any{"databases": "Present"}, "spec: Invalid value", "mirror, otherStores and centralManagement are for edition Enterprise", []string{"mirror"}},
+		{"an unknown way of being unready", pool, "Wait", "spec.rollout.whenUnready: Unsupported value", `supported values: "Hold", "FailOver"`, []string{"rollout", "whenUnready"}},
+		{"a time of a failover without a unit", pool, "60", "spec.rollout.failOver.timeout: Invalid value", "must be a duration such as 20m or 1h30m", []string{"rollout", "failOver", "timeout"}},
 		{"a server without a package", server, nil, "spec: Invalid value", "without poolRef both connection and package must be given", []string{"package"}},
 	} {
 		s.Run(test.name, func(t *testing.T) {
