@@ -167,16 +167,38 @@ func (r *LyncPoolReconciler) failOverOf(ctx context.Context, work *poolWork) (pr
 	if status.FailOver != nil {
 		given.Permitted, given.Opened = int(status.FailOver.Attempt), status.FailOver.GateAbandoned
 	}
-	var names []string
-	for _, server := range status.Servers {
-		names = append(names, server.FQDN)
-	}
-	for _, one := range observe(ctx, r.Servers, work.with, names) {
+	for _, one := range r.dropDead(ctx, work, observe(ctx, r.Servers, work.with, work.names())) {
 		given.FrontEnds = append(given.FrontEnds, procedure.PoolFrontEnd{FQDN: one.fqdn, Server: one.server, Problem: one.problem})
 	}
 	var err error
 	given.BackEnd, err = r.backEndAtWork(ctx, r.Live, client.ObjectKeyFromObject(object))
 	return given, err
+}
+
+// dropDead takes front ends out of the status that do not answer and that the topology does not name any more, and gives the observations
+// of the others. Front ends that have come meanwhile are read when the failover is over.
+func (r *LyncPoolReconciler) dropDead(ctx context.Context, work *poolWork, found []observation) []observation {
+	alive := answering(found)
+	if len(alive) == len(found) {
+		return found
+	}
+	for _, name := range alive {
+		topology, err := r.Servers.Topology(ctx, work.with.At(name), string(work.object.Spec.PoolFQDN))
+		if err != nil {
+			continue // an installer may be running there
+		}
+		kept := procedure.StillThere(placesOf(work.object), alive, topology.Computers)
+		var servers []v1alpha1.PoolServerStatus
+		var observed []observation
+		for i, server := range work.object.Status.Servers {
+			if slices.ContainsFunc(kept, func(place procedure.PlacedServer) bool { return place.FQDN == server.FQDN }) {
+				servers, observed = append(servers, server), append(observed, found[i])
+			}
+		}
+		work.object.Status.Servers = servers
+		return observed
+	}
+	return found
 }
 
 // partner asks the first front end that can answer about the pair. A server that an installer runs on cannot.

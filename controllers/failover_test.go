@@ -117,6 +117,28 @@ func TestNobodyIsMovedBeforeThePrerequisitesHold(t *testing.T) {
 	}
 }
 
+// While a failover is under way the pool's domains cannot be read. A front end that has died and was taken out of the topology is not waited
+// for all the same.
+func TestADeadFrontEndKeepsNoFailOverWaiting(t *testing.T) {
+	servers := busyPair()
+	servers.change(func(f *fakeServers) { f.pair.edge = []string{"edge01.contoso.com"} })
+	w := startedWorld(t, servers)
+	pool := w.pool(failsOver)
+	w.ready(pool, "False", v1alpha1.ReasonEdgeNextHop)
+	servers.breaks(fakeFault{server: "fe03.contoso.com", left: 1 << 20, fails: troubleWith(lync.KindUnreachable, "fe03.contoso.com", "Facts", "no route to host")})
+	servers.change(func(f *fakeServers) { f.pair = fakePair{backup: testBackupPool} })
+	w.nudge(pool)
+	w.ready(pool, "False", v1alpha1.ReasonServerUnreachable)
+	servers.change(func(f *fakeServers) {
+		f.computer, f.domains = []string{"fe01.contoso.com", "fe02.contoso.com"}, f.domains[:2]
+	})
+	w.nudge(pool)
+	w.ready(pool, "True", v1alpha1.ReasonUpToDate)
+	if len(pool.Status.Servers) != 2 || servers.orders(lync.ActionFailOverPool, "") != 1 || servers.orders(lync.ActionFailBackPool, "") != 1 {
+		t.Errorf("the pool has %+v, orders were %v", pool.Status.Servers, servers.moves())
+	}
+}
+
 func TestFailedFailOverWaitsForAPersonAndIsTriedAgain(t *testing.T) {
 	servers := busyPair()
 	servers.breaks(fakeFault{action: lync.ActionFailOverPool, outcome: "FailOverFailed", message: "access is denied", left: 1})

@@ -143,6 +143,21 @@ func PlaceServers(computers []string, answer Readiness) ([]PlacedServer, error) 
 	return placed, nil
 }
 
+// StillThere keeps the servers that answer or that the topology still names. While a pool is failed over its domains cannot be read, and a
+// front end that has died and was taken out of the topology must not keep the users of the others on the backup pool.
+func StillThere(known []PlacedServer, answering, computers []string) []PlacedServer {
+	has := func(names []string, name string) bool {
+		return slices.ContainsFunc(names, func(other string) bool { return strings.EqualFold(other, name) })
+	}
+	var kept []PlacedServer
+	for _, server := range known {
+		if has(answering, server.FQDN) || has(computers, server.FQDN) {
+			kept = append(kept, server)
+		}
+	}
+	return kept
+}
+
 // SamePlaces says whether two readings of a pool have the same servers, in the same order and the same upgrade domains.
 func SamePlaces(one, other []PlacedServer) bool {
 	return slices.EqualFunc(one, other, func(a, b PlacedServer) bool {

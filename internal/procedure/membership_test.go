@@ -74,6 +74,15 @@ func TestServersArePlacedWhereBothReadingsAgree(t *testing.T) {
 	}
 }
 
+func TestADeadFrontEndThatHasLeftThePoolIsNotWaitedFor(t *testing.T) {
+	known := places("fe01@1 fe02@1 fe03@2 fe04@2")
+	kept := procedure.StillThere(known, []string{"FE01", "fe02"}, []string{"fe01", "fe03", "fe05"})
+	// fe01 is there and answers, fe02 has left and answers, fe03 is there and silent, fe04 has left and is silent, fe05 is new.
+	if !procedure.SamePlaces(kept, places("fe01@1 fe02@1 fe03@2")) {
+		t.Errorf("kept are %v", kept)
+	}
+}
+
 // A pool in which nothing goes on looks whether it still has the servers it waits for.
 func TestARestingPoolIsReadAgain(t *testing.T) {
 	waiting := procedure.PoolDomain{Name: "1", State: v1alpha1.DomainUnknown, Reason: v1alpha1.ReasonServerUnreachable, Message: "fe01 does not answer"}
