@@ -84,7 +84,7 @@ windows_missing() { # what make test-windows lacks, or that it has to be run
 }
 
 engine_tests() { # the folders whose tests look for an engine
-	grep -rlE 'engine\.Find\(\)|func engine\(t ' --include='*_test.go' . | sed 's|^\./||; s|/[^/]*$||' | sort -u | paste -sd' '
+	grep -rlF 'witness.PowerShell(t)' --include='*_test.go' . | sed 's|^\./||; s|/[^/]*$||' | sort -u | paste -sd' '
 }
 
 compiler() {

@@ -22,7 +22,7 @@ func shell(t *testing.T, script string) (start func() (*sessions.Process, error)
 	return func() (*sessions.Process, error) {
 		count++
 		folder := t.TempDir()
-		command := exec.Command("/bin/sh", "-c", script) //nolint:noctx // the pool ends it
+		command := exec.Command("/bin/sh", "-c", script)
 		return sessions.Start(command, func() { _ = command.Process.Kill() }, folder, func(name string) string { return filepath.Join(folder, name) })
 	}, func() int { return count }
 }
