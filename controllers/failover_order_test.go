@@ -11,6 +11,7 @@ import (
 
 	"lyncops.dev/operator/api/v1alpha1"
 	"lyncops.dev/operator/internal/lync"
+	"lyncops.dev/operator/internal/procedure"
 )
 
 // A failover is a beginning like that of the first upgrade domain: it waits for a place, and counts from its first step on.
@@ -259,5 +260,19 @@ func TestDeletedPoolBringsItsUsersBackFirst(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// Nobody tells a domain that the services are back which Invoke-CsPoolFailBack restarts: one that has seen them down looks again soon.
+func TestADomainLooksAgainSoonWhileItsPoolIsFailedOver(t *testing.T) {
+	waits := procedure.DomainDecision{State: v1alpha1.DomainWaiting, Servers: []procedure.ServerDecision{{FQDN: "fe01.contoso.com", Step: v1alpha1.StepWaiting}}}
+	domain := procedure.Domain{Servers: []procedure.DomainServer{{FQDN: "fe01.contoso.com", Server: &procedure.Server{}}}}
+	work := &domainWork{object: &v1alpha1.UpgradeDomain{}, pool: &v1alpha1.LyncPool{}}
+	if next := nextLook(work, domain, waits); next < troubleLook {
+		t.Errorf("a domain that waits for its turn looks again after %s", next)
+	}
+	work.pool.Status.FailOver = &v1alpha1.FailOverStatus{Phase: v1alpha1.FailOverFailingBack}
+	if next := nextLook(work, domain, waits); next > troubleLook {
+		t.Errorf("while its pool is failed back it looks again after %s", next)
 	}
 }

@@ -568,6 +568,10 @@ func nextLook(work *domainWork, domain procedure.Domain, decision procedure.Doma
 		interval := orDefault(work.pool.Spec.Rollout.Verify.DriftInterval, defaultDriftInterval)
 		next = sooner(next, lookAtServer(server, domain.Servers[i].Problem, rowOf(work.object.Status.Servers, server.FQDN), work.now, interval))
 	}
+	if beingFailedOver(work.pool) && decision.State != v1alpha1.DomainDone {
+		// Invoke-CsPoolFailBack restarts services, of which no event tells; the pool waits for the domain that has seen them down.
+		next = sooner(next, troubleLook)
+	}
 	return next
 }
 
