@@ -52,7 +52,7 @@ func (b BackEnd) inProgress(d ServerDecision, server Server, withDatabases bool)
 func (b BackEnd) skipped(step v1alpha1.ServerStep, d ServerDecision, server Server) bool {
 	switch step {
 	case v1alpha1.StepInstall:
-		return !server.Build.OlderThan(b.Plan.Build) && !server.unfinishedInstall(b.Plan.Build)
+		return !server.Build.OlderThan(b.Plan.Build) && (!server.unfinishedInstall(b.Plan.Build) || b.Plan.Build.OlderThan(server.Build))
 	case v1alpha1.StepUpdateDatabases:
 		// With the services on their way back, the databases were found to be current before.
 		return server.job(JobID(v1alpha1.StepStartServices, b.Plan.Build, d.Attempt)) != nil || b.Report != nil && b.Report.OnServer(server.FQDN).Confirmed()

@@ -115,7 +115,7 @@ func (d ServerDecision) frontEndInProgress(plan Plan, server Server) ServerDecis
 	install := server.job(JobID(v1alpha1.StepInstall, plan.Build, d.Attempt))
 	// After an installer that did not run to its end another try runs it again: that the core components, which come first, have the build
 	// says nothing about the others.
-	unfinished := install == nil && server.unfinishedInstall(plan.Build)
+	unfinished := install == nil && server.unfinishedInstall(plan.Build) && !plan.Build.OlderThan(server.Build)
 	if !plan.behind(server) && !unfinished || !server.begunFor(plan.Build) {
 		// The build is there, or another one was declared while this server was being worked on: what was begun is ended,
 		// and the jobs are put away, before anything else is followed.

@@ -148,7 +148,7 @@ func (m *machine) unfinished() bool {
 // judgePutAway checks that start types are as they were when our work on a server began.
 func (w *world) judgePutAway(m *machine) {
 	forThis := len(m.jobs) > 0 && slices.ContainsFunc(m.jobs, func(j *job) bool { return j.action == procedure.ActionInstall && j.build == w.desired })
-	if m.unfinished() && forThis {
+	if m.unfinished() && forThis && !w.desired.OlderThan(m.build) { // a newer build came with another installer
 		w.violated(ruleUnfinished, "%s is taken for done, and its installer has not run to its end", m.fqdn)
 	}
 	if m.baseline == nil || w.recently(m.drift.at) {
