@@ -23,7 +23,7 @@ type computerState struct {
 	failedOver bool
 	// disabled: its services do not start, whoever starts them, until they are enabled.
 	disabled bool
-	// cutOff counts the failbacks that a restart cut off.
+	// cutOff counts the starts and failbacks that a restart cut off.
 	cutOff int
 	// role is the machine's where it is no front end, and gives it the services of one.
 	role v1alpha1.Role
@@ -110,7 +110,7 @@ func (w *world) endFailOver(m *machine, j *job, set func(bool)) {
 
 // cutOff is what a restart in the middle of a failover leaves behind.
 func (w *world) cutOff(m *machine, j *job) {
-	if j.action == procedure.ActionFailBackComputer {
+	if j.action == procedure.ActionFailBackComputer || j.action == procedure.ActionStartServices {
 		m.computer.cutOff++
 		m.hurt = m.hurt || m.computer.cutOff > 1 // it is made once more; after that a person must
 	}

@@ -360,9 +360,10 @@ func (w *world) end(m *machine, j *job) {
 		m.computer.disabled = false // start types are restored first, whatever becomes of the rest
 		m.restoreStartTypes()
 		if j.action == procedure.ActionFailBackComputer && j.State == procedure.JobSucceeded {
-			m.computer.failedOver, m.computer.cutOff = false, 0
+			m.computer.failedOver = false
 		}
 		if j.State == procedure.JobSucceeded {
+			m.computer.cutOff = 0
 			set(true)
 			if strings.HasPrefix(j.ID, "recover") {
 				m.unverified = false
