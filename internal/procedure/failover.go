@@ -2,7 +2,6 @@ package procedure
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"lyncops.dev/operator/api/v1alpha1"
@@ -98,117 +97,6 @@ func NextFailOverStep(f FailOver) FailOverDecision {
 	return f.beforeFailOver(decision, memory)
 }
 
-// placedJob is a job of a failover and where it was found.
-type placedJob struct {
-	fqdn    string
-	server  *Server
-	job     *Job
-	subject string
-	attempt int
-}
-
-// registrarLag is how long a front end's own copy of the topology may be behind the central management store. Microsoft names no number; a
-// replication takes some minutes.
-const registrarLag = 15 * time.Minute
-
-// fresh says whether the job has ended so lately that a front end may not know yet what it has changed.
-func (p placedJob) fresh() bool { return p.job.age(p.server.Time) <= registrarLag }
-
-// failOverMemory are the latest jobs of each step of a failover.
-type failOverMemory struct {
-	move, failOver, failBack *placedJob
-	// hosts are the front ends that have any job of a failover.
-	hosts []string
-}
-
-// ofFailOver says whether a step belongs to a failover of the pool, not to the procedure of a server.
-func ofFailOver(step v1alpha1.ServerStep) bool {
-	switch step {
-	case v1alpha1.StepRecordServices, v1alpha1.StepMoveCentralManagement, v1alpha1.StepFailOverPool, v1alpha1.StepFailBackPool:
-		return true
-	default:
-		return false
-	}
-}
-
-// OfFailOver says whether a job belongs to a failover of the pool: it is the pool's memory, and no server's to put away.
-func OfFailOver(id string) bool { return ofFailOver(StepOf(id)) }
-
-// FailOverSeen says whether the server remembers anything of a failover of its own pool. A job that moves the central management store
-// belongs to a failover of the other pool of the pair.
-func (s Server) FailOverSeen() bool {
-	for _, job := range s.Jobs {
-		if step := StepOf(job.ID); ofFailOver(step) && step != v1alpha1.StepMoveCentralManagement {
-			return true
-		}
-	}
-	return false
-}
-
-// FailOverStep is how far a failover is by the jobs of one server: the latest of its steps that has a job, and the state of
-// that job. Empty when there is none.
-func (s Server) FailOverStep() (step v1alpha1.ServerStep, state JobState) {
-	for _, wanted := range []v1alpha1.ServerStep{v1alpha1.StepFailBackPool, v1alpha1.StepFailOverPool} {
-		var latest *placedJob
-		for i := range s.Jobs {
-			latest = laterJob(latest, place(s.FQDN, &s, &s.Jobs[i], wanted))
-		}
-		if latest != nil {
-			return wanted, latest.job.State
-		}
-	}
-	return "", ""
-}
-
-// place reads a job as one of a step; nil when it is of another.
-func place(fqdn string, server *Server, job *Job, wanted v1alpha1.ServerStep) *placedJob {
-	step, subject, attempt, ok := parseJobID(job.ID)
-	if !ok || step != wanted {
-		return nil
-	}
-	return &placedJob{fqdn: fqdn, server: server, job: job, subject: subject, attempt: attempt}
-}
-
-// laterJob is the later of two jobs of the same step: for one build the higher attempt, otherwise what began later.
-func laterJob(one, other *placedJob) *placedJob {
-	switch {
-	case one == nil:
-		return other
-	case other == nil:
-		return one
-	case one.subject == other.subject && one.attempt != other.attempt:
-		if other.attempt > one.attempt {
-			return other
-		}
-	case other.job.Active() && !one.job.Active() || other.job.Started.After(one.job.Started) && !one.job.Active():
-		return other
-	}
-	return one
-}
-
-func (f FailOver) remember() failOverMemory {
-	var memory failOverMemory
-	places := f.FrontEnds
-	if f.BackupServer != nil {
-		places = append(places[:len(places):len(places)], *f.BackupServer)
-	}
-	for i, frontEnd := range places {
-		if frontEnd.Server == nil {
-			continue
-		}
-		for at := range frontEnd.Server.Jobs {
-			job := &frontEnd.Server.Jobs[at]
-			memory.move = laterJob(memory.move, place(frontEnd.FQDN, frontEnd.Server, job, v1alpha1.StepMoveCentralManagement))
-			memory.failOver = laterJob(memory.failOver, place(frontEnd.FQDN, frontEnd.Server, job, v1alpha1.StepFailOverPool))
-			memory.failBack = laterJob(memory.failBack, place(frontEnd.FQDN, frontEnd.Server, job, v1alpha1.StepFailBackPool))
-		}
-		if i < len(f.FrontEnds) && frontEnd.Server.FailOverSeen() {
-			memory.hosts = append(memory.hosts, frontEnd.FQDN)
-		}
-	}
-	return memory
-}
-
 func (d FailOverDecision) wait(reason, message string, args ...any) FailOverDecision {
 	d.Verdict, d.Reason, d.Message = VerdictWait, reason, fmt.Sprintf(message, args...)
 	return d
@@ -248,252 +136,6 @@ func (d FailOverDecision) start(fqdn string, order Order, reason string) FailOve
 	return d
 }
 
-// notWanted ends a failover that has moved nobody: the problem is gone, or nobody wants it any more.
-func (f FailOver) notWanted(d FailOverDecision, memory failOverMemory) FailOverDecision {
-	if len(memory.hosts) == 0 {
-		return FailOverDecision{}
-	}
-	// A server that does not answer may remember more.
-	if unfinished := f.unfinishedJob(); unfinished != "" {
-		return d.wait(v1alpha1.ReasonFailingOver, "a failover was begun that is not wanted any more; %s", unfinished)
-	}
-	d.Verdict, d.PutAway, d.Reason = VerdictPutAway, memory.hosts, v1alpha1.ReasonFailingOver
-	d.Message = "no failover is due any more; nobody was moved"
-	return d
-}
-
-// allCurrent says whether there is nothing to move users for: every front end has the build. It also keeps a failover whose jobs have
-// just been put away, while its end was not written down, from beginning anew.
-func (f FailOver) allCurrent() bool {
-	for _, frontEnd := range f.FrontEnds {
-		if frontEnd.Server == nil || frontEnd.Server.Build.OlderThan(f.Plan.Build) {
-			return false
-		}
-	}
-	return len(f.FrontEnds) > 0
-}
-
-// beforeFailOver checks what must hold before anybody is moved, and then moves them.
-func (f FailOver) beforeFailOver(d FailOverDecision, memory failOverMemory) FailOverDecision {
-	if memory.move != nil && memory.move.job.Active() {
-		d.Phase = v1alpha1.FailOverMovingCentralManagement
-		return d.await(memory.move, v1alpha1.ReasonFailingOver, f.Timeout)
-	}
-	if stopped := f.resting(d); stopped != nil {
-		return *stopped
-	}
-	if stopped := f.serversNotFit(d); stopped != nil {
-		return *stopped
-	}
-	switch {
-	case f.BackEnd != "":
-		return d.wait(v1alpha1.ReasonWaitingForBackEnd, "the back end %s is being worked on; the pool is failed over after it", f.BackEnd)
-	case f.Partner == nil && f.Problem == nil:
-		return d.needPartner()
-	case f.Partner == nil:
-		return d.wait(f.Problem.Reason, "%s. What must hold before a failover cannot be checked: %s", f.cause(), sentence(f.Problem.Message))
-	}
-	if stopped := f.partnerNotFit(d); stopped != nil {
-		return *stopped
-	}
-	if f.First != nil {
-		return f.afterOthers(d)
-	}
-	if recording := f.record(d); recording != nil {
-		return *recording
-	}
-	if f.onThisPool(f.Partner.CentralManagementPool) {
-		return f.moveCentralManagement(d, memory)
-	}
-	d.Phase = v1alpha1.FailOverFailingOver
-	if f.BackupPoolBusy != "" {
-		return d.wait(v1alpha1.ReasonWaitingForBackupPool, "%s. %s", f.cause(), f.BackupPoolBusy)
-	}
-	host := f.host(d.Attempt)
-	return d.start(host.FQDN, Order{ID: JobID(v1alpha1.StepFailOverPool, f.Plan.Build, d.Attempt), Action: ActionFailOverPool, Pool: f.PoolFQDN, Timeout: f.Timeout},
-		v1alpha1.ReasonFailingOver)
-}
-
-// afterOthers waits for what comes before the pool: a failover is a beginning like that of the first upgrade domain.
-func (f FailOver) afterOthers(d FailOverDecision) FailOverDecision {
-	if f.First.Lasting {
-		return d.hold(f.First.Reason, "%s. The pool may not be failed over: %s", f.cause(), f.First.Message)
-	}
-	return d.wait(f.First.Reason, "%s. The pool is failed over when it may begin: %s", f.cause(), f.First.Message)
-}
-
-func (f FailOver) cause() string { return strings.TrimSuffix(f.Cause, ".") }
-
-func (f FailOver) onThisPool(pool string) bool { return strings.EqualFold(pool, f.PoolFQDN) }
-
-// resting says why nothing new is begun.
-func (f FailOver) resting(d FailOverDecision) *FailOverDecision {
-	where := f.cause()
-	if d.UsersOnBackupPool {
-		where = "the users of " + f.PoolFQDN + " are on the backup pool"
-	}
-	d.Idle = true
-	switch {
-	case f.Observe:
-		d = d.wait(v1alpha1.ReasonObserving, "%s. Management is Observe: nothing is changed", where)
-	case f.Paused:
-		d = d.wait(v1alpha1.ReasonPaused, "%s. The pool is paused: nothing further is started", where)
-	default:
-		return nil
-	}
-	return &d
-}
-
-// serversNotFit names the first front end that stands in the way of moving users: nobody is moved for an upgrade that could not be
-// carried through on every server.
-func (f FailOver) serversNotFit(d FailOverDecision) *FailOverDecision {
-	stop := func(stopped FailOverDecision) *FailOverDecision { return &stopped }
-	if held := f.held(); held != nil {
-		return stop(d.hold(held.Reason, "%s. Before the pool can be failed over: %s", f.cause(), held.Message))
-	}
-	for _, frontEnd := range f.FrontEnds {
-		switch server := frontEnd.Server; {
-		case server == nil:
-			reason, message := v1alpha1.ReasonDiscovering, frontEnd.FQDN+" has not been looked at yet"
-			if frontEnd.Problem != nil {
-				reason, message = frontEnd.Problem.Reason, frontEnd.Problem.Message
-			}
-			return stop(d.wait(reason, "%s. The pool is failed over when every front end answers, so that every one can be upgraded: %s", f.cause(), sentence(message)))
-		case server.Begun():
-			return stop(d.wait(v1alpha1.ReasonUpgrading, "%s. What was begun on %s is finished before the pool is failed over", f.cause(), frontEnd.FQDN))
-		case server.Build.OlderThan(f.Plan.Build) && !server.stagedFor(f.Plan):
-			return stop(d.wait(v1alpha1.ReasonStaging, "%s. The update package is copied to %s before the pool is failed over", f.cause(), frontEnd.FQDN))
-		}
-		if active := frontEnd.Server.activeJob(); active != nil && StepOf(active.ID) != v1alpha1.StepRecordServices {
-			return stop(d.wait(v1alpha1.ReasonUpgrading, "%s. Before the pool is failed over: %s", f.cause(), inWords(StepOf(active.ID), frontEnd.FQDN)))
-		}
-	}
-	if len(f.FrontEnds) == 0 {
-		return stop(d.wait(v1alpha1.ReasonDiscovering, "the pool's front ends are not known yet"))
-	}
-	return nil
-}
-
-func (f FailOver) held() *PoolDomain {
-	for i := range f.Domains {
-		if f.Domains[i].State == v1alpha1.DomainHeld && !f.Domains[i].aside() {
-			return &f.Domains[i]
-		}
-	}
-	return nil
-}
-
-// stagedFor says whether the package of this plan is on the server.
-func (s Server) stagedFor(plan Plan) bool {
-	_, fingerprint, _, _ := parseJobID(plan.stageJobID(1))
-	for _, job := range s.Jobs {
-		if step, subject, _, ok := parseJobID(job.ID); ok && step == v1alpha1.StepStagePackage && subject == fingerprint && job.State == JobSucceeded {
-			return true
-		}
-	}
-	return false
-}
-
-// partnerNotFit names the first thing about the pair that forbids a failover.
-func (f FailOver) partnerNotFit(d FailOverDecision) *FailOverDecision {
-	stop := func(reason, message string, args ...any) *FailOverDecision {
-		stopped := d.hold(reason, "%s. %s", f.cause(), fmt.Sprintf(message, args...))
-		return &stopped
-	}
-	if f.Partner.BackupPool == "" {
-		return stop(v1alpha1.ReasonNoBackupPool, "The pool is paired with no other, so it cannot be failed over: repair it (look at Get-CsPoolFabricState -Verbose), then ask for another try with the annotation %s", v1alpha1.AnnotationRetry)
-	}
-	if !f.Partner.usersAtHome() {
-		return stop(v1alpha1.ReasonPoolFailedOver, "Its registrar is %s, and not because of the operator. Finish what was begun by hand (Invoke-CsPoolFailBack); the operator then looks again by itself", orUnknown(f.Partner.PoolState))
-	}
-	if len(f.Partner.EdgePools) > 0 {
-		return stop(v1alpha1.ReasonEdgeNextHop, "It is the next hop of %s: give that Edge pool another next hop (Topology Builder, or Set-CsEdgeServer -Registrar); the operator then goes on by itself", strings.Join(f.Partner.EdgePools, ", "))
-	}
-	if healthy, lasting, message := f.Partner.backupHealth(f.PoolFQDN); !healthy {
-		if !lasting {
-			waiting := d.wait(v1alpha1.ReasonBackupServiceUnhealthy, "%s. The backup service has not copied everything yet: %s", f.cause(), message)
-			return &waiting
-		}
-		return stop(v1alpha1.ReasonBackupServiceUnhealthy, "Users' data are not known to be on both pools: %s. Repair the backup service (Get-CsBackupServiceStatus, Invoke-CsBackupServiceSync); the operator then goes on by itself", message)
-	}
-	switch {
-	case f.Partner.CentralManagementPool == "":
-		return stop(v1alpha1.ReasonCentralManagementOnPool, "No active central management store is known, and a failover needs one: look at Get-CsManagementStoreReplicationStatus -CentralManagementStoreStatus")
-	case f.onThisPool(f.Partner.CentralManagementPool) && !f.MoveCentralManagement:
-		return stop(v1alpha1.ReasonCentralManagementOnPool, "The central management store is on this pool: move it (Invoke-CsManagementServerFailover on a front end of %s), or allow that with rollout.failOver.moveCentralManagement", f.Partner.BackupPool)
-	case f.onThisPool(f.Partner.CentralManagementPool) && len(f.Partner.BackupServers) == 0:
-		return stop(v1alpha1.ReasonCentralManagementOnPool, "The front ends of %s are not known, on one of which the central management store would have to be moved", f.Partner.BackupPool)
-	}
-	return nil
-}
-
-// record writes down the services of every front end: Invoke-CsPoolFailOver stops them, and what ran before could not be told
-// afterwards.
-func (f FailOver) record(d FailOverDecision) *FailOverDecision {
-	d.Phase, d.Verdict, d.Reason = v1alpha1.FailOverRecording, VerdictWait, v1alpha1.ReasonFailingOver
-	var waiting []string
-	for _, frontEnd := range f.FrontEnds {
-		if frontEnd.Server.Baseline != nil {
-			continue
-		}
-		id := JobID(v1alpha1.StepRecordServices, f.Plan.Build, d.Attempt)
-		switch job := frontEnd.Server.job(id); {
-		case job == nil:
-			d.Verdict, d.Server = VerdictStart, frontEnd.FQDN
-			d.Orders = append(d.Orders, PlacedOrder{FQDN: frontEnd.FQDN, Order: Order{ID: id, Action: ActionRecordServices}})
-		case job.Active():
-			d.Server = frontEnd.FQDN
-		default:
-			d.Retriable = true
-			held := d.hold(v1alpha1.ReasonFailOverFailed, "%s. The services of %s could not be written down before the failover: %s. Nobody was moved. Ask for another try with the annotation %s",
-				f.cause(), frontEnd.FQDN, sentence(job.Message), v1alpha1.AnnotationRetry)
-			return &held
-		}
-		waiting = append(waiting, frontEnd.FQDN)
-	}
-	if len(waiting) == 0 {
-		return nil
-	}
-	d.Message = "before the failover the services are written down on " + strings.Join(waiting, ", ")
-	return &d
-}
-
-// moveCentralManagement moves the central management store to the backup pool, by a job on one of its front ends: the cmdlet is to run
-// on a server of the pool that the store moves to.
-func (f FailOver) moveCentralManagement(d FailOverDecision, memory failOverMemory) FailOverDecision {
-	d.Phase = v1alpha1.FailOverMovingCentralManagement
-	servers := f.Partner.BackupServers
-	server := servers[(d.Attempt-1)%len(servers)]
-	d.Server = server
-	switch {
-	case f.BackupServer == nil:
-		d.NeedServer = server
-		return d.wait(v1alpha1.ReasonFailingOver, "%s is looked at, on which the central management store is moved", server)
-	case f.BackupServer.Server == nil:
-		return d.wait(v1alpha1.ReasonServerUnreachable, "%s. The central management store is moved by a job on %s, which could not be looked at: %s. The pool's account must be allowed there; or move the store by hand",
-			f.cause(), server, sentence(f.BackupServer.Problem.Message))
-	}
-	id := JobID(v1alpha1.StepMoveCentralManagement, f.Plan.Build, d.Attempt)
-	switch job := f.BackupServer.Server.job(id); {
-	case job == nil && f.BackupPoolBusy != "":
-		return d.wait(v1alpha1.ReasonWaitingForBackupPool, "%s. %s", f.cause(), f.BackupPoolBusy)
-	case job == nil:
-		return d.start(server, Order{ID: id, Action: ActionMoveCentralManagement, Pool: f.Partner.BackupPool, Timeout: f.Timeout}, v1alpha1.ReasonFailingOver)
-	case job.Active():
-		return d.await(memory.move, v1alpha1.ReasonFailingOver, f.Timeout)
-	case job.State == JobSucceeded && job.age(f.BackupServer.Server.Time) < f.Timeout:
-		return d.wait(v1alpha1.ReasonFailingOver, "the central management store was moved to %s; that is awaited in the copy of the topology on the front ends", f.Partner.BackupPool)
-	case job.State == JobSucceeded:
-		d.Retriable = true
-		return d.hold(v1alpha1.ReasonCentralManagementMoveFailed, "the job %s on %s ended well, but the front ends still know the central management store on %s. Look at Get-CsManagementStoreReplicationStatus; the operator then goes on by itself",
-			id, server, f.PoolFQDN)
-	default:
-		d.Retriable = true
-		return d.hold(v1alpha1.ReasonCentralManagementMoveFailed, "the central management store could not be moved to %s by %s: %s. No user was moved. Look at Get-CsManagementStoreReplicationStatus -CentralManagementStoreStatus; move it by hand, or ask for another try with the annotation %s",
-			f.Partner.BackupPool, server, sentence(job.Message), v1alpha1.AnnotationRetry)
-	}
-}
-
 // afterFailOver goes on from the latest Invoke-CsPoolFailOver.
 func (f FailOver) afterFailOver(d FailOverDecision, memory failOverMemory) FailOverDecision {
 	last := memory.failOver
@@ -511,10 +153,24 @@ func (f FailOver) afterFailOver(d FailOverDecision, memory failOverMemory) FailO
 		return d.wait(f.Problem.Reason, "the failover on %s ended badly (%s), and where the users are could not be found out: %s", last.fqdn, sentence(last.job.Message), sentence(f.Problem.Message))
 	case f.Partner.PoolState == RegistrarFailedOver:
 		return f.upgrading(d, memory)
-	case f.Partner.usersAtHome() && last.fresh() && f.Permitted <= last.attempt && (!f.Allowed || last.subject != string(f.Plan.Build)):
+	case f.Partner.usersAtHome():
+		return f.failedAtHome(d, memory)
+	case f.Permitted > last.attempt:
+		return f.failOverAgain(d, last)
+	}
+	return f.failOverFailed(d, last)
+}
+
+// failedAtHome goes on from a failover that did not succeed and has moved nobody: it is put away where nobody wants it any more, and tried
+// again where a person has said so.
+func (f FailOver) failedAtHome(d FailOverDecision, memory failOverMemory) FailOverDecision {
+	last := memory.failOver
+	wanted, asked := f.Allowed && last.subject == string(f.Plan.Build), f.Permitted > last.attempt
+	switch {
+	case !wanted && !asked && last.fresh():
 		return d.wait(v1alpha1.ReasonFailOverFailed, "the failover on %s ended badly (%s) and is not wanted any more; the registrar is %s in the copy of the topology on a front end, which is believed %s after the failover ended",
 			last.fqdn, sentence(last.job.Message), f.Partner.PoolState, registrarLag)
-	case f.Partner.usersAtHome() && (!f.Allowed || last.subject != string(f.Plan.Build) || f.Cause == "" && f.Permitted > last.attempt):
+	case !wanted || asked && f.Cause == "":
 		// Where nobody knows the cause any more, another try begins with asking the pool.
 		if unfinished := f.unfinishedJob(); unfinished != "" {
 			return d.wait(v1alpha1.ReasonFailOverFailed, "the failover had failed and is not wanted any more; %s", unfinished)
@@ -522,12 +178,15 @@ func (f FailOver) afterFailOver(d FailOverDecision, memory failOverMemory) FailO
 		d.Verdict, d.PutAway, d.Reason = VerdictPutAway, memory.hosts, v1alpha1.ReasonFailOverFailed
 		d.Message = "the failover had failed and is not wanted any more; the users are on their pool"
 		return d
-	case f.Partner.usersAtHome() && f.Cause != "" && f.Permitted > last.attempt:
+	case asked:
 		d.Attempt = f.Permitted
 		return f.beforeFailOver(d, memory)
-	case !f.Partner.usersAtHome() && f.Permitted > last.attempt:
-		return f.failOverAgain(d, last)
 	}
+	return f.failOverFailed(d, last)
+}
+
+// failOverFailed waits for a person.
+func (f FailOver) failOverFailed(d FailOverDecision, last *placedJob) FailOverDecision {
 	d.Retriable = true
 	where := "The users are on their pool"
 	if !f.Partner.usersAtHome() {
@@ -619,74 +278,4 @@ func (f FailOver) unfinishedJob() string {
 		}
 	}
 	return ""
-}
-
-// failBack moves the users back, on the latest fail back's next attempt.
-func (f FailOver) failBack(d FailOverDecision, memory failOverMemory) FailOverDecision {
-	d.Phase, d.Attempt = v1alpha1.FailOverFailingBack, max(f.Permitted, 1)
-	if memory.failBack != nil {
-		d.Attempt = max(d.Attempt, memory.failBack.attempt+1)
-	}
-	id := JobID(v1alpha1.StepFailBackPool, v1alpha1.Build(memory.failOver.subject), d.Attempt)
-	return d.start(f.host(d.Attempt).FQDN, Order{ID: id, Action: ActionFailBackPool, Pool: f.PoolFQDN, Timeout: f.FailBackTimeout}, v1alpha1.ReasonFailingBack)
-}
-
-// afterFailBack goes on from the latest Invoke-CsPoolFailBack. "Known issues": it may fail with "Unable to complete hydration process
-// after repeated attempt"; it is then to be run again until it succeeds.
-func (f FailOver) afterFailBack(d FailOverDecision, memory failOverMemory) FailOverDecision {
-	last := memory.failBack
-	d.Phase, d.Server, d.Attempt, d.UsersOnBackupPool = v1alpha1.FailOverFailingBack, last.fqdn, last.attempt, true
-	if memory.failOver == nil {
-		memory.failOver = last // its own record was put away first
-	}
-	switch {
-	case last.job.Active():
-		return d.await(last, v1alpha1.ReasonFailingBack, f.FailBackTimeout)
-	case f.Partner == nil && f.Problem == nil:
-		return d.needPartner()
-	case f.Partner == nil:
-		return d.wait(f.Problem.Reason, "whether the users of %s are back could not be found out: %s", f.PoolFQDN, sentence(f.Problem.Message))
-	case f.Partner.usersAtHome():
-		return f.verifyFailBack(d, memory)
-	case last.job.State == JobSucceeded && last.job.age(last.server.Time) <= f.FailBackTimeout:
-		return d.wait(v1alpha1.ReasonFailingBack, "the pool was failed back; the registrar is still %s in the copy of the topology on the front ends, and Active is awaited", f.Partner.PoolState)
-	case last.job.State == JobSucceeded:
-		d.Retriable = true
-		if f.Permitted > last.attempt {
-			return f.upgrading(d, memory)
-		}
-		return d.hold(v1alpha1.ReasonPoolFailBackFailed, "Invoke-CsPoolFailBack on %s ended without an error, but the registrar of %s is still %s. Look at Get-CsRegistrarConfiguration; when it is Active, the operator goes on by itself. Another try: the annotation %s",
-			last.fqdn, f.PoolFQDN, f.Partner.PoolState, v1alpha1.AnnotationRetry)
-	case last.attempt < max(f.Permitted, maximumOwnAttempts):
-		return f.upgrading(d, memory)
-	}
-	d.Retriable, d.Open = true, !f.Paused && !f.Observe
-	return d.hold(v1alpha1.ReasonPoolFailBackFailed, "Invoke-CsPoolFailBack did not succeed on %s at attempt %d: %s. The users of %s stay on the backup pool, where they can work. Look at the log in %%ProgramData%%\\LyncOps\\jobs\\%s, then ask for another try with the annotation %s",
-		last.fqdn, last.attempt, sentence(last.job.Message), f.PoolFQDN, last.job.ID, v1alpha1.AnnotationRetry)
-}
-
-// verifyFailBack looks whether every front end serves the users that are back, and puts the failover away.
-func (f FailOver) verifyFailBack(d FailOverDecision, memory failOverMemory) FailOverDecision {
-	d.UsersOnBackupPool = false
-	current := true
-	for _, frontEnd := range f.FrontEnds {
-		current = current && frontEnd.Server != nil && !frontEnd.Server.Build.OlderThan(f.Plan.Build)
-		switch {
-		case frontEnd.Server == nil:
-			return d.wait(v1alpha1.ReasonFailingBack, "the users of %s are back; %s does not answer and cannot be verified", f.PoolFQDN, frontEnd.FQDN)
-		case !frontEnd.Server.Serving():
-			return d.wait(v1alpha1.ReasonFailingBack, "the users of %s are back; the front end service of %s does not run yet. If it does not start, start it (Start-CsWindowsService)", f.PoolFQDN, frontEnd.FQDN)
-		case frontEnd.Server.activeJob() != nil:
-			return d.wait(v1alpha1.ReasonFailingBack, "the users of %s are back; %s", f.PoolFQDN, inWords(StepOf(frontEnd.Server.activeJob().ID), frontEnd.FQDN))
-		}
-	}
-	for _, domain := range f.Domains {
-		// Otherwise the pool would be asked at once for a domain that is done, and what it answers while it settles would count.
-		if current && domain.State != v1alpha1.DomainDone && !domain.aside() && !domain.Leaving {
-			return d.wait(v1alpha1.ReasonFailingBack, "the users of %s are back; the front ends of %s are looked at once more", f.PoolFQDN, domain.Name)
-		}
-	}
-	d.Verdict, d.PutAway, d.FailedBack, d.Reason = VerdictPutAway, memory.hosts, true, v1alpha1.ReasonFailingBack
-	d.Message = fmt.Sprintf("the users of %s are back on their pool, and every front end serves", f.PoolFQDN)
-	return d
 }

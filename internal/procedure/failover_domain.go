@@ -15,8 +15,34 @@ func (domain Domain) failedOverClosed(result *DomainDecision, index int) (reason
 		result.NeedMembers = true
 		return v1alpha1.ReasonWaitingForTurn, "the front ends of the pool are being asked whether it is failed over"
 	}
+	if reason, message := failOverStands(domain.Members); reason != "" {
+		return reason, message
+	}
+	if decision.InProgress {
+		return "", ""
+	}
+	if blocked, reason, message := domain.blocked(); blocked {
+		return reason, message
+	}
+	if domain.BackEnd != "" {
+		return v1alpha1.ReasonWaitingForBackEnd, fmt.Sprintf("the back end %s is being worked on; front ends and SQL Server are never out together", domain.BackEnd)
+	}
+	if failed := failedMember(domain.Members); failed != "" && !decision.Begun {
+		// Servers that have been begun go on side by side; what has not been is not begun after a failure anywhere in the pool.
+		return v1alpha1.ReasonWaitingForTurn, failed
+	}
+	for i, other := range result.Servers {
+		if i != index && (other.Verdict == VerdictHold && !other.Aside || other.Step == v1alpha1.StepRecover) {
+			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s has failed; no further server is touched", other.FQDN)
+		}
+	}
+	return "", ""
+}
+
+// failOverStands says what keeps the front ends of a pool from being taken for those of a pool that is failed over; empty when nothing does.
+func failOverStands(members []Member) (reason, message string) {
 	failedOver := false
-	for _, member := range domain.Members {
+	for _, member := range members {
 		switch {
 		case member.UpdatingDatabases:
 			return v1alpha1.ReasonWaitingForBackEnd, fmt.Sprintf("the databases are being updated from %s; front ends and SQL Server are never worked on together", member.FQDN)
@@ -28,30 +54,20 @@ func (domain Domain) failedOverClosed(result *DomainDecision, index int) (reason
 	if !failedOver {
 		return v1alpha1.ReasonWaitingForTurn, "no front end that answers remembers that the pool was failed over; nothing is stopped before one does"
 	}
-	if decision.InProgress {
-		return "", ""
-	}
-	if blocked, reason, message := domain.blocked(); blocked {
-		return reason, message
-	}
-	if domain.BackEnd != "" {
-		return v1alpha1.ReasonWaitingForBackEnd, fmt.Sprintf("the back end %s is being worked on; front ends and SQL Server are never out together", domain.BackEnd)
-	}
-	for _, member := range domain.Members {
-		// Servers that have been begun go on side by side; what has not been is not begun after a failure anywhere in the pool.
-		if member.Silent && !decision.Begun {
-			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s does not answer and may have failed; no further server is touched", member.FQDN)
-		}
-		if member.Failed && !decision.Begun {
-			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s has failed; no further server is touched", member.FQDN)
-		}
-	}
-	for i, other := range result.Servers {
-		if i != index && (other.Verdict == VerdictHold && !other.Aside || other.Step == v1alpha1.StepRecover) {
-			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s has failed; no further server is touched", other.FQDN)
-		}
-	}
 	return "", ""
+}
+
+// failedMember says which front end has failed, or may have; empty when none has.
+func failedMember(members []Member) string {
+	for _, member := range members {
+		switch {
+		case member.Silent:
+			return member.FQDN + " does not answer and may have failed; no further server is touched"
+		case member.Failed:
+			return member.FQDN + " has failed; no further server is touched"
+		}
+	}
+	return ""
 }
 
 // failingBack says whether the fail back that the member remembers runs or has succeeded. One that failed leaves the users where they
