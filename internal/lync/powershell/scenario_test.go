@@ -24,17 +24,18 @@ func TestModuleIsWrittenForPowerShell3(t *testing.T) {
 func TestWhatIsNotPowerShell3OrBuildsCodeIsFound(t *testing.T) {
 	witness.PowerShell(t)
 	lines := []string{
-		"$a = 1 ? 2 : 3", "$a = $null ?? 1", "'a' && 'b'", "class A { }", "enum B { c }", "using namespace System.IO", "$a = [guid]::new()", "'a'?.Length", "'a'.ForEach({ $_ })",
+		"using namespace System.IO", "$a = 1 ? 2 : 3", "$a = $null ?? 1", "'a' && 'b'", "class A { }", "enum B { c }", "$a = [guid]::new()", "'a'?.Length", "'a'.ForEach({ $_ })",
 		"Get-Item . | ForEach-Object { 1 } &", "Get-Item -Path . -PipelineVariable p", "Get-FileHash x", "& $name 'x'", ". $name", "& (Get-Item x)", "'x'.$name()",
 		"[scriptblock]::Create($text)", "$shell.AddScript($text)", "$shell.AddCommand($text)", "$ExecutionContext.InvokeCommand.InvokeScript($text)", "$ExecutionContext.InvokeCommand.ExpandString($text)",
 		"Invoke-Expression $text", "New-Module { }", "Set-Item function:x 1",
 	}
-	for _, line := range lines {
-		path := filepath.Join(t.TempDir(), "one.ps1")
-		if err := os.WriteFile(path, []byte(line+"\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if output := run(t, "Desktop", t.TempDir(), "syntax.ps1", "-Path", path); !strings.Contains(output, "FAIL line 1: ") {
+	path := filepath.Join(t.TempDir(), "all.ps1")
+	if err := os.WriteFile(path, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	output := run(t, "Desktop", t.TempDir(), "syntax.ps1", "-Path", path)
+	for i, line := range lines {
+		if !strings.Contains(output, fmt.Sprintf("FAIL line %d: ", i+1)) {
 			t.Errorf("%s: nobody complains:\n%s", line, output)
 		}
 	}
@@ -53,26 +54,32 @@ func TestScenarios(t *testing.T) {
 	notes := t.TempDir()
 	scripts := []string{"questions.ps1", "readiness.ps1", "jobs.ps1", "actions.ps1", "products.ps1", "pools.ps1", "corners.ps1", "windows.ps1"}
 	var ended []string
-	for _, script := range scripts {
-		t.Run(strings.TrimSuffix(script, ".ps1"), func(t *testing.T) {
-			var desktop, core []string
-			t.Run("editions", func(t *testing.T) {
-				t.Run("Desktop", func(t *testing.T) {
-					t.Parallel()
-					desktop = expectations(t, runWith(t, "Desktop", t.TempDir(), packages, script))
+	var lock sync.Mutex
+	t.Run("scripts", func(t *testing.T) {
+		for _, script := range scripts {
+			t.Run(strings.TrimSuffix(script, ".ps1"), func(t *testing.T) {
+				t.Parallel()
+				var desktop, core []string
+				t.Run("editions", func(t *testing.T) {
+					t.Run("Desktop", func(t *testing.T) {
+						t.Parallel()
+						desktop = expectations(t, runWith(t, "Desktop", t.TempDir(), packages, script))
+					})
+					t.Run("Core", func(t *testing.T) {
+						t.Parallel()
+						noting := append([]string{"LYNCOPS_MODULE=" + module, "LYNCOPS_RAN=" + filepath.Join(notes, script)}, packages...)
+						core = expectations(t, runWith(t, "Core", t.TempDir(), noting, script))
+					})
 				})
-				t.Run("Core", func(t *testing.T) {
-					t.Parallel()
-					noting := append([]string{"LYNCOPS_MODULE=" + module, "LYNCOPS_RAN=" + filepath.Join(notes, script)}, packages...)
-					core = expectations(t, runWith(t, "Core", t.TempDir(), noting, script))
-				})
+				lock.Lock()
+				ended = append(ended, script)
+				lock.Unlock()
+				if difference := cmp.Diff(desktop, core); difference != "" {
+					t.Errorf("the two editions answer differently (-Desktop +Core):\n%s", difference)
+				}
 			})
-			ended = append(ended, script)
-			if difference := cmp.Diff(desktop, core); difference != "" {
-				t.Errorf("the two editions answer differently (-Desktop +Core):\n%s", difference)
-			}
-		})
-	}
+		}
+	})
 	if wholeOf(ended, scripts) && !t.Failed() {
 		t.Run("every statement runs", func(t *testing.T) { compareRun(t, statements, noted(t, notes)) })
 	}

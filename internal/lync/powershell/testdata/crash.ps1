@@ -1,6 +1,7 @@
 # A crash at every file operation. The module under test is a copy that calls Step-File before each of them (crash_test.go); there this
 # script keeps a copy of everything that would outlive the process: files, tasks, services, what was done to the server. Then, for each copy,
-# a server is put back to that moment, with the process dead, and everything that may come next is tried. With parameters, only that.
+# a server is put back to that moment, with the process dead, and everything that may come next is tried. With parameters, only that, and
+# only until the first complaint.
 param([string]$Action = '', [string]$Phase = '')
 . ([System.IO.Path]::Combine($PSScriptRoot, 'harness.ps1'))
 
@@ -185,6 +186,7 @@ foreach ($doing in 'RestartComputer', 'StagePackage', 'Install', 'StopServices',
                     & $cuts[$cut]
                     $wrong = Get-Complaints $global:Moment $doing $part $recovery
                     Test-That "$doing, ${part}: $cut before $number ($($global:Moment.what)), then $recovery" ($wrong -join '; ') ''
+                    if ($Action -ne '' -and $wrong.Count -gt 0) { 'done'; exit }
                 }
             }
         }

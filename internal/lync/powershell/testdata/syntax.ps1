@@ -10,8 +10,10 @@ $old = 'ArrayExpression', 'ArrayLiteral', 'AssignmentStatement', 'Attribute', 'A
 'MemberExpression', 'MergingRedirection', 'NamedAttributeArgument', 'NamedBlock', 'ParamBlock', 'Parameter', 'ParenExpression', 'Pipeline', 'ReturnStatement', 'ScriptBlock',
 'ScriptBlockExpression', 'StatementBlock', 'StringConstantExpression', 'SubExpression', 'SwitchStatement', 'ThrowStatement', 'TrapStatement', 'TryStatement', 'TypeConstraint',
 'TypeExpression', 'UnaryExpression', 'UsingExpression', 'VariableExpression', 'WhileStatement'
+$oldTypes = New-Object System.Collections.Generic.HashSet[string]
+$old | ForEach-Object { [void]$oldTypes.Add($_ + 'Ast') }
 $ast.FindAll({ param($a)
-        ($old | ForEach-Object { $_ + 'Ast' }) -cnotcontains $a.GetType().Name -or
+        -not $oldTypes.Contains($a.GetType().Name) -or
         ($a -is [System.Management.Automation.Language.PipelineBaseAst] -and $a.PSObject.Properties['Background'] -and $a.Background) -or
         ($a -is [System.Management.Automation.Language.MemberExpressionAst] -and $a.NullConditional) -or
         ($a -is [System.Management.Automation.Language.IndexExpressionAst] -and $a.NullConditional) -or
