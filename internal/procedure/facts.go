@@ -176,6 +176,14 @@ func (s Server) restartedSince(job Job) bool {
 	return another && (job.Started.IsZero() || s.BootTime.After(job.Started.Add(-time.Second)))
 }
 
+// undoneByRestart says whether a restart of the server may have undone what a job did: the job was cut off, or ended well before it, and a
+// service that does not start by itself is down again. There may be no such job. A start or a failback of which that is true is made once
+// more without a person, under the name of the other step that starts services: services are stopped or disabled because of us until it
+// is done, and nothing can be lost by it.
+func (s Server) undoneByRestart(job *Job) bool {
+	return job != nil && (job.State == JobInterrupted || job.State == JobSucceeded && s.restartedSince(*job))
+}
+
 // lastWork is the job that was the last to change whether the server serves; nil when there is none. A failover that was refused has
 // changed nothing, and counts only where there is no other.
 func (s Server) lastWork() *Job {

@@ -194,7 +194,7 @@ func (d ServerDecision) recoverThenHold(plan Plan, server Server, reason, messag
 		return d.start(v1alpha1.StepRecover, plan.startOrder(v1alpha1.StepRecover, server, d.Attempt),
 			"%s. The services are being put back", strings.TrimSuffix(message, "."))
 	}
-	if (len(notRunning)+len(changed) > 0 || failedOver) && cutOff(recovery) && server.job(JobID(v1alpha1.StepStartServices, plan.Build, d.Attempt)) == nil {
+	if (len(notRunning)+len(changed) > 0 || failedOver) && server.undoneByRestart(recovery) && server.job(JobID(v1alpha1.StepStartServices, plan.Build, d.Attempt)) == nil {
 		return d.start(v1alpha1.StepStartServices, plan.startOrder(v1alpha1.StepStartServices, server, d.Attempt), "%s. The services are being put back once more", strings.TrimSuffix(message, "."))
 	}
 	state := "The services run again"
@@ -222,13 +222,17 @@ func (d ServerDecision) backToService(plan Plan, server Server) ServerDecision {
 		case start == nil:
 			return d.start(v1alpha1.StepStartServices, plan.startOrder(v1alpha1.StepStartServices, server, d.Attempt),
 				"%s", inWords(v1alpha1.StepStartServices, server.FQDN))
-		case cutOff(start) && server.job(JobID(v1alpha1.StepRecover, plan.Build, d.Attempt)) == nil:
+		case server.undoneByRestart(start) && server.job(JobID(v1alpha1.StepRecover, plan.Build, d.Attempt)) == nil:
 			return d.start(v1alpha1.StepRecover, plan.startOrder(v1alpha1.StepRecover, server, d.Attempt), "%s", inWords(v1alpha1.StepRecover, server.FQDN))
 		case failedOver:
 			return d.hold(v1alpha1.ReasonFailBackFailed, "%s", failBackMessage(server, start.Message))
 		case len(notRunning) > 0:
+			why := sentence(start.Message)
+			if start.State == JobSucceeded {
+				why = "they were started, and have stopped since"
+			}
 			return d.hold(v1alpha1.ReasonServicesNotRunning, "%s not run on %s after the upgrade: %s. Start them (Start-CsWindowsService); the rollout then goes on by itself",
-				doNot(notRunning), server.FQDN, sentence(start.Message))
+				doNot(notRunning), server.FQDN, why)
 		default:
 			return d.hold(v1alpha1.ReasonServicesNotRunning, "the start type of %s on %s is not what it was before the upgrade. Set it back; the rollout then goes on by itself",
 				strings.Join(changed, ", "), server.FQDN)

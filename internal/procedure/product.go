@@ -228,10 +228,6 @@ func (s Server) failedOver() bool {
 	return true
 }
 
-// cutOff says whether a job did not come to its end. A start or a failback that was cut off is made once more without a person, under the
-// name of the other step that starts services: until it is done services are stopped or disabled because of us, and nothing can be lost by it.
-func cutOff(job *Job) bool { return job != nil && job.State == JobInterrupted }
-
 // asksPatchVersion says whether the product can be asked what is installed: Skype for Business Server can.
 func (v Variant) asksPatchVersion() bool {
 	return v.Product != "" && !v.Product.Is(v1alpha1.ProductLyncServer2013)

@@ -112,8 +112,8 @@ func (o *operators) departs() {
 func (w *world) letGo(s *status) {
 	w.say("the pool is gone")
 	for _, m := range w.machines {
-		unknowable := m.membership.left && !w.answers(m) // one that has left and is silent is waited for only while somebody remembers it
-		if m.away && !unknowable && !w.recently(m.changedAlone) {
+		m.membership.unknown = m.membership.unknown || m.membership.left && !w.answers(m) // it is waited for only while somebody remembers it
+		if m.away && !m.membership.unknown && !w.recently(m.changedAlone) {
 			w.violated(8, "the pool is let go while %s is half way", m.fqdn)
 		}
 		for _, j := range m.jobs {

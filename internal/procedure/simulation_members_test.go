@@ -35,6 +35,7 @@ func poolChanges() faults {
 type membershipState struct {
 	left    bool // not in the topology any more
 	off     bool // and switched off
+	unknown bool // and silent when its pool was let go, so that nobody remembers it
 	movedAt time.Time
 	before  string // the domain in which the pool was last known to have it
 	taken   string // the domain in which it was last taken out of service
@@ -174,7 +175,7 @@ func (w *world) join(members []*machine) {
 	for _, m := range w.machines {
 		if m.membership.left && !m.membership.off && w.random.IntN(2) == 0 {
 			w.say("%s is in the pool again", m.fqdn)
-			m.membership.left = false
+			m.membership.left, m.membership.unknown = false, false
 			return
 		}
 	}

@@ -572,7 +572,7 @@ func (w *world) judgeTakingOut(m *machine) {
 		if other == m {
 			continue
 		}
-		if other.away && other.takenAs() != m.takenAs() && !w.movedUnseen(m) && !w.movedUnseen(other) {
+		if other.away && !other.membership.unknown && other.takenAs() != m.takenAs() && !w.movedUnseen(m) && !w.movedUnseen(other) {
 			w.violated(1, "%s of %s is stopped while %s of %s is out", m.fqdn, m.domain, other.fqdn, other.domain)
 		}
 		leftWhole := other.membership.left && other.whole()
