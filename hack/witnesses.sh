@@ -18,6 +18,7 @@ curl          curl
 python3       python3 python3-venv
 cc            gcc libc6-dev
 wine64        wine64
+openssl       openssl
 '
 
 wine() {
@@ -113,6 +114,7 @@ list() {
 	# make test-windows writes down the tool whose machines it has used, when its tests have passed.
 	line 'Windows machines of wine64 (the module, and a rollout)' "$(cat .cache/windows 2>/dev/null)" "$(windows_missing)"
 	line 'KDC of MIT (Kerberos)' "$(kdc)" 'apt-get install krb5-kdc krb5-admin-server krb5-user'
+	line 'OpenSSL (servers of old TLS, which the operator refuses)' "$(found openssl)" 'apt-get install openssl'
 	line 'C compiler (race detector, grammar of PowerShell)' "$(compiler)" 'apt-get install gcc libc6-dev'
 	local name role
 	while IFS='|' read -r name role; do

@@ -233,14 +233,11 @@ type Replica struct {
 // REPLICA too, so those that do not serve, or are being worked on, are left out; other servers are told and do not stop this
 // pool, because they may be in the middle of an upgrade of their own.
 func JudgeReplication(policy v1alpha1.GatePolicy, replicas []Replica, frontEnds, leftOut []string) Judgement {
-	has := func(list []string, name string) bool {
-		return slices.ContainsFunc(list, func(other string) bool { return strings.EqualFold(other, name) })
-	}
 	var late, elsewhere []string
 	for _, replica := range replicas {
 		switch {
-		case replica.UpToDate || has(leftOut, replica.FQDN):
-		case has(frontEnds, replica.FQDN):
+		case replica.UpToDate || includes(leftOut, replica.FQDN):
+		case includes(frontEnds, replica.FQDN):
 			late = append(late, replica.FQDN)
 		default:
 			elsewhere = append(elsewhere, replica.FQDN)

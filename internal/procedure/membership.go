@@ -83,11 +83,8 @@ func (m *DomainMembers) keep(declared DomainMembers) {
 	if !declared.Keeps {
 		return
 	}
-	has := func(servers []string, name string) bool {
-		return slices.ContainsFunc(servers, func(other string) bool { return strings.EqualFold(other, name) })
-	}
 	for _, server := range declared.Servers {
-		if has(declared.WorkedOn, server) && !has(m.Servers, server) {
+		if includes(declared.WorkedOn, server) && !includes(m.Servers, server) {
 			m.Servers = append(m.Servers, server)
 		}
 	}
@@ -96,11 +93,16 @@ func (m *DomainMembers) keep(declared DomainMembers) {
 func domainsOf(found []PlacedServer) []string {
 	var names []string
 	for _, server := range found {
-		if server.Domain != "" && !slices.ContainsFunc(names, func(other string) bool { return strings.EqualFold(other, server.Domain) }) {
+		if server.Domain != "" && !includes(names, server.Domain) {
 			names = append(names, server.Domain)
 		}
 	}
 	return names
+}
+
+// includes says whether a name is among some, as Windows compares names: without regard to case.
+func includes(names []string, name string) bool {
+	return slices.ContainsFunc(names, func(other string) bool { return strings.EqualFold(other, name) })
 }
 
 // KeepsServers says whether a domain in such a state keeps the servers that it has worked on, whatever the pool reports: something is half
@@ -146,12 +148,9 @@ func PlaceServers(computers []string, answer Readiness) ([]PlacedServer, error) 
 // StillThere keeps the servers that answer or that the topology still names. While a pool is failed over its domains cannot be read, and a
 // front end that has died and was taken out of the topology must not keep the users of the others on the backup pool.
 func StillThere(known []PlacedServer, answering, computers []string) []PlacedServer {
-	has := func(names []string, name string) bool {
-		return slices.ContainsFunc(names, func(other string) bool { return strings.EqualFold(other, name) })
-	}
 	var kept []PlacedServer
 	for _, server := range known {
-		if has(answering, server.FQDN) || has(computers, server.FQDN) {
+		if includes(answering, server.FQDN) || includes(computers, server.FQDN) {
 			kept = append(kept, server)
 		}
 	}

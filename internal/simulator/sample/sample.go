@@ -1,4 +1,4 @@
-// Package sample gives tests the deployments of internal/simulator/testdata.
+// Package sample gives tests the deployments of internal/simulator/testdata. What a test makes of them belongs to the test.
 package sample
 
 import (
