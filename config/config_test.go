@@ -3,14 +3,7 @@
 package config_test
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"errors"
-	"io"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -23,10 +16,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
-	"sigs.k8s.io/yaml"
+
+	"lyncops.dev/operator/test/rendered"
 )
 
 const (
@@ -38,7 +31,7 @@ const (
 )
 
 func TestNoRoleUsesWildcards(t *testing.T) {
-	for _, role := range roles(t, render(t, "default")) {
+	for _, role := range roles(t, rendered.Objects(t, "default")) {
 		for _, rule := range role.rules {
 			for _, names := range [][]string{rule.APIGroups, rule.Resources, rule.Verbs, rule.NonResourceURLs} {
 				for _, name := range names {
@@ -52,7 +45,7 @@ func TestNoRoleUsesWildcards(t *testing.T) {
 }
 
 func TestManagerHasNoMoreThanItNeeds(t *testing.T) {
-	objects := render(t, "default")
+	objects := rendered.Objects(t, "default")
 	granted := managerRoles(t, objects)
 	if len(granted) == 0 {
 		t.Fatal("no role is bound to the manager's service account")
@@ -99,7 +92,7 @@ func TestManagerHasNoMoreThanItNeeds(t *testing.T) {
 }
 
 func TestManagerWritesLeasesInItsOwnNamespaceOnly(t *testing.T) {
-	for _, role := range managerRoles(t, render(t, "default")) {
+	for _, role := range managerRoles(t, rendered.Objects(t, "default")) {
 		for _, rule := range role.rules {
 			if slices.Contains(rule.Resources, "leases") && role.namespace != systemNamespace {
 				t.Errorf("%s grants leases in namespace %q, want only %q", role.name, role.namespace, systemNamespace)
@@ -110,7 +103,7 @@ func TestManagerWritesLeasesInItsOwnNamespaceOnly(t *testing.T) {
 
 func TestEveryKindHasRolesForPeople(t *testing.T) {
 	byName := map[string]role{}
-	for _, role := range roles(t, render(t, "default")) {
+	for _, role := range roles(t, rendered.Objects(t, "default")) {
 		byName[role.name] = role
 	}
 	for _, kind := range []string{"backendserver", "lyncpool", "upgradedomain"} {
@@ -144,7 +137,7 @@ func TestEveryKindHasRolesForPeople(t *testing.T) {
 }
 
 func TestManagerRunsWithoutPrivileges(t *testing.T) {
-	deployment := managerDeployment(t, render(t, "default"))
+	deployment := managerDeployment(t, rendered.Objects(t, "default"))
 	pod := deployment.Spec.Template.Spec
 	if pod.ServiceAccountName != managerAccount {
 		t.Errorf("service account %q, want %q", pod.ServiceAccountName, managerAccount)
@@ -179,7 +172,7 @@ func TestManagerRunsWithoutPrivileges(t *testing.T) {
 // TestClusterTakesConfiguration applies everything to a real API server and
 // asks it, not the text of the roles, what the manager may do.
 func TestClusterTakesConfiguration(t *testing.T) {
-	objects := render(t, "default")
+	objects := rendered.Objects(t, "default")
 	ctx := t.Context()
 	environment := &envtest.Environment{}
 	configuration, err := environment.Start()
@@ -259,41 +252,6 @@ func managerMay(ctx context.Context, t *testing.T, cluster client.Client, attrib
 		t.Fatal(err)
 	}
 	return review.Status.Allowed
-}
-
-// render returns the objects of config/FOLDER the way "kubectl apply -k" sends them.
-func render(t *testing.T, folder string) []*unstructured.Unstructured {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("needs kubectl from KUBEBUILDER_ASSETS")
-	}
-	assets := os.Getenv("KUBEBUILDER_ASSETS")
-	if assets == "" {
-		t.Fatal("KUBEBUILDER_ASSETS is not set: run make test, or set it to the output of hack/envtest-assets.sh")
-	}
-	command := exec.CommandContext(t.Context(), filepath.Join(assets, "kubectl"), "kustomize", folder)
-	var stderr bytes.Buffer
-	command.Stderr = &stderr
-	output, err := command.Output()
-	if err != nil {
-		t.Fatalf("kubectl kustomize %s: %v\n%s", folder, err, stderr.String())
-	}
-	var objects []*unstructured.Unstructured
-	documents := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(output)))
-	for {
-		document, err := documents.Read()
-		if errors.Is(err, io.EOF) {
-			return objects
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		object := &unstructured.Unstructured{}
-		if err := yaml.Unmarshal(document, &object.Object); err != nil {
-			t.Fatalf("%v in:\n%s", err, document)
-		}
-		objects = append(objects, object)
-	}
 }
 
 // role is a Role (with a namespace) or a ClusterRole (without one), or what a

@@ -3,14 +3,9 @@
 package samples_test
 
 import (
-	"bufio"
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,12 +17,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/yaml"
 
 	"lyncops.dev/operator/api/v1alpha1"
+	"lyncops.dev/operator/test/rendered"
 )
 
 const namespace = "default"
@@ -167,13 +162,7 @@ func TestPauseIsNotPartOfAnySample(t *testing.T) {
 
 // TestAPIServer starts one API server for everything that only a real one can answer.
 func TestAPIServer(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs the control plane from KUBEBUILDER_ASSETS")
-	}
-	assets := os.Getenv("KUBEBUILDER_ASSETS")
-	if assets == "" {
-		t.Fatal("KUBEBUILDER_ASSETS is not set: run make test, or set it to the output of hack/envtest-assets.sh")
-	}
+	rendered.Assets(t)
 	environment := &envtest.Environment{CRDDirectoryPaths: []string{"../crd/bases"}, ErrorIfCRDPathMissing: true}
 	configuration, err := environment.Start()
 	if err != nil {
@@ -196,7 +185,7 @@ func TestAPIServer(t *testing.T) {
 	}
 	cluster := &verdicts{Client: strict, refused: map[string][]metav1.StatusCause{}}
 
-	t.Run("takes the samples", func(t *testing.T) { takesSamples(t, cluster, assets) })
+	t.Run("takes the samples", func(t *testing.T) { takesSamples(t, cluster) })
 	t.Run("writes the documented defaults", func(t *testing.T) { writesDefaults(t, cluster) })
 	t.Run("refuses what cannot work", func(t *testing.T) { refuses(t, cluster) })
 	t.Run("takes what can", func(t *testing.T) { takesVariants(t, cluster) })
@@ -204,13 +193,13 @@ func TestAPIServer(t *testing.T) {
 	t.Run("has an object for every rule", func(t *testing.T) { hasObjectForEveryRule(t, cluster) })
 }
 
-func takesSamples(t *testing.T, cluster client.Client, assets string) {
+func takesSamples(t *testing.T, cluster client.Client) {
 	documents := map[string][]*unstructured.Unstructured{
-		"config/samples":                            render(t, assets, "."),
-		"config/samples/simulated":                  render(t, assets, "simulated"),
-		"config/samples/skype":                      render(t, assets, "skype"),
-		"config/samples/backends":                   render(t, assets, "backends"),
-		"config/samples/failover":                   render(t, assets, "failover"),
+		"config/samples":                            rendered.Objects(t, "."),
+		"config/samples/simulated":                  rendered.Objects(t, "simulated"),
+		"config/samples/skype":                      rendered.Objects(t, "skype"),
+		"config/samples/backends":                   rendered.Objects(t, "backends"),
+		"config/samples/failover":                   rendered.Objects(t, "failover"),
 		"config/samples/contoso/upgradedomain.yaml": {sample(t, "upgradedomain")},
 	}
 	for name, objects := range documents {
@@ -600,45 +589,7 @@ func sample(t *testing.T, name string) *unstructured.Unstructured {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return decode(t, text)
-}
-
-// render returns the objects of a kustomization the way "kubectl apply -k" sends them.
-func render(t *testing.T, assets, folder string) []*unstructured.Unstructured {
-	t.Helper()
-	command := exec.CommandContext(t.Context(), filepath.Join(assets, "kubectl"), "kustomize", folder)
-	var stderr bytes.Buffer
-	command.Stderr = &stderr
-	output, err := command.Output()
-	if err != nil {
-		t.Fatalf("kubectl kustomize %s: %v\n%s", folder, err, stderr.String())
-	}
-	var objects []*unstructured.Unstructured
-	documents := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(output)))
-	for {
-		document, err := documents.Read()
-		if errors.Is(err, io.EOF) {
-			return objects
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		objects = append(objects, decode(t, document))
-	}
-}
-
-// decode reads an object with whole numbers as int64, as the API server hands them out.
-func decode(t *testing.T, document []byte) *unstructured.Unstructured {
-	t.Helper()
-	text, err := yaml.YAMLToJSONStrict(document)
-	if err != nil {
-		t.Fatalf("%v in:\n%s", err, document)
-	}
-	object := &unstructured.Unstructured{}
-	if err := object.UnmarshalJSON(text); err != nil {
-		t.Fatalf("%v in:\n%s", err, document)
-	}
-	return object
+	return rendered.Decode(t, text)
 }
 
 func read(t *testing.T, path string, into any) {

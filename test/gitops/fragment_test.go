@@ -1,9 +1,7 @@
 package gitops_test
 
 import (
-	"bytes"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,29 +9,22 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
+
+	"lyncops.dev/operator/test/rendered"
 )
 
 // TestFragmentGivesEveryKindTheHealthCheck renders config/argocd the way "kubectl apply -k" sends it.
 func TestFragmentGivesEveryKindTheHealthCheck(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs kubectl from KUBEBUILDER_ASSETS")
+	objects := rendered.Objects(t, "../../config/argocd")
+	// Settings of Argo CD that the fragment touches beside ours would be an accident.
+	if len(objects) != 1 {
+		t.Fatalf("config/argocd renders %d objects, want one ConfigMap", len(objects))
 	}
-	assets := os.Getenv("KUBEBUILDER_ASSETS")
-	if assets == "" {
-		t.Fatal("KUBEBUILDER_ASSETS is not set: run make test, or set it to the output of hack/envtest-assets.sh")
-	}
-	command := exec.CommandContext(t.Context(), filepath.Join(assets, "kubectl"), "kustomize", "../../config/argocd")
-	var stderr bytes.Buffer
-	command.Stderr = &stderr
-	output, err := command.Output()
-	if err != nil {
-		t.Fatalf("kubectl kustomize config/argocd: %v\n%s", err, stderr.String())
-	}
-	// One document only: settings of Argo CD that the fragment touches beside ours would be an accident.
 	var fragment corev1.ConfigMap
-	if err := yaml.UnmarshalStrict(output, &fragment); err != nil {
-		t.Fatalf("%v in:\n%s", err, output)
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(objects[0].Object, &fragment, true); err != nil {
+		t.Fatal(err)
 	}
 	if fragment.Kind != "ConfigMap" || fragment.Name != "argocd-cm" || fragment.Namespace != "argocd" {
 		t.Errorf("config/argocd renders %s %s/%s, want the ConfigMap argocd/argocd-cm", fragment.Kind, fragment.Namespace, fragment.Name)
