@@ -15,6 +15,7 @@ import (
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/config"
@@ -85,6 +86,8 @@ func run(ctx context.Context, options flags) error {
 		LeaderElection: options.leaderElect, LeaderElectionID: "lyncops.dev", LeaderElectionNamespace: options.leaderElectIn, LeaderElectionReleaseOnCancel: true,
 		Cache:      cache.Options{DefaultNamespaces: watched(options.namespaces), DefaultTransform: cache.TransformStripManagedFields()},
 		Controller: config.Controller{ReconciliationTimeout: reconciliationTimeout},
+		// A pass in the middle of a question is cut short at once; whoever is slower than that is ended by those who wait for it.
+		GracefulShutdownTimeout: ptr.To(reconciliationTimeout),
 	})
 	if err != nil {
 		return fmt.Errorf("starting the manager: %w", err)
@@ -99,7 +102,14 @@ func run(ctx context.Context, options flags) error {
 	err = manager.Start(ctx)
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
-	return errors.Join(err, servers.Close(closing))
+	if unsaid := servers.Close(closing); unsaid != nil {
+		// No failure of this program: a server ends what is left of a session by itself.
+		ctrl.Log.Info("some sessions were left without a goodbye", "reason", unsaid.Error(), "within", closeTimeout.String())
+	}
+	if err != nil {
+		return fmt.Errorf("running the controllers: %w", err)
+	}
+	return nil
 }
 
 const (

@@ -27,7 +27,7 @@ const (
 	managerAccount  = "lyncops-controller-manager"
 
 	// rightsTimeout is how long the API server may take to notice new roles.
-	rightsTimeout = 10 * time.Second
+	rightsTimeout = 2 * time.Minute
 )
 
 func TestNoRoleUsesWildcards(t *testing.T) {

@@ -28,9 +28,11 @@ const (
 	// redraw is the time between two pictures.
 	redraw = time.Second
 	// patience is how long an object may say that it needs a person before that is believed.
-	patience = 5 * time.Second
-	// questionTimeout bounds a question to the API server or the simulator.
-	questionTimeout = 30 * time.Second
+	patience = 10 * time.Second
+	// quietTime is how long nothing need change on a loaded machine, besides what servers take.
+	quietTime = 3 * time.Minute
+	// questionTimeout bounds a question to the API server or the simulator, on a machine that may stand still for a minute.
+	questionTimeout = 3 * time.Minute
 )
 
 // demo is one run.
@@ -43,6 +45,9 @@ type demo struct {
 	tables rest.Interface
 	// since is when the samples were applied.
 	since time.Time
+	// awake is for how long this program has watched; whenever the machine stood still is left out, because nothing could happen then.
+	// quietSince and wellSince are when something changed last, and when last no object needed a person.
+	awake, quietSince, wellSince time.Duration
 	// finished says that everything has the desired build and the reader knows.
 	finished bool
 	// failure is what the reader has been told of why it failed.
@@ -211,7 +216,7 @@ func (d *demo) watch(ctx context.Context) ([]<-chan watch.Event, func(), error) 
 		}
 	}
 	for _, list := range []client.ObjectList{&v1alpha1.LyncPoolList{}, &v1alpha1.UpgradeDomainList{}, &v1alpha1.BackEndServerList{}, &eventsv1.EventList{}} {
-		w, err := d.lab.Client().Watch(ctx, list, client.InNamespace(lab.Namespace))
+		w, err := d.lab.Watch(ctx, list, lab.Namespace)
 		if err != nil {
 			stop()
 			return nil, nil, fmt.Errorf("watching the objects: %w", err)
@@ -227,9 +232,9 @@ var errWatchEnded = errors.New("the API server has ended the watch: see controlp
 // follow tells every change until all is done, or returns why it never will be.
 func (d *demo) follow(ctx context.Context, watches []<-chan watch.Event) error {
 	seen := newRollout()
-	lastChange := d.since
 	ticker := d.clock.NewTicker(redraw)
 	defer ticker.Stop()
+	lastTick := d.clock.Now()
 	for !seen.done() {
 		var event watch.Event
 		var open bool
@@ -241,11 +246,13 @@ func (d *demo) follow(ctx context.Context, watches []<-chan watch.Event) error {
 		case event, open = <-watches[2]:
 		case event, open = <-watches[3]:
 		case <-ticker.C():
-			if err := d.draw(ctx, seen); err != nil {
-				return err
-			}
-			if err := d.tooLong(seen, lastChange); err != nil {
-				return err
+			now := d.clock.Now()
+			d.awake += min(now.Sub(lastTick), 2*redraw)
+			lastTick = now
+			// A picture that could not be had comes a second later.
+			unseen := d.draw(ctx, seen)
+			if err := d.tooLong(seen); err != nil {
+				return errors.Join(err, unseen)
 			}
 			continue
 		}
@@ -257,27 +264,30 @@ func (d *demo) follow(ctx context.Context, watches []<-chan watch.Event) error {
 			continue
 		}
 		for _, change := range seen.see(object) {
-			lastChange = d.clock.Now()
-			d.screen.tell(lastChange.Sub(d.since), change)
+			d.quietSince = d.awake
+			d.screen.tell(d.clock.Since(d.since), change)
 		}
 	}
 	return d.draw(ctx, seen)
 }
 
 // tooLong says why it makes no sense to wait any longer.
-func (d *demo) tooLong(seen *rollout, lastChange time.Time) error {
+func (d *demo) tooLong(seen *rollout) error {
 	if d.keep {
 		return nil
 	}
-	now := d.clock.Now()
-	if why := seen.needsPerson(now, patience); why != "" {
+	why := seen.needsPerson(d.clock.Now(), patience)
+	if why == "" {
+		d.wellSince = d.awake
+	}
+	if d.awake-d.wellSince > patience {
 		return errors.New(why)
 	}
-	if now.Sub(d.since) > d.limit {
+	if d.awake > d.limit {
 		return fmt.Errorf("not done within %v (--limit)", d.limit)
 	}
 	// Twice as long as the longest step, and what a loaded machine adds.
-	if quiet := time.Minute + d.realTime(10*time.Minute); now.Sub(lastChange) > quiet {
+	if quiet := quietTime + d.realTime(10*time.Minute); d.awake-d.quietSince > quiet {
 		return fmt.Errorf("nothing has changed for %v", quiet.Round(time.Second))
 	}
 	return nil

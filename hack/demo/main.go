@@ -71,7 +71,7 @@ func parse(arguments []string, stderr io.Writer) (options, error) {
 		fmt.Fprintln(stderr, "demo:", err)
 	}
 	if o.limit == 0 {
-		o.limit = 3*time.Minute + o.realTime(2*time.Hour)
+		o.limit = 10*time.Minute + o.realTime(2*time.Hour)
 	}
 	return o, err
 }

@@ -17,7 +17,7 @@ const (
 	user     = `CONTOSO\svc-lyncops`
 	password = "Correct-Horse-7-Battery"
 	host     = "fe01.contoso.com"
-	patience = 3 * time.Minute
+	patience = 10 * time.Minute
 )
 
 // endpoint is a simulator and what a client has to know of it.

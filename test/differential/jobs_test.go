@@ -54,19 +54,19 @@ var scenarios = map[string]scenario{
 			`{"source":"` + source + `","sha256":"<sha256>","fileName":"` + fileName + `"}`, "", nil, "Failed SourceUnreachable", ""},
 		{"another content", "StagePackage", nil, `{"source":"` + source + `","sha256":"` + strings.Repeat("0", 64) + `","fileName":"` + fileName + `"}`, "", nil, "Failed HashMismatch", ""},
 		{"a share that is not there", "StagePackage", nil, `{"source":"\\\\nowhere.contoso.com\\lync\\` + fileName + `","sha256":"<sha256>","fileName":"` + fileName + `"}`, "", nil, "Failed SourceUnreachable", ""},
-		{"a package that is not staged", "Install", nil, `{"sha256":"<sha256>","fileName":"` + fileName + `","arguments":["/silentmode"],"timeoutSeconds":60}`, "", nil, "Failed HashMismatch", ""},
+		{"a package that is not staged", "Install", nil, `{"sha256":"<sha256>","fileName":"` + fileName + `","arguments":["/silentmode"],"timeoutSeconds":3600}`, "", nil, "Failed HashMismatch", ""},
 		{"from a share", "StagePackage", nil, `{"source":"\\\\files.contoso.com\\lync\\` + fileName + `","sha256":"<sha256>","fileName":"other.exe"}`, "", nil, "Succeeded", ""},
 		{"the right one", "StagePackage", nil, `{"source":"` + source + `","sha256":"<sha256>","fileName":"` + fileName + `"}`, "", nil, "Succeeded", ""},
-		{"stop at once", "StopServices", nil, `{"graceful":false,"timeoutSeconds":60,"onTimeout":"Fail","webServer":false}`, "", nil, "Succeeded", ""},
+		{"stop at once", "StopServices", nil, `{"graceful":false,"timeoutSeconds":3600,"onTimeout":"Fail","webServer":false}`, "", nil, "Succeeded", ""},
 		{"an installer that fails", "Install", fault(deployment.Fault{Kind: deployment.FaultInstallerFails, Count: 1}),
-			`{"sha256":"<sha256>","fileName":"` + fileName + `","arguments":["/silentmode"],"timeoutSeconds":60}`, "", nil, "Failed InstallerFailed 1603", ""},
-		{"an installer that is too slow", "Install", fault(deployment.Fault{Kind: deployment.FaultInstallerSlow, Duration: deployment.Duration(time.Hour), Count: 1}),
+			`{"sha256":"<sha256>","fileName":"` + fileName + `","arguments":["/silentmode"],"timeoutSeconds":3600}`, "", nil, "Failed InstallerFailed 1603", ""},
+		{"an installer that is too slow", "Install", fault(deployment.Fault{Kind: deployment.FaultInstallerSlow, Duration: endless, Count: 1}),
 			`{"sha256":"<sha256>","fileName":"` + fileName + `","arguments":[],"timeoutSeconds":2}`, "", nil, "Failed InstallerTimeout", ""},
-		{"a restart in mid-installer", "Install", fault(deployment.Fault{Kind: deployment.FaultInstallerSlow, Duration: deployment.Duration(time.Hour), Count: 1}),
-			`{"sha256":"<sha256>","fileName":"` + fileName + `","arguments":[],"timeoutSeconds":600}`, "", reset, "Interrupted", ""},
-		{"stop again", "StopServices", nil, `{"graceful":false,"timeoutSeconds":60,"onTimeout":"Fail","webServer":false}`, "", nil, "Succeeded", ""},
+		{"a restart in mid-installer", "Install", fault(deployment.Fault{Kind: deployment.FaultInstallerSlow, Duration: endless, Count: 1}),
+			`{"sha256":"<sha256>","fileName":"` + fileName + `","arguments":[],"timeoutSeconds":7200}`, "", reset, "Interrupted", ""},
+		{"stop again", "StopServices", nil, `{"graceful":false,"timeoutSeconds":3600,"onTimeout":"Fail","webServer":false}`, "", nil, "Succeeded", ""},
 		{"an installer that ends well", "Install", acknowledge,
-			`{"sha256":"<sha256>","fileName":"` + fileName + `","arguments":["/silentmode"],"timeoutSeconds":60}`, "", nil, "Succeeded  0", ""},
+			`{"sha256":"<sha256>","fileName":"` + fileName + `","arguments":["/silentmode"],"timeoutSeconds":3600}`, "", nil, "Succeeded  0", ""},
 		{"a restart", "RestartComputer", nil, `{"delaySeconds":1200}`, "", nil, "Succeeded", ""},
 	}},
 	"services": {contoso, "fe01", []step{
@@ -81,25 +81,25 @@ var scenarios = map[string]scenario{
 			if err := s.host(t, "fe01").SetStartType(deployment.Caller{User: user}, "RTCSRV", deployment.Manual); err != nil {
 				t.Fatal(err)
 			}
-		}, `{"timeoutSeconds":60}`, "", nil, "Succeeded", ""},
-		{"drained", "StopServices", nil, `{"graceful":true,"timeoutSeconds":60,"onTimeout":"Fail","webServer":false}`, "", nil, "Succeeded", ""},
-		{"as a stored account", "StartServices", nil, `{"timeoutSeconds":60}`, theStored, nil, "Succeeded", ""},
-		{"a wrong password", "StopWebServer", nil, `{"timeoutSeconds":60}`, strings.Replace(theStored, "Correct", "Wrong", 1), nil, "Failed AccessDenied", ""},
+		}, `{"timeoutSeconds":3600}`, "", nil, "Succeeded", ""},
+		{"drained", "StopServices", nil, `{"graceful":true,"timeoutSeconds":3600,"onTimeout":"Fail","webServer":false}`, "", nil, "Succeeded", ""},
+		{"as a stored account", "StartServices", nil, `{"timeoutSeconds":3600}`, theStored, nil, "Succeeded", ""},
+		{"a wrong password", "StopWebServer", nil, `{"timeoutSeconds":3600}`, strings.Replace(theStored, "Correct", "Wrong", 1), nil, "Failed AccessDenied", ""},
 	}},
 	"databases": {contoso, "se01", []step{
-		{"the web server stops", "StopWebServer", nil, `{"timeoutSeconds":60}`, "", nil, "Succeeded", ""},
-		{"the web server starts", "StartWebServer", nil, `{"timeoutSeconds":60}`, "", nil, "Succeeded", ""},
-		{"local ones", "UpdateDatabases", nil, `{"variant":"Standard","update":true,"sqlServerFqdn":"","sqlInstanceName":"","timeoutSeconds":60}`, "", nil, "Succeeded", ""},
-		{"of a pool", "UpdateDatabases", nil, `{"variant":"Enterprise","update":true,"sqlServerFqdn":"sql01.contoso.com","sqlInstanceName":"","timeoutSeconds":60}`, "", nil, "Succeeded", ""},
-		{"without collocated ones", "UpdateDatabases", nil, `{"variant":"EnterpriseCollocated","update":true,"sqlServerFqdn":"sql01.contoso.com","sqlInstanceName":"","timeoutSeconds":60}`, "", nil, "Succeeded", ""},
-		{"of a server that has none", "UpdateDatabases", nil, `{"variant":"Enterprise","update":true,"sqlServerFqdn":"nosql.contoso.com","sqlInstanceName":"","timeoutSeconds":60}`, "", nil, "Failed DatabaseUpdateFailed", ""},
+		{"the web server stops", "StopWebServer", nil, `{"timeoutSeconds":3600}`, "", nil, "Succeeded", ""},
+		{"the web server starts", "StartWebServer", nil, `{"timeoutSeconds":3600}`, "", nil, "Succeeded", ""},
+		{"local ones", "UpdateDatabases", nil, `{"variant":"Standard","update":true,"sqlServerFqdn":"","sqlInstanceName":"","timeoutSeconds":3600}`, "", nil, "Succeeded", ""},
+		{"of a pool", "UpdateDatabases", nil, `{"variant":"Enterprise","update":true,"sqlServerFqdn":"sql01.contoso.com","sqlInstanceName":"","timeoutSeconds":3600}`, "", nil, "Succeeded", ""},
+		{"without collocated ones", "UpdateDatabases", nil, `{"variant":"EnterpriseCollocated","update":true,"sqlServerFqdn":"sql01.contoso.com","sqlInstanceName":"","timeoutSeconds":3600}`, "", nil, "Succeeded", ""},
+		{"of a server that has none", "UpdateDatabases", nil, `{"variant":"Enterprise","update":true,"sqlServerFqdn":"nosql.contoso.com","sqlInstanceName":"","timeoutSeconds":3600}`, "", nil, "Failed DatabaseUpdateFailed", ""},
 	}},
 	"a pair of pools": {"paired.yaml", "fe01", []step{
 		{"services are written down", "RecordServices", nil, `{}`, "", nil, "Succeeded", ""},
 		{"with the central management store", "FailOverPool", nil, `{"poolFqdn":"pool01.contoso.com"}`, theStored, nil, "Failed FailOverFailed", ""},
-		{"the store moves", "MoveCentralManagement", nil, `{"poolFqdn":"pool02.contoso.com","timeoutSeconds":60}`, theStored, nil, "Succeeded", "fe11"},
+		{"the store moves", "MoveCentralManagement", nil, `{"poolFqdn":"pool02.contoso.com","timeoutSeconds":3600}`, theStored, nil, "Succeeded", "fe11"},
 		{"over", "FailOverPool", nil, `{"poolFqdn":"pool01.contoso.com"}`, theStored, nil, "Succeeded", ""},
-		{"the first front end starts", "StartServices", startsOthers, `{"timeoutSeconds":60}`, "", nil, "Succeeded", ""},
+		{"the first front end starts", "StartServices", startsOthers, `{"timeoutSeconds":3600}`, "", nil, "Succeeded", ""},
 		{"and back", "FailBackPool", nil, `{"poolFqdn":"pool01.contoso.com"}`, theStored, nil, "Succeeded", "fe02"},
 	}},
 	"failed over": {"skype.yaml", "sfe1", []step{
@@ -131,7 +131,7 @@ func reset(t *testing.T, s *side) {
 
 func eventually(t *testing.T, s *side, what string, done func() bool) {
 	t.Helper()
-	for end := time.Now().Add(time.Minute); !done(); {
+	for end := time.Now().Add(patience); !done(); {
 		changed := s.model.Changed()
 		if done() {
 			return
@@ -274,8 +274,8 @@ func TestOneJobAtATimeOnBoth(t *testing.T) {
 	for k, s := range []*side{simulated, module} {
 		s.stage(t, "fe01")
 		fault(deployment.Fault{Kind: deployment.FaultSlowDrain})(t, s)
-		long := question{"Start-LyncOpsJob", job("stop-1", "StopServices", `{"graceful":true,"timeoutSeconds":600,"onTimeout":"Fail","webServer":false}`, localSystem)}
-		other := question{"Start-LyncOpsJob", job("stop-2", "StopWebServer", `{"timeoutSeconds":60}`, localSystem)}
+		long := question{"Start-LyncOpsJob", job("stop-1", "StopServices", `{"graceful":true,"timeoutSeconds":7200,"onTimeout":"Fail","webServer":false}`, localSystem)}
+		other := question{"Start-LyncOpsJob", job("stop-2", "StopWebServer", `{"timeoutSeconds":3600}`, localSystem)}
 		of[k] = s.ask(t, "fe01", long, other)
 		eventually(t, s, "the drain", func() bool {
 			service, _ := s.host(t, "fe01").Service("RTCRGS")

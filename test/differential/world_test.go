@@ -29,6 +29,13 @@ const (
 	scale    = 200
 )
 
+const (
+	// patience is how long anything may take on a loaded machine.
+	patience = 10 * time.Minute
+	// endless is longer than any machine stands still, at that scale too.
+	endless = deployment.Duration(2000 * time.Hour)
+)
+
 // side is one of the two: a model, and who runs the command lines on its hosts.
 type side struct {
 	name    string
@@ -99,7 +106,7 @@ func script(t *testing.T, name string) string {
 // run runs a script as the operator sends it, and gives its standard output.
 func (s *side) run(t *testing.T, host, text, input string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	var encoded bytes.Buffer
 	for _, unit := range utf16.Encode([]rune(strings.ReplaceAll(text, "<sha256>", powershell.SHA256()))) {

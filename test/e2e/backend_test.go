@@ -29,14 +29,20 @@ func fieldSQLServers(name string) string {
 		return "- {fqdn: stores-sql.contoso.com, instances: [{name: rtc, databases: [{name: rtcxds, version: 15.13.22}, {name: LcsCDR, version: 39.85.2}]}]}\n" +
 			"- {fqdn: stores-mon.contoso.com, instances: [{name: mon, databases: [{name: LcsCDR, version: 39.85.2}]}]}\n" +
 			"- {fqdn: stores-cms.contoso.com, centralManagement: true, instances: [{name: rtc, databases: [{name: xds, version: 10.13.2}]}]}\n"
+	case "rests":
+		return "- {fqdn: rests-sql.contoso.com, instances: [{name: rtc}]}\n" +
+			"- {fqdn: rests-mon.contoso.com, instances: [{name: mon, databases: [{name: LcsCDR, version: 39.85.2}]}]}\n"
 	}
 	return fmt.Sprintf("- {fqdn: %s-sql.contoso.com, instances: [{name: rtc}]}\n", name)
 }
 
 // fieldStores are the other stores of a scenario's pool.
 func fieldStores(name string) string {
-	if name == "stores" {
+	switch name {
+	case "stores":
 		return "otherStores: [stores-mon.contoso.com], centralManagement: true, "
+	case "rests":
+		return "otherStores: [rests-mon.contoso.com], "
 	}
 	return ""
 }
@@ -52,12 +58,13 @@ func backEndStories() []story {
 			awaitReason(s.T, s.lab, s.domain(1), v1alpha1.ReasonPrincipalOnMirror)
 			checkEvent(s.T, s.lab, s.domain(1), v1alpha1.ReasonPrincipalOnMirror)
 			s.untouched(s.frontEnds...)
-			s.slowInstaller(s.frontEnds[2])
+			installer := s.keepInstaller(s.frontEnds[2])
 			s.mend(fault)
 			s.look(s.domain(1))
 			// It turns once more when no front end needs the primary any longer.
 			awaitInstaller(s.T, s.lab, string(s.pool.Spec.PoolFQDN), "UpgradeDomain3")
 			fault = s.fault(lab.Fault{Kind: "principalOnMirror", Target: s.sqlServer()})
+			s.mend(installer)
 			s.held(backEnd, v1alpha1.ReasonPrincipalOnMirror)
 			if updates := s.record(s.frontEnds...).withEffect("the update of databases begins"); len(updates) > 0 {
 				s.Errorf("databases were updated on the wrong side: %v", updates)
@@ -86,6 +93,40 @@ func backEndStories() []story {
 				s.Errorf("%s, left behind %+v", backEnd.Status.DatabaseVariant, left)
 			}
 			checkEvent(s.T, s.lab, backEnd, v1alpha1.ReasonStoresOutdated)
+		}},
+		{"rests", "back ends are paused in mid-update", func(s *scenario) {
+			update, installer := s.fault(lab.Fault{Kind: "databaseWaits", Target: string(s.pool.Spec.PoolFQDN)}), s.keepInstaller(s.standardHost())
+			s.declare()
+			server, backEnd := s.standard(), s.backEnd()
+			backEnd.Spec.OtherStores = []v1alpha1.OtherStore{{FQDN: "rests-mon.contoso.com"}}
+			s.create(server, backEnd)
+			awaitInstaller(s.T, s.lab, s.standardHost(), "")
+			updates := func() int { return len(s.record(s.frontEnds...).withEffect("the update of databases begins")) }
+			eventually(s.T, "an update of databases", func() (bool, string) { return updates() > 0, fmt.Sprint(s.record(s.frontEnds...).jobs()) })
+			s.change(server, func() { server.Spec.Paused = true })
+			s.change(backEnd, func() { backEnd.Spec.Paused = true })
+			s.mend(update)
+			s.mend(installer)
+			// The server in progress is finished, all its steps; of the stores only the one in progress.
+			awaitReason(s.T, s.lab, server, v1alpha1.ReasonUpToDate)
+			checkSteps(s.T, s.record(s.standardHost()), s.standardHost(), standardSteps, false)
+			s.inService(s.standardHost())
+			awaitReason(s.T, s.lab, backEnd, v1alpha1.ReasonPaused)
+			s.databasesAt("rests-sql.contoso.com rtcxds 15.13.23", "rests-mon.contoso.com LcsCDR 39.85.2")
+			s.staysHeld(backEnd, v1alpha1.ReasonPaused)
+			if begun := updates(); begun != 1 {
+				s.Errorf("%d updates of databases were begun, although a pause came in the first", begun)
+			}
+			for _, object := range []*v1alpha1.BackEndServer{server, backEnd} {
+				s.change(object, func() { object.Spec.Paused = false })
+			}
+			awaitAllReady(s.T, s.lab, s.name, 6)
+			s.finishes()
+			s.databasesAt("rests-sql.contoso.com rtcxds 15.13.23", "rests-mon.contoso.com LcsCDR 39.85.3")
+			if begun := updates(); begun != 2 {
+				s.Errorf("%d updates of databases were begun for two SQL Servers", begun)
+			}
+			checkNoViolations(s.T, s.lab, s.standardHost())
 		}},
 		{"plain", "a Standard Edition server whose databases are current already", func(s *scenario) {
 			server := s.standard()
@@ -122,6 +163,52 @@ func backEndStories() []story {
 			checkNoViolations(s.T, s.lab, host)
 			checkBuild(s.T, s.lab, build, host)
 			s.inService(host)
+		}},
+		{"unseen", "an installer that reports success leaves local databases in single-user mode", func(s *scenario) {
+			host := s.standardHost()
+			for _, target := range []string{s.frontEnds[0], host} {
+				s.fault(lab.Fault{Kind: "installerLeavesSingleUser", Target: target, Count: 1})
+			}
+			domain, server := s.domain(1), s.standard()
+			s.declare()
+			s.create(server)
+			s.held(domain, v1alpha1.ReasonLocalDatabasesBroken)
+			s.held(server, v1alpha1.ReasonLocalDatabasesBroken)
+			for of, hold := range map[string]*v1alpha1.Hold{s.frontEnds[0]: domain.Status.Hold, host: server.Status.Hold} {
+				for _, words := range []string{of, `rtc of .\RTCLOCAL is ONLINE, SINGLE_USER`, "Run the same update on it once more", "Install-CsDatabase does not help"} {
+					if hold == nil || !strings.Contains(hold.Message, words) {
+						s.Errorf("%s is not said of %s: %+v", words, of, hold)
+					}
+				}
+			}
+			jobs := s.record(s.frontEnds[0], host).jobs()
+			s.staysHeld(domain, v1alpha1.ReasonLocalDatabasesBroken)
+			s.staysHeld(server, v1alpha1.ReasonLocalDatabasesBroken)
+			if later := s.record(s.frontEnds[0], host).jobs(); !slices.Equal(jobs, later) {
+				s.Errorf("after the hold the jobs %q have become %q", jobs, later)
+			}
+			s.untouched(s.frontEnds[1:]...)
+			// Somebody does as it says.
+			for _, one := range []string{s.frontEnds[0], host} {
+				s.setBuild(one, build, false)
+				if err := s.lab.Simulator().Power(s.Context(), one, "reboot"); err != nil {
+					s.Fatal(err)
+				}
+				awaitService(s.T, s.lab, one)
+			}
+			s.look(domain)
+			s.look(server)
+			awaitAllReady(s.T, s.lab, s.name, 5)
+			s.finishes()
+			s.onceEach(s.frontEnds[1:]...)
+			checkNoViolations(s.T, s.lab, host)
+			checkBuild(s.T, s.lab, build, host)
+			s.inService(host)
+			for _, one := range []string{s.frontEnds[0], host} {
+				if begun := s.record(one).begun(); begun != 1 {
+					s.Errorf("the installer was begun %d times on %s", begun, one)
+				}
+			}
 		}},
 	}
 }

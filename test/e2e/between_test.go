@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"fmt"
 	"time"
 
 	"lyncops.dev/operator/api/v1alpha1"
@@ -40,8 +41,11 @@ func betweenStories() []story {
 			s.untouched(s.frontEnds[2])
 			s.onceEach(s.frontEnds[:2]...)
 			s.setBuild(s.frontEnds[1], oldBuild, true)
-			awaitReason(s.T, s.lab, s.pool, v1alpha1.ReasonUpgrading)
 			checkEvent(s.T, s.lab, s.domain(2), v1alpha1.EventDriftFound)
+			eventually(s.T, "a second installer on "+s.frontEnds[1], func() (bool, string) {
+				events := s.record(s.frontEnds[1])
+				return events.begun() == 2, fmt.Sprint(events.jobs())
+			})
 			s.finishes()
 			s.untouched(s.frontEnds[2])
 			if begun := s.record(s.frontEnds[1]).begun(); begun != 2 {

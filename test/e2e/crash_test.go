@@ -71,20 +71,29 @@ func TestTwoOperatorsDoTheWorkOfOne(t *testing.T) {
 	checkWholeRollout(t, l, atStart)
 }
 
-// awaitInstaller waits until an installer runs on a front end of a pool, and of a domain when one is named.
+// awaitInstaller waits until an installer has begun on a front end of a pool, and of a domain when one is named. It runs still where a
+// story has kept it from ending.
 func awaitInstaller(t *testing.T, l *lab.Lab, pool, domain string) {
 	t.Helper()
+	var hosts []string
+	for _, host := range readState(t, l).Hosts {
+		if host.Pool == pool && (domain == "" || host.Domain == domain) {
+			hosts = append(hosts, host.FQDN)
+		}
+	}
+	if len(hosts) == 0 {
+		t.Fatalf("no host is in %s %s", pool, domain)
+	}
+	last := 0
 	eventually(t, "an installer in "+pool+" "+domain, func() (bool, string) {
-		state, err := l.Simulator().State(t.Context())
+		events, err := l.Simulator().Record(t.Context(), last)
 		if err != nil {
 			return false, err.Error()
 		}
-		for _, host := range state.Hosts {
-			if host.Installing && host.Pool == pool && (domain == "" || host.Domain == domain) {
-				return true, ""
-			}
+		if len(events) > 0 {
+			last = events[len(events)-1].Sequence
 		}
-		return false, fmt.Sprint(state.Pools)
+		return record(events).of(hosts...).begun() > 0, fmt.Sprintf("no installer on %v up to event %d", hosts, last)
 	})
 }
 

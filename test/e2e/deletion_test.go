@@ -16,12 +16,13 @@ import (
 func deletionStories() []story {
 	return []story{
 		{"deleted", "the pool is deleted in mid-rollout and declared again", func(s *scenario) {
-			s.slowInstaller(s.frontEnds[0])
+			installer := s.keepInstaller(s.frontEnds[0])
 			s.declare()
 			awaitInstaller(s.T, s.lab, string(s.pool.Spec.PoolFQDN), "")
 			// The garbage collector of a cluster deletes what belongs to the pool; this control plane has none.
 			s.delete(s.pool, s.domain(1), s.domain(2), s.domain(3))
 			s.says(s.pool, v1alpha1.ReasonDeleting, "UpgradeDomain deleted-upgradedomain1 is not finished with a server")
+			s.mend(installer)
 			s.gone(s.pool, s.domain(1), s.domain(2), s.domain(3))
 			s.onceEach(s.frontEnds[0])
 			s.untouched(s.frontEnds[1:]...)
@@ -32,29 +33,31 @@ func deletionStories() []story {
 			s.onceEach(s.frontEnds...)
 		}},
 		{"delud", "an upgrade domain is deleted in mid-rollout", func(s *scenario) {
-			s.slowInstaller(s.frontEnds[0])
+			installer := s.keepInstaller(s.frontEnds[0])
 			s.declare()
 			awaitInstaller(s.T, s.lab, string(s.pool.Spec.PoolFQDN), "")
 			s.delete(s.domain(1))
 			s.says(s.domain(1), v1alpha1.ReasonDeleting, s.frontEnds[0]+" is half way")
+			s.mend(installer)
 			s.finishes()
 			s.onceEach(s.frontEnds...)
 		}},
 		{"delse", "a Standard Edition server is deleted in mid-rollout", func(s *scenario) {
 			server, host := s.standard(), s.standardHost()
-			s.slowInstaller(host)
+			installer := s.keepInstaller(host)
 			s.create(s.goodSecret(), s.authorityMap(s.authority), server)
 			awaitInstaller(s.T, s.lab, host, "")
 			// As with its namespace: the Secret is gone first.
 			s.delete(s.goodSecret(), server)
 			s.says(server, v1alpha1.ReasonDeleting, host+" is half way")
+			s.mend(installer)
 			s.gone(server)
 			checkNoViolations(s.T, s.lab, host)
 			checkBuild(s.T, s.lab, build, host)
 			s.inService(host)
 		}},
 		{"forced", "a deleted pool whose server does not answer is let go by force", func(s *scenario) {
-			s.slowInstaller(s.frontEnds[0])
+			installer := s.keepInstaller(s.frontEnds[0])
 			s.declare()
 			awaitInstaller(s.T, s.lab, string(s.pool.Spec.PoolFQDN), "")
 			fault := s.fault(lab.Fault{Kind: "hostUnreachable", Target: s.frontEnds[0]})
@@ -67,6 +70,7 @@ func deletionStories() []story {
 			})
 			s.gone(s.pool, s.domain(1), s.domain(2), s.domain(3))
 			s.untouched(s.frontEnds[1:]...)
+			s.mend(installer)
 			s.mend(fault)
 			s.pool.ObjectMeta = metav1.ObjectMeta{Namespace: s.name, Name: s.name}
 			s.create(s.pool)
@@ -74,7 +78,7 @@ func deletionStories() []story {
 			s.onceEach(s.frontEnds...)
 		}},
 		{"twice", "another build is declared, and then the pool is deleted", func(s *scenario) {
-			s.slowInstaller(s.frontEnds[0])
+			installer := s.keepInstaller(s.frontEnds[0])
 			s.declare()
 			awaitInstaller(s.T, s.lab, string(s.pool.Spec.PoolFQDN), "")
 			s.change(s.pool, func() {
@@ -82,6 +86,7 @@ func deletionStories() []story {
 				s.pool.Spec.Package.Source, s.pool.Spec.Package.SHA256 = nextSource, hashOf(nextContents)
 			})
 			s.delete(s.pool, s.domain(1), s.domain(2), s.domain(3))
+			s.mend(installer)
 			s.gone(s.pool, s.domain(1), s.domain(2), s.domain(3))
 			for _, step := range s.record(s.frontEnds[1:]...).steps() {
 				if step != "stage-package" {

@@ -218,10 +218,11 @@ func (s *scenario) fault(fault lab.Fault) (id string) {
 	return id
 }
 
-// slowInstaller makes the next installer on a host take long enough for somebody to act in the middle of it, on a busy machine too.
-func (s *scenario) slowInstaller(host string) {
+// keepInstaller keeps an installer on a host from ending before that is mended, so that somebody can act in the middle of it however
+// busy the machine is.
+func (s *scenario) keepInstaller(host string) (id string) {
 	s.Helper()
-	s.fault(lab.Fault{Kind: "installerSlow", Target: host, Duration: "40m", Count: 1})
+	return s.fault(lab.Fault{Kind: "installerWaits", Target: host})
 }
 
 func (s *scenario) mend(id string) {

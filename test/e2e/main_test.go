@@ -28,7 +28,11 @@ const (
 	build    = "5.0.8308.1149"
 	oldBuild = "5.0.8308.0"
 	// patience is how long anything may take on a loaded machine; nothing here waits for so long when all is well.
-	patience = 4 * time.Minute
+	patience = 6 * time.Minute
+	// lookEvery is the time between two looks, and longestLook how much of patience one of them may cost: while the machine stands
+	// still, or crawls, nothing that is waited for can happen.
+	lookEvery   = 50 * time.Millisecond
+	longestLook = 4 * lookEvery
 )
 
 // inParallel is how many scenarios may run at the same time: they mostly wait.
@@ -127,7 +131,7 @@ func startOperator(t *testing.T, l *lab.Lab) {
 	}
 }
 
-// eventually waits until found says true; what it says otherwise is shown when patience ends.
+// eventually waits until found says true; what it says otherwise is shown when patience ends. It must not wait for what may pass unseen.
 func eventually(t *testing.T, what string, found func() (bool, string)) {
 	t.Helper()
 	eventuallyWithin(t, patience, what, found)
@@ -136,15 +140,16 @@ func eventually(t *testing.T, what string, found func() (bool, string)) {
 // eventuallyWithin is eventually with another patience.
 func eventuallyWithin(t *testing.T, patience time.Duration, what string, found func() (bool, string)) {
 	t.Helper()
-	begun := time.Now()
-	for {
+	for waited := time.Duration(0); ; {
+		begun := time.Now()
 		done, said := found()
 		if done {
 			return
 		}
-		if t.Context().Err() != nil || time.Since(begun) > patience {
+		if t.Context().Err() != nil || waited > patience {
 			t.Fatalf("waited in vain for %s; last seen: %s", what, said)
 		}
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(lookEvery)
+		waited += min(time.Since(begun), longestLook)
 	}
 }

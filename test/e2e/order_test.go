@@ -18,11 +18,13 @@ func orderStories() []story {
 			server, inner := s.standard(), s.otherPool("inside")
 			s.pool.Spec.DependsOn = []v1alpha1.Dependency{{Kind: v1alpha1.KindLyncPool, Name: inner.Name}}
 			inner.Spec.DependsOn = []v1alpha1.Dependency{{Kind: v1alpha1.KindBackEndServer, Name: server.Name}}
+			installer := s.keepInstaller(s.standardHost())
 			// The outermost is declared first.
 			s.declare()
 			s.says(s.pool, v1alpha1.ReasonWaitingForDependency, "LyncPool inside, which does not exist")
 			s.create(inner, server)
 			s.says(s.pool, v1alpha1.ReasonWaitingForDependency, "LyncPool inside, which is not finished")
+			s.mend(installer)
 			awaitAllReady(s.T, s.lab, s.name, 9)
 			s.oneAfterTheOther([]string{s.standardHost()}, frontEndsOf("inside"), s.frontEnds)
 			checkNoViolations(s.T, s.lab, append(frontEndsOf("inside"), s.frontEnds...)...)

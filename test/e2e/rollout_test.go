@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"lyncops.dev/operator/api/v1alpha1"
 	"lyncops.dev/operator/test/lab"
 )
 
@@ -25,8 +26,24 @@ func TestRolloutOfTheSamples(t *testing.T) {
 	atStart := readState(t, l)
 	watching := watchAll(t, l)
 	startOperator(t, l)
+	// A step that is over before its status is written is never seen, so these two last until they have been.
+	var installers []string
+	for _, host := range []string{sampleFrontEnds[0], "se01.contoso.com"} {
+		id, err := l.Simulator().AddFault(t.Context(), lab.Fault{Kind: "installerWaits", Target: host})
+		if err != nil {
+			t.Fatal(err)
+		}
+		installers = append(installers, id)
+	}
 	if err := l.ApplySamples(t.Context(), samples); err != nil {
 		t.Fatal(err)
+	}
+	watching.await(t, "UpgradeDomain", "pool01-upgradedomain1", v1alpha1.ReasonUpgrading, string(v1alpha1.StepInstall))
+	watching.await(t, "BackEndServer", "se01", v1alpha1.ReasonUpgrading, string(v1alpha1.StepInstall))
+	for _, id := range installers {
+		if err := l.Simulator().RemoveFault(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
 	}
 	awaitAllReady(t, l, lab.Namespace, sampleObjects)
 	watching.end()

@@ -27,8 +27,7 @@ func topologyStories() []story {
 	return []story{
 		{"members", "front ends are added and another one removed in mid-rollout", func(s *scenario) {
 			s.pool.Spec.Rollout.Verify.DriftInterval = duration(2 * time.Second)
-			s.slowInstaller(s.frontEnds[0])
-			s.slowInstaller(s.frontEnds[0])
+			installer := s.keepInstaller(s.frontEnds[0])
 			s.declare()
 			awaitInstaller(s.T, s.lab, string(s.pool.Spec.PoolFQDN), "")
 			first, second, leaves := s.frontEnds[0], s.frontEnds[1], s.frontEnds[2]
@@ -37,6 +36,7 @@ func topologyStories() []story {
 			s.setTopology(lab.UpgradeDomain{Name: "UpgradeDomain1", FrontEnds: []string{first, joins}},
 				lab.UpgradeDomain{Name: "UpgradeDomain2", FrontEnds: []string{added}}, lab.UpgradeDomain{Name: "UpgradeDomain4", FrontEnds: []string{second}})
 			s.gone(s.domain(3))
+			s.mend(installer)
 			s.frontEnds = []string{first, joins, added, second}
 			awaitAllReady(s.T, s.lab, s.name, 4)
 			checkNoViolations(s.T, s.lab, append([]string{leaves}, s.frontEnds...)...)

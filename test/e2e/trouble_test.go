@@ -14,7 +14,6 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"lyncops.dev/operator/api/v1alpha1"
 	"lyncops.dev/operator/test/lab"
@@ -71,8 +70,8 @@ func inputStories() []story {
 			s.create(secret, s.authorityMap(s.authority), s.pool, server)
 			s.refused(s.pool, v1alpha1.ReasonLoginRefused)
 			s.refused(server, v1alpha1.ReasonLoginRefused)
-			checkTypedStage(s.T, s.lab, "refused", "LyncPool", client.ObjectKeyFromObject(s.pool))
-			checkTypedStage(s.T, s.lab, "refused", "BackEndServer", client.ObjectKeyFromObject(server))
+			checkTypedStage(s.T, "refused", "LyncPool", s.pool)
+			checkTypedStage(s.T, "refused", "BackEndServer", server)
 			for range 5 {
 				s.look(s.pool)
 				s.look(server)
@@ -123,9 +122,10 @@ func inputStories() []story {
 			good := s.pool.Spec.Package.SHA256
 			s.pool.Spec.Package.SHA256 = strings.Repeat("0", len(good))
 			s.declare()
-			s.refused(s.domain(1), v1alpha1.ReasonPackageRefused)
+			domain := s.domain(1)
+			s.refused(domain, v1alpha1.ReasonPackageRefused)
 			s.refused(s.pool, v1alpha1.ReasonPackageRefused)
-			checkTypedStage(s.T, s.lab, "refused", "UpgradeDomain", client.ObjectKeyFromObject(s.domain(1)))
+			checkTypedStage(s.T, "refused", "UpgradeDomain", domain)
 			s.change(s.pool, func() { s.pool.Spec.Package.SHA256 = good })
 			s.finishes()
 		}},

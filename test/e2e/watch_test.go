@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -40,7 +42,7 @@ func watchAll(t *testing.T, l *lab.Lab) *history {
 	for _, kind := range ourKinds {
 		list := &unstructured.UnstructuredList{}
 		list.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind + "List"))
-		watcher, err := l.Client().Watch(ctx, list, client.InNamespace(lab.Namespace))
+		watcher, err := l.Watch(ctx, list, lab.Namespace)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -104,16 +106,33 @@ func (h *history) checkHealth(t *testing.T) {
 	t.Logf("versions seen: %v", seen)
 }
 
-// find is the first version of a kind whose Ready condition has a reason, at a step where one is named.
+// await waits until a version has been seen that find finds.
+func (h *history) await(t *testing.T, kind, name, reason, step string) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("a version of %s %s with %s %s", kind, name, reason, step), func() (bool, string) {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return h.first(kind, name, reason, step) != nil, fmt.Sprintf("%d versions", len(h.versions))
+	})
+}
+
+// find is the first version of a kind whose Ready condition has a reason, at a step where one is named. The watching must have ended.
 func (h *history) find(t *testing.T, kind, name, reason, step string) *unstructured.Unstructured {
 	t.Helper()
+	object := h.first(kind, name, reason, step)
+	if object == nil {
+		t.Errorf("no version of %s %s had the reason %s and the step %s", kind, name, reason, step)
+	}
+	return object
+}
+
+func (h *history) first(kind, name, reason, step string) *unstructured.Unstructured {
 	for _, object := range h.versions {
 		current, _, _ := unstructured.NestedString(object.Object, "status", "currentStep")
 		if object.GetKind() == kind && (name == "" || object.GetName() == name) && readyReason(object) == reason && (step == "" || step == current) {
 			return object
 		}
 	}
-	t.Errorf("no version of %s %s had the reason %s and the step %s", kind, name, reason, step)
 	return nil
 }
 
@@ -165,14 +184,15 @@ func checkStage(t *testing.T, stage string, object *unstructured.Unstructured) {
 	}
 }
 
-// checkTypedStage is checkStage for an object as the API server holds it now.
-func checkTypedStage(t *testing.T, l *lab.Lab, stage, kind string, key client.ObjectKey) {
+// checkTypedStage is checkStage for an object as it was read last, which is not read again: it may have been changed since.
+func checkTypedStage(t *testing.T, stage, kind string, read client.Object) {
 	t.Helper()
-	object := &unstructured.Unstructured{}
-	object.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind))
-	if err := l.Client().Get(t.Context(), key, object); err != nil {
+	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(read)
+	if err != nil {
 		t.Fatal(err)
 	}
+	object := &unstructured.Unstructured{Object: fields}
+	object.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind))
 	checkStage(t, stage, object)
 }
 

@@ -20,8 +20,9 @@ import (
 )
 
 const (
-	planeStartTimeout = 2 * time.Minute
-	planeStopTimeout  = 30 * time.Second
+	// A machine may stand still for a minute in between.
+	planeStartTimeout = 5 * time.Minute
+	planeStopTimeout  = 3 * time.Minute
 	// operatorUser is who the operator is to the API server; it has the rights of config/rbac/role.yaml and no others.
 	operatorUser = "lyncops-controller-manager"
 )
@@ -58,9 +59,11 @@ func startControlPlane(ctx context.Context, options Options, root string) (*cont
 			return plane, err
 		}
 	}
-	if plane.client, err = client.NewWithWatch(config, client.Options{Scheme: scheme}); err != nil {
+	asked, err := client.NewWithWatch(config, client.Options{Scheme: scheme})
+	if err != nil {
 		return plane, err
 	}
+	plane.client = persistentClient{asked}
 	plane.kubeconfig = filepath.Join(options.Directory, "kubeconfig")
 	if err := os.WriteFile(plane.kubeconfig, plane.environment.KubeConfig, 0o600); err != nil {
 		return plane, err

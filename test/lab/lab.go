@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// readyTimeout is how long a program may take to be ready on a loaded machine.
-	readyTimeout = 90 * time.Second
+	// readyTimeout is how long a program may take to be ready on a loaded machine, which may stand still for a minute.
+	readyTimeout = 5 * time.Minute
 	// readyPoll is the time between two looks at whether it is.
 	readyPoll = 20 * time.Millisecond
 )
@@ -277,7 +277,7 @@ func (l *Lab) endOperator(end func(*process) error) error {
 	})
 }
 
-// Client reads and writes objects as an administrator, past every cache.
+// Client reads and writes objects as an administrator, past every cache. It asks again while the control plane does not answer.
 func (l *Lab) Client() client.WithWatch { return l.plane.client }
 
 // Kubeconfig is a file with the administrator's access to the control plane.

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
@@ -30,25 +31,44 @@ const (
 
 // Kubectl runs kubectl as an administrator and returns what it printed. An error holds what it complained about.
 func (l *Lab) Kubectl(ctx context.Context, arguments ...string) (string, error) {
-	return l.kubectl(ctx, nil, arguments...)
+	return l.kubectl(ctx, "", arguments...)
 }
 
-func (l *Lab) kubectl(ctx context.Context, input io.Reader, arguments ...string) (string, error) {
+// kubectl runs kubectl again, with the same input, when all it has to say is that the control plane did not manage to answer.
+func (l *Lab) kubectl(ctx context.Context, input string, arguments ...string) (printed string, err error) {
+	err = persist(ctx, func(bool) error {
+		printed, err = l.kubectlOnce(ctx, input, arguments...)
+		return err
+	})
+	return printed, err
+}
+
+func (l *Lab) kubectlOnce(ctx context.Context, input string, arguments ...string) (string, error) {
 	command := exec.CommandContext(ctx, l.options.Binaries.Kubectl, arguments...)
 	command.Env = append(os.Environ(), "KUBECONFIG="+l.plane.kubeconfig, "KUBECACHEDIR="+filepath.Join(l.options.Directory, "kubectl"))
-	command.Dir, command.Stdin = l.root, input
+	command.Dir, command.Stdin = l.root, strings.NewReader(input)
 	var complaints bytes.Buffer
 	command.Stderr = &complaints
 	printed, err := command.Output()
 	if err != nil {
-		return string(printed), fmt.Errorf("kubectl %s: %w: %s", strings.Join(arguments, " "), err, strings.TrimSpace(complaints.String()))
+		err = fmt.Errorf("kubectl %s: %w: %s", strings.Join(arguments, " "), err, strings.TrimSpace(complaints.String()))
+		for _, words := range outOfBreath {
+			if strings.Contains(complaints.String(), words) {
+				err = apierrors.NewTimeoutError(err.Error(), 0)
+			}
+		}
+		return string(printed), err
 	}
 	return string(printed), nil
 }
 
+// outOfBreath is what kubectl says when a control plane that runs does not manage to answer.
+var outOfBreath = []string{"etcdserver: request timed out", "etcdserver: leader changed", "http2: client connection lost", "TLS handshake timeout", "unexpected EOF",
+	"connection reset by peer", "the server is currently unable to handle the request", "request did not complete within"}
+
 // Apply is kubectl apply for the documents of a text.
 func (l *Lab) Apply(ctx context.Context, text string) error {
-	_, err := l.kubectl(ctx, strings.NewReader(text), "apply", "-f", "-")
+	_, err := l.kubectl(ctx, text, "apply", "-f", "-")
 	return err
 }
 

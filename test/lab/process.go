@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// stopTimeout is how long a program may take to end when it is asked to.
-	stopTimeout = 20 * time.Second
+	// stopTimeout is how long a program may take to end when it is asked to, on a machine that may stand still for a minute.
+	stopTimeout = 3 * time.Minute
 	// tailLines is how much of a log an error shows.
 	tailLines = 15
 )

@@ -189,7 +189,7 @@ func (s *server) facts() facts {
 // await asks for facts until the job has a state.
 func (s *server) await(id string, states ...string) job {
 	s.Helper()
-	deadline := time.Now().Add(2 * time.Minute)
+	deadline := time.Now().Add(10 * time.Minute)
 	var last job
 	for time.Now().Before(deadline) {
 		for _, j := range s.facts().Jobs {
@@ -226,7 +226,7 @@ func TestModuleOnAWindowsMachine(t *testing.T) {
 	s := startServer(t)
 	digest := s.model.PackageStates()[0]
 	stage := map[string]any{"source": digest.Sources[0], "sha256": digest.SHA256, "fileName": "LyncServerUpdateInstaller.exe"}
-	install := map[string]any{"sha256": digest.SHA256, "fileName": "LyncServerUpdateInstaller.exe", "arguments": []string{"/silentmode"}, "timeoutSeconds": 600}
+	install := map[string]any{"sha256": digest.SHA256, "fileName": "LyncServerUpdateInstaller.exe", "arguments": []string{"/silentmode"}, "timeoutSeconds": 3600}
 
 	t.Run("facts", func(*testing.T) {
 		f := s.facts()
@@ -262,12 +262,12 @@ func TestModuleOnAWindowsMachine(t *testing.T) {
 			kill()
 		}()
 		text, _ := json.Marshal(map[string]any{"id": "stop-services-1", "action": "StopServices", "principal": map[string]any{"kind": "LocalSystem"},
-			"parameters": map[string]any{"graceful": true, "timeoutSeconds": 60, "onTimeout": "Fail", "webServer": true}})
+			"parameters": map[string]any{"graceful": true, "timeoutSeconds": 3600, "onTimeout": "Fail", "webServer": true}})
 		s.powershell(ctx, "Import-Module -Name (Join-Path $env:ProgramData 'LyncOps\\module\\"+s.sha256+"\\LyncOps.psm1') -DisableNameChecking\nStart-LyncOpsJob -ArgumentFromInput",
 			base64.StdEncoding.EncodeToString(text))
 		kill()
 		// Killed before it could register the task, the same order finishes what it began.
-		s.start("stop-services-1", "StopServices", map[string]any{"graceful": true, "timeoutSeconds": 60, "onTimeout": "Fail", "webServer": true})
+		s.start("stop-services-1", "StopServices", map[string]any{"graceful": true, "timeoutSeconds": 3600, "onTimeout": "Fail", "webServer": true})
 		if j := s.await("stop-services-1", "Succeeded", "Failed", "Interrupted"); j.State != "Succeeded" {
 			t.Fatalf("%+v", j)
 		}
@@ -298,11 +298,14 @@ func TestModuleOnAWindowsMachine(t *testing.T) {
 		s.await("stage-package-2", "Succeeded")
 	})
 	t.Run("a restart in mid-installer", func(*testing.T) {
+		waits, err := s.model.AddFault(deployment.Fault{Kind: deployment.FaultInstallerWaits})
+		if err != nil {
+			t.Fatal(err)
+		}
 		s.job(s.start("install-1", "Install", install))
-		for !s.model.State().Hosts[0].Installing && t.Context().Err() == nil {
+		for len(s.versions()) < 2 && t.Context().Err() == nil {
 			time.Sleep(20 * time.Millisecond)
 		}
-		time.Sleep(1500 * time.Millisecond) // half of the components are new by now
 		if err := s.host.Power("reboot"); err != nil {
 			t.Fatal(err)
 		}
@@ -322,6 +325,7 @@ func TestModuleOnAWindowsMachine(t *testing.T) {
 		if len(versions) != 2 {
 			t.Errorf("an interrupted installer leaves both builds, not %v", versions)
 		}
+		s.model.RemoveFault(waits.ID)
 		s.job(s.start("install-2", "Install", install))
 		if j := s.await("install-2", "Succeeded", "Failed", "Interrupted"); j.State != "Succeeded" {
 			t.Errorf("%+v", j)
@@ -343,6 +347,15 @@ func TestModuleOnAWindowsMachine(t *testing.T) {
 			t.Error("the installer ran again")
 		}
 	})
+}
+
+// versions are those of the components, as the model has seen them on the machine.
+func (s *server) versions() map[string]int {
+	versions := map[string]int{}
+	for _, c := range s.host.Components() {
+		versions[c.Version]++
+	}
+	return versions
 }
 
 func exists(path string) bool {

@@ -237,6 +237,30 @@ func TestTheInstaller(t *testing.T) {
 			}
 		})
 	})
+	t.Run("does not end before the fault that keeps it is cleared", func(t *testing.T) {
+		inContoso(t, func(w world) {
+			fault, err := w.model.AddFault(Fault{Kind: FaultInstallerWaits, Target: w.host("fe01").FQDN()})
+			w.must(err)
+			w.stop("fe01")
+			w.stop("fe02")
+			if exit := w.install("fe02"); exit != 0 {
+				w.Errorf("the installer of another host ended with %d", exit)
+			}
+			ended := make(chan int, 1)
+			go func() { ended <- w.install("fe01") }()
+			time.Sleep(24 * time.Hour)
+			if len(ended) > 0 || !w.host("fe01").Installing() {
+				w.Error("the installer has ended")
+			}
+			w.model.RemoveFault(fault.ID)
+			if exit := <-ended; exit != 0 || !slices.Equal(core(w), []string{target}) {
+				w.Errorf("exit %d, versions %v", exit, core(w))
+			}
+			if _, err := w.model.AddFault(Fault{Kind: FaultInstallerWaits, Count: 1}); err == nil {
+				w.Error("it was to wait once, whatever that means")
+			}
+		})
+	})
 	t.Run("is known by its contents, not its name", func(t *testing.T) {
 		inContoso(t, func(w world) {
 			w.must(w.host("fe01").Files().WriteFile(setup, []byte("MZ something else")))
@@ -277,6 +301,22 @@ func TestDatabasesAreComparedWithTheAskingBuild(t *testing.T) {
 		if err := w.databases("fe01"); err == nil {
 			w.Error("databases of an unreachable server were updated")
 		}
+	})
+}
+
+func TestAnUpdateOfDatabasesWaitsForTheEndOfAFault(t *testing.T) {
+	inContoso(t, func(w world) {
+		fault, err := w.model.AddFault(Fault{Kind: FaultDatabaseWaits, Target: poolName})
+		w.must(err)
+		w.upgrade("fe01")
+		ended := make(chan error, 1)
+		go func() { ended <- w.databases("fe01") }()
+		time.Sleep(24 * time.Hour)
+		if len(ended) > 0 {
+			w.Errorf("the update has ended: %v", <-ended)
+		}
+		w.model.RemoveFault(fault.ID)
+		w.must(<-ended)
 	})
 }
 

@@ -237,6 +237,9 @@ func (h *Host) InstallDatabases(ctx context.Context, caller Caller, request Data
 	err = h.Pause(ctx, time.Duration(h.description.Timing.DatabaseUpdate))
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if err == nil {
+		err = h.wait(ctx, func() bool { return m.peekFault(FaultDatabaseWaits, nil, h.FQDN(), h.Pool()) == nil })
+	}
 	if owner != nil {
 		owner.updating--
 	}

@@ -118,5 +118,14 @@ func TestABrokenInstallerLeavesLocalDatabasesThatTheNextOnePutsRight(t *testing.
 			w.Errorf("still single-user: %v", got)
 		}
 		w.start("fe01")
+		w.fault(Fault{Kind: FaultInstallerLeavesSingleUser, Target: "fe02.contoso.com", Count: 1})
+		w.stop("fe02")
+		if exit := w.install("fe02"); exit != ExitSuccess || w.host("fe02").brokenDatabase() == "" {
+			w.Errorf("the installer ended with %d, broken is %q", exit, w.host("fe02").brokenDatabase())
+		}
+		if err := w.host("fe02").SetBuild(target, false); err != nil || w.host("fe02").brokenDatabase() != "" {
+			w.Errorf("somebody ran the update once more (%v), and broken is still %s", err, w.host("fe02").brokenDatabase())
+		}
+		w.start("fe02")
 	})
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // SetBuild is what somebody does to a host beside everybody else: it is patched by hand, or, when it is rebuilt, set up again from the
-// start at that build, without what others have left on its disk. It is recorded and not judged.
+// start at that build, without what others have left on its disk. Either puts local databases right. It is recorded and not judged.
 func (h *Host) SetBuild(build string, rebuilt bool) error {
 	if build == "" {
 		return fmt.Errorf("build is missing")
@@ -23,6 +23,7 @@ func (h *Host) SetBuild(build string, rebuilt bool) error {
 	for i := range h.components {
 		h.components[i].Version = build
 	}
+	h.leaveSingleUser(false)
 	what := "is patched by hand to " + build
 	if rebuilt {
 		what = "is rebuilt at " + build

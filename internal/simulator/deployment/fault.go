@@ -18,6 +18,8 @@ const (
 	FaultDuplicateFrontEnd = "duplicateFrontEnd" // a front end is reported in two domains
 	FaultInstallerFails    = "installerFails"    // the installer ends with exitCode (default 1603)
 	FaultInstallerSlow     = "installerSlow"     // the installer takes duration more
+	FaultInstallerWaits    = "installerWaits"    // the installer does not end before the fault is cleared
+	FaultDatabaseWaits     = "databaseWaits"     // an update of databases does not end before the fault is cleared
 	FaultSlowDrain         = "slowDrain"         // one service (default RTCRGS) never drains
 	FaultLinkLost          = "linkLost"          // the connection drops after the command was started
 	FaultHostUnreachable   = "hostUnreachable"   // nothing answers
@@ -48,7 +50,7 @@ const (
 )
 
 var faultKinds = []string{FaultBackupUnhealthy, FaultPoolFailOverFails, FaultPoolFailBackFails, FaultManagementMoveFails, FaultPoolBusy, FaultPoolInsufficient, FaultDomainNotReady, FaultReadinessShape, FaultDuplicateDomain,
-	FaultDuplicateFrontEnd, FaultInstallerFails, FaultInstallerSlow, FaultSlowDrain, FaultLinkLost, FaultHostUnreachable,
+	FaultDuplicateFrontEnd, FaultInstallerFails, FaultInstallerSlow, FaultInstallerWaits, FaultDatabaseWaits, FaultSlowDrain, FaultLinkLost, FaultHostUnreachable,
 	FaultLoginRefused, FaultServiceWontStart, FaultSourceUnreachable, FaultRebootTakes,
 	FaultPrincipalOnMirror, FaultMirrorUnsynchronised, FaultInstallerLeavesSingleUser, FaultFailOverRefused, FaultFailBackFails,
 	FaultPortSilent, FaultReplicaMissing, FaultPrimariesMove, FaultReplicationLate}
@@ -79,6 +81,9 @@ func (f Fault) validate() error {
 	}
 	if (f.Kind == FaultRebootTakes || f.Kind == FaultInstallerSlow) && f.Duration == 0 {
 		return fmt.Errorf("%s needs a duration", f.Kind)
+	}
+	if (f.Kind == FaultInstallerWaits || f.Kind == FaultDatabaseWaits) && f.Count > 0 {
+		return fmt.Errorf("%s lasts until it is cleared and has no count", f.Kind)
 	}
 	return nil
 }

@@ -139,12 +139,14 @@ func (h *Host) courseOf(update *updatePackage) (time.Duration, int) {
 	return takes, exit
 }
 
-// awaitInstallation lets the time pass. An error means that the installation was interrupted, and that this has been dealt with.
+// awaitInstallation lets the time pass, and more of it while a fault keeps the installer from ending. An error means that the installation was interrupted, and that this has been dealt with.
 func (h *Host) awaitInstallation(ctx context.Context, run *installation, takes time.Duration) error {
 	done := false
 	h.after(takes, func() { done = true })
 	h.model.notify()
-	err := h.wait(ctx, func() bool { return done || h.installing != run })
+	err := h.wait(ctx, func() bool {
+		return done && h.model.peekFault(FaultInstallerWaits, nil, h.FQDN(), h.Pool()) == nil || h.installing != run
+	})
 	switch {
 	case err != nil && h.installing == run:
 		h.abortInstallation("it was killed")

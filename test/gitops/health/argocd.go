@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -19,7 +20,7 @@ const (
 	Unknown     = "Unknown"
 )
 
-// scriptLimit is how long Argo CD lets a script run.
+// scriptLimit is how long Argo CD lets a script run. One that has run for so long has another try: it may be the machine that stood still.
 const scriptLimit = time.Second
 
 // Compute runs a health script over an object as Argo CD runs a script from argocd-cm: in the same engine, with the
@@ -29,6 +30,14 @@ func Compute(script string, object map[string]any) (status, message string, err 
 	if deleting(object) {
 		return Progressing, "Pending deletion", nil
 	}
+	status, message, err = compute(script, object)
+	if err != nil && strings.Contains(err.Error(), context.DeadlineExceeded.Error()) {
+		status, message, err = compute(script, object)
+	}
+	return status, message, err
+}
+
+func compute(script string, object map[string]any) (status, message string, err error) {
 	engine := lua.NewState(lua.Options{SkipOpenLibs: true})
 	defer engine.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), scriptLimit)
