@@ -42,7 +42,7 @@ func (a ansible) play(t *testing.T, e *endpoint, playbook, secret string) said {
 	inventory, err := json.Marshal(map[string]any{"all": map[string]any{"hosts": map[string]any{host: nil}, "vars": map[string]any{
 		"ansible_connection": "winrm", "ansible_port": address.Port(), "ansible_user": user, "ansible_password": secret,
 		"ansible_winrm_transport": "ntlm", "ansible_winrm_ca_trust_path": e.ca,
-		"ansible_winrm_operation_timeout_sec": 2, "ansible_winrm_read_timeout_sec": 30,
+		"ansible_winrm_operation_timeout_sec": 2, "ansible_winrm_read_timeout_sec": 600,
 	}}})
 	if err != nil {
 		t.Fatal(err)

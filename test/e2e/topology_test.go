@@ -35,8 +35,8 @@ func topologyStories() []story {
 			// One joins the domain that is being worked on, one takes another's place, one moves, and one leaves with its domain.
 			s.setTopology(lab.UpgradeDomain{Name: "UpgradeDomain1", FrontEnds: []string{first, joins}},
 				lab.UpgradeDomain{Name: "UpgradeDomain2", FrontEnds: []string{added}}, lab.UpgradeDomain{Name: "UpgradeDomain4", FrontEnds: []string{second}})
-			s.gone(s.domain(3))
 			s.mend(installer)
+			s.gone(s.domain(3))
 			s.frontEnds = []string{first, joins, added, second}
 			awaitAllReady(s.T, s.lab, s.name, 4)
 			checkNoViolations(s.T, s.lab, append([]string{leaves}, s.frontEnds...)...)

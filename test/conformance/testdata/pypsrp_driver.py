@@ -13,7 +13,7 @@ def answer(session, request):
     url = urlsplit(session["url"])
     poll = request.get("poll") or 20
     wsman = WSMan(url.hostname, port=url.port, ssl=url.scheme == "https", auth=session["transport"], username=session["user"],
-                  password=request.get("password") or session["password"], operation_timeout=poll, read_timeout=poll + 30,
+                  password=request.get("password") or session["password"], operation_timeout=poll, read_timeout=poll + 600,
                   cert_validation=session["ca"] if url.scheme == "https" else True,
                   encryption="never" if url.scheme == "https" else "always",
                   negotiate_send_cbt=not request.get("unbound", False))

@@ -17,7 +17,7 @@ def answer(session, request):
         "server_cert_validation": "validate",
         "send_cbt": not request.get("unbound", False),
         "operation_timeout_sec": request.get("poll") or 20,
-        "read_timeout_sec": (request.get("poll") or 20) + 30,
+        "read_timeout_sec": (request.get("poll") or 20) + 600,
     }
     if session["url"].startswith("https:"):
         options["ca_trust_path"] = session["ca"]
