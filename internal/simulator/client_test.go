@@ -34,7 +34,7 @@ const (
 	poolFQDN = "pool01.contoso.com"
 	source   = "https://packages.contoso.com/lync/LyncServerUpdateInstaller.exe"
 	target   = "5.0.8308.1149"
-	patience = 2 * time.Minute
+	patience = 10 * time.Minute
 )
 
 // site is a simulator of testdata/contoso.yaml and what is needed to talk to it.

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -12,8 +13,8 @@ import (
 // windowsVariable asks for the tests that need Windows machines, as "make test-windows" does: they take minutes.
 const windowsVariable = "LYNCOPS_WINDOWS"
 
-// windowsPatience is how long the rollout may take on a loaded machine.
-const windowsPatience = 10 * time.Minute
+// windowsPatience is how long the rollout may take on a loaded machine: 900 looks, a second apart.
+const windowsPatience = 900 * longestLook
 
 // jobPassword is that of the account under which the pool's jobs run.
 const jobPassword = "Another-Donkey-9-Capacitor"
@@ -101,8 +102,12 @@ func TestRolloutOnWindowsMachines(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Each question is a new process of 100 MB, so this takes longer than anything else here.
-	for begun := time.Now(); ; time.Sleep(time.Second) {
+	eventuallyWithin(t, windowsPatience, "6 Ready objects", func() (bool, string) {
+		time.Sleep(time.Second)
 		objects, err := allObjects(t.Context(), l, lab.Namespace)
+		if err != nil {
+			return false, err.Error()
+		}
 		waitsFor := ""
 		for _, object := range objects {
 			if ready, _, text := says(object); !ready {
@@ -112,13 +117,8 @@ func TestRolloutOnWindowsMachines(t *testing.T) {
 				t.Fatal(waitsFor)
 			}
 		}
-		if err == nil && len(objects) == 6 && waitsFor == "" {
-			break
-		}
-		if t.Context().Err() != nil || time.Since(begun) > windowsPatience {
-			t.Fatalf("waited in vain for 6 Ready objects; %d; last seen: %s", len(objects), waitsFor)
-		}
-	}
+		return len(objects) == 6 && waitsFor == "", fmt.Sprintf("%d objects; %s", len(objects), waitsFor)
+	})
 	events := readRecord(t, l)
 	for _, frontEnd := range windowsServers[:3] {
 		checkSteps(t, events, frontEnd, frontEndSteps, true)

@@ -15,7 +15,7 @@ import (
 // inEngine runs a script in the real engine.
 func inEngine(t *testing.T, pwsh, script string) result {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	process := exec.CommandContext(ctx, pwsh, "-NoProfile", "-NonInteractive", "-EncodedCommand", encode(script))
 	process.Env = append(os.Environ(), "PSHOST_EDITION=Desktop", "PSHOST_NEWLINE=crlf")

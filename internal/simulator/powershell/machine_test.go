@@ -210,7 +210,7 @@ type result struct {
 func run(t *testing.T, m *frontEnd, stdin string, args ...string) result {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	code := powershell.Main(ctx, m, args, strings.NewReader(stdin), &stdout, &stderr)
 	return result{stdout.String(), stderr.String(), code}

@@ -59,6 +59,7 @@ func TestAScriptWaitsForABusyProcess(t *testing.T) {
 	start, started := shell(t, "exec cat >/dev/null")
 	pool := sessions.NewPool(1, start)
 	defer pool.Close()
+	pool.SetPatience(time.Hour)
 	one := take(t, pool)
 	time.AfterFunc(50*time.Millisecond, func() { pool.Return(one) })
 	if second := take(t, pool); second != one {

@@ -28,7 +28,7 @@ const (
 	adminDomain   = "CONTOSO"
 	adminAccount  = adminDomain + `\` + adminUser
 	adminPassword = "Pässword:1" // With a colon and a letter outside ASCII.
-	patience      = 30 * time.Second
+	patience      = 10 * time.Minute
 )
 
 // machine is a host that understands a few command lines.
