@@ -86,7 +86,7 @@ func TestRolloutOfTheSamples(t *testing.T) {
 				t.Errorf("no line with %q in:\n%s", want, table)
 			}
 		}
-		if _, err := l.Kubectl(t.Context(), "wait", "--for=condition=Ready", "--timeout=5s", "lyncpools,upgradedomains,backendservers", "--all"); err != nil {
+		if _, err := l.Kubectl(t.Context(), "wait", "--for=condition=Ready", "--timeout=5m", "lyncpools,upgradedomains,backendservers", "--all"); err != nil {
 			t.Error(err)
 		}
 	})
