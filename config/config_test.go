@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
+	"lyncops.dev/operator/test/lab"
 	"lyncops.dev/operator/test/rendered"
 )
 
@@ -174,7 +175,7 @@ func TestManagerRunsWithoutPrivileges(t *testing.T) {
 func TestClusterTakesConfiguration(t *testing.T) {
 	objects := rendered.Objects(t, "default")
 	ctx := t.Context()
-	environment := &envtest.Environment{}
+	environment := &envtest.Environment{ControlPlaneStartTimeout: lab.StartTimeout, ControlPlaneStopTimeout: lab.StopTimeout}
 	configuration, err := environment.Start()
 	if err != nil {
 		t.Fatalf("start the control plane: %v", err)
@@ -184,10 +185,11 @@ func TestClusterTakesConfiguration(t *testing.T) {
 			t.Errorf("stop the control plane: %v", err)
 		}
 	})
-	cluster, err := client.New(configuration, client.Options{FieldOwner: "config-test", FieldValidation: metav1.FieldValidationStrict})
+	strict, err := client.NewWithWatch(configuration, client.Options{FieldOwner: "config-test", FieldValidation: metav1.FieldValidationStrict})
 	if err != nil {
 		t.Fatal(err)
 	}
+	cluster := lab.Persistent(strict)
 	for _, object := range objects {
 		if err := cluster.Apply(ctx, client.ApplyConfigurationFromUnstructured(object)); err != nil {
 			t.Fatalf("apply %s %s: %v", object.GetKind(), object.GetName(), err)

@@ -22,6 +22,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"lyncops.dev/operator/api/v1alpha1"
+	"lyncops.dev/operator/test/lab"
 	"lyncops.dev/operator/test/rendered"
 )
 
@@ -163,7 +164,8 @@ func TestPauseIsNotPartOfAnySample(t *testing.T) {
 // TestAPIServer starts one API server for everything that only a real one can answer.
 func TestAPIServer(t *testing.T) {
 	rendered.Assets(t)
-	environment := &envtest.Environment{CRDDirectoryPaths: []string{"../crd/bases"}, ErrorIfCRDPathMissing: true}
+	environment := &envtest.Environment{CRDDirectoryPaths: []string{"../crd/bases"}, ErrorIfCRDPathMissing: true,
+		ControlPlaneStartTimeout: lab.StartTimeout, ControlPlaneStopTimeout: lab.StopTimeout}
 	configuration, err := environment.Start()
 	if err != nil {
 		t.Fatalf("start the control plane: %v", err)
@@ -179,11 +181,11 @@ func TestAPIServer(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	strict, err := client.New(configuration, client.Options{Scheme: scheme, FieldOwner: "samples-test", FieldValidation: metav1.FieldValidationStrict})
+	strict, err := client.NewWithWatch(configuration, client.Options{Scheme: scheme, FieldOwner: "samples-test", FieldValidation: metav1.FieldValidationStrict})
 	if err != nil {
 		t.Fatal(err)
 	}
-	cluster := &verdicts{Client: strict, refused: map[string][]metav1.StatusCause{}}
+	cluster := &verdicts{Client: lab.Persistent(strict), refused: map[string][]metav1.StatusCause{}}
 
 	t.Run("takes the samples", func(t *testing.T) { takesSamples(t, cluster) })
 	t.Run("writes the documented defaults", func(t *testing.T) { writesDefaults(t, cluster) })

@@ -8,6 +8,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/apimachinery/pkg/watch"
 	watchtools "k8s.io/client-go/tools/watch"
@@ -21,11 +22,14 @@ const (
 	requestPause    = 500 * time.Millisecond
 )
 
-// persistentClient makes a request again while the control plane does not answer it: on a machine that stands still for a while
+// persistentClient is what Persistent gives: on a machine that stands still for a while
 // connections are lost and etcd is late, which is no answer to anything.
 type persistentClient struct {
 	client.WithWatch
 }
+
+// Persistent is a client that makes a request again while the control plane does not answer it.
+func Persistent(c client.WithWatch) client.WithWatch { return persistentClient{c} }
 
 func (c persistentClient) Get(ctx context.Context, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
 	return persist(ctx, func(bool) error { return c.WithWatch.Get(ctx, key, object, options...) })
@@ -55,6 +59,14 @@ func (c persistentClient) Delete(ctx context.Context, object client.Object, opti
 		}
 		return err
 	})
+}
+
+func (c persistentClient) Apply(ctx context.Context, object runtime.ApplyConfiguration, options ...client.ApplyOption) error {
+	return persist(ctx, func(bool) error { return c.WithWatch.Apply(ctx, object, options...) })
+}
+
+func (c persistentClient) Update(ctx context.Context, object client.Object, options ...client.UpdateOption) error {
+	return persist(ctx, func(bool) error { return c.WithWatch.Update(ctx, object, options...) })
 }
 
 func (c persistentClient) Patch(ctx context.Context, object client.Object, patch client.Patch, options ...client.PatchOption) error {

@@ -20,9 +20,10 @@ import (
 )
 
 const (
-	// A machine may stand still for a minute in between.
-	planeStartTimeout = 5 * time.Minute
-	planeStopTimeout  = 3 * time.Minute
+	// StartTimeout is how long a control plane may take to start, and StopTimeout to end, on a loaded machine that may stand still for a
+	// minute in between.
+	StartTimeout = 5 * time.Minute
+	StopTimeout  = 3 * time.Minute
 	// operatorUser is who the operator is to the API server; it has the rights of config/rbac/role.yaml and no others.
 	operatorUser = "lyncops-controller-manager"
 )
@@ -44,7 +45,7 @@ func startControlPlane(ctx context.Context, options Options, root string) (*cont
 		return nil, err
 	}
 	plane := &controlPlane{log: log, environment: &envtest.Environment{
-		BinaryAssetsDirectory: options.Binaries.Assets, ControlPlaneStartTimeout: planeStartTimeout, ControlPlaneStopTimeout: planeStopTimeout,
+		BinaryAssetsDirectory: options.Binaries.Assets, ControlPlaneStartTimeout: StartTimeout, ControlPlaneStopTimeout: StopTimeout,
 		CRDDirectoryPaths: []string{filepath.Join(root, "config", "crd", "bases")}, ErrorIfCRDPathMissing: true,
 	}}
 	server := plane.environment.ControlPlane.GetAPIServer()
@@ -63,7 +64,7 @@ func startControlPlane(ctx context.Context, options Options, root string) (*cont
 	if err != nil {
 		return plane, err
 	}
-	plane.client = persistentClient{asked}
+	plane.client = Persistent(asked)
 	plane.kubeconfig = filepath.Join(options.Directory, "kubeconfig")
 	if err := os.WriteFile(plane.kubeconfig, plane.environment.KubeConfig, 0o600); err != nil {
 		return plane, err
