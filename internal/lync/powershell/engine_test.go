@@ -30,7 +30,9 @@ func runWith(t *testing.T, edition, folder string, environment []string, script 
 		t.Fatal(err)
 	}
 	command := exec.CommandContext(ctx, witness.PowerShell(t), append([]string{"-NoProfile", "-NonInteractive", "-File", filepath.Join("testdata", script)}, arguments...)...)
-	command.Env = append(os.Environ(), "PSHOST_EDITION="+edition, "LYNCOPS_TEST_FOLDER="+folder, "LYNCOPS_MODULE="+module)
+	command.Env = append(os.Environ(), "PSHOST_EDITION="+edition, "LYNCOPS_TEST_FOLDER="+folder, "LYNCOPS_MODULE="+module,
+		// No process lives long enough to earn back what watching its methods for a better translation costs.
+		"DOTNET_TieredPGO=0")
 	command.Env = append(command.Env, environment...)
 	var stdout, stderr bytes.Buffer
 	command.Stdout, command.Stderr = &stdout, &stderr
