@@ -21,7 +21,7 @@ CONTAINER_TOOL ?= docker
 PACKAGES ?= ./...
 # More arguments for go test, such as GOTESTFLAGS='-run TestName -v'.
 GOTESTFLAGS ?=
-TEST_TIMEOUT ?= 20m
+TEST_TIMEOUT ?= 30m
 # Packages for test-engine: the simulator held against the module, and the rollout.
 ENGINE_PACKAGES ?= ./test/differential ./test/e2e
 # Packages for test-windows: the module's jobs, and the rollout.
