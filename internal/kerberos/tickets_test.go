@@ -43,6 +43,15 @@ func open(t *testing.T, account kerberos.Account) *kerberos.Tickets {
 // who accepts a token as the host would.
 func who(t *testing.T, kdc *realm.Realm, token []byte) string {
 	t.Helper()
+	from, err := accept(t, kdc, token)
+	if err != nil {
+		t.Fatalf("the token is not accepted: %v", err)
+	}
+	return from
+}
+
+func accept(t *testing.T, kdc *realm.Realm, token []byte) (string, error) {
+	t.Helper()
 	keys := keytab.New()
 	if err := keys.Unmarshal(kdc.Keytab("HTTP/" + host)); err != nil {
 		t.Fatal(err)
@@ -57,9 +66,9 @@ func who(t *testing.T, kdc *realm.Realm, token []byte) string {
 	}
 	ok, from, err := service.VerifyAPREQ(&inner.APReq, service.NewSettings(keys, service.DecodePAC(false)))
 	if err != nil || !ok {
-		t.Fatalf("the token is not accepted: %v", err)
+		return "", fmt.Errorf("it is not: %w", err)
 	}
-	return from.UserName() + "@" + from.Domain()
+	return from.UserName() + "@" + from.Domain(), nil
 }
 
 func wantIssued(t *testing.T, kdc *realm.Realm, wantLogins, wantServices int) {
@@ -123,12 +132,16 @@ func TestTicketsAreRenewed(t *testing.T) {
 	kdc := newRealm(t)
 	short := strings.Replace(kdc.Configuration(), "[libdefaults]\n", "[libdefaults]\n  ticket_lifetime = 3s\n", 1)
 	tickets := open(t, kerberos.Account{UserName: userName, Password: password, Configuration: short})
-	for deadline := time.Now().Add(time.Minute); ; {
+	for deadline := time.Now().Add(10 * time.Minute); ; {
+		began := time.Now()
 		token, err := tickets.Token(t.Context(), host, nil)
-		if err != nil {
+		if err == nil {
+			_, err = accept(t, kdc, token)
+		}
+		// A ticket may well end on its way on a machine that stands still for longer than it lives.
+		if err != nil && time.Since(began) < time.Second {
 			t.Fatal(err)
 		}
-		who(t, kdc, token)
 		if logins, services := kdc.Issued(); logins > 1 && services > 1 {
 			return
 		}

@@ -93,7 +93,10 @@ func newHostBehind(t testing.TB, options wsman.Options, start func(*httptest.Ser
 	return h
 }
 
-// servers asks the host with the module of these tests.
+// patience is how long something may take that has to come; it is never reached where all is well, on a machine of any speed.
+const patience = 10 * time.Minute
+
+// servers asks the host with the module of these tests. Nothing runs out because the machine of the tests is slow, or has stood still.
 func (h *host) servers(options lync.Options) *lync.Servers {
 	h.t.Helper()
 	if options.Module == nil {
@@ -102,6 +105,10 @@ func (h *host) servers(options lync.Options) *lync.Servers {
 	if options.ConnectTo == nil {
 		options.ConnectTo = func(string, int) string { return h.address }
 	}
+	if options.QuestionTimeout == 0 {
+		options.QuestionTimeout = patience
+	}
+	options.AnswerTimeout = patience
 	servers := lync.NewServers(options)
 	h.t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)

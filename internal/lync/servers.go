@@ -26,6 +26,9 @@ type Options struct {
 	ConnectTo func(host string, port int) (address string)
 	// QuestionTimeout is how long one question or order may take on the server; 0 means 60 seconds.
 	QuestionTimeout time.Duration
+	// AnswerTimeout bounds each of connecting, the TLS handshake and the login, and how long a server that has nothing to say yet may be
+	// silent beyond the 20 seconds that it is asked to wait with a message; 0 means 10 seconds.
+	AnswerTimeout time.Duration
 	// IdleTimeout is how long an unused session is kept; 0 means 5 minutes.
 	IdleTimeout time.Duration
 	// Log receives what is worth knowing about sessions; never a secret. The zero Logger logs nothing.

@@ -111,6 +111,8 @@ func (s *Servers) acquire(c call) (*session, error) {
 			CertificateAuthority: c.access.CertificateAuthority,
 			CertificateName:      c.access.CertificateName,
 			ConnectTo:            s.options.ConnectTo,
+			ConnectTimeout:       s.options.AnswerTimeout,
+			AnswerMargin:         s.options.AnswerTimeout,
 		})
 		if err != nil {
 			s.returnTickets(tickets)

@@ -166,11 +166,21 @@ func (h *responder) seenRequests() int {
 // config logs in to the responder with Basic.
 func (h *responder) config() winrm.Config {
 	address := h.server.Listener.Addr().String()
-	return winrm.Config{
+	return patiently(winrm.Config{
 		Host: hostName, Scheme: winrm.Basic, UserName: userName, Password: password,
 		CertificateAuthority: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: h.server.Certificate().Raw}),
 		ConnectTo:            func(string, int) string { return address },
-	}
+	})
+}
+
+// patience is how long something may take that has to come; it is never reached where all is well, on a machine of any speed.
+const patience = 10 * time.Minute
+
+// patiently lets nothing run out because the machine of the tests is slow, or has stood still.
+func patiently(config winrm.Config) winrm.Config {
+	config.ConnectTimeout, config.AnswerMargin, config.CommandTimeout = patience, patience, patience
+	config.CleanUpTimeout, config.IdleTimeout = patience, patience
+	return config
 }
 
 func open(t testing.TB, config winrm.Config) *winrm.Session {
@@ -186,7 +196,7 @@ func open(t testing.TB, config winrm.Config) *winrm.Session {
 // eventually waits for something that another goroutine brings about.
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(patience)
 	for !condition() {
 		if time.Now().After(deadline) {
 			t.Fatalf("%s did not happen", what)

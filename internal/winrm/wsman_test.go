@@ -91,10 +91,10 @@ func serve(t testing.TB, options wsman.Options, start func(*httptest.Server)) (*
 	t.Cleanup(handler.Close)
 	t.Cleanup(server.Close)
 	address := server.Listener.Addr().String()
-	return host, server, winrm.Config{
+	return host, server, patiently(winrm.Config{
 		Host: hostName, UserName: userName, Password: password,
 		ConnectTo: func(string, int) string { return address },
-	}
+	})
 }
 
 var schemes = map[winrm.Scheme]wsman.Options{
