@@ -6,7 +6,9 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -93,7 +95,7 @@ func run(ctx context.Context, options flags) error {
 		return fmt.Errorf("starting the manager: %w", err)
 	}
 	servers := lync.NewServers(lync.Options{Module: powershell.Module(), ConnectTo: options.connectTo.Address, Log: ctrl.Log.WithName("servers")})
-	if err := addControllers(manager, servers); err != nil {
+	if err := addControllers(manager, servers, slices.Sorted(maps.Keys(watched(options.namespaces)))); err != nil {
 		return err
 	}
 	if err := errors.Join(manager.AddHealthzCheck("ping", healthz.Ping), manager.AddReadyzCheck("ping", healthz.Ping)); err != nil {
@@ -119,10 +121,11 @@ const (
 	closeTimeout = 10 * time.Second
 )
 
-func addControllers(manager ctrl.Manager, servers controllers.Servers) error {
-	recorder, memory := manager.GetEventRecorder("lyncops"), credentials.NewMemory()
+func addControllers(manager ctrl.Manager, servers controllers.Servers, namespaces []string) error {
+	recorder, memory, untold := manager.GetEventRecorder("lyncops"), credentials.NewMemory(), controllers.NewUntold()
+	live := controllers.Within(manager.GetAPIReader(), namespaces...)
 	shared := func() (c controllers.Shared) {
-		return controllers.Shared{Client: manager.GetClient(), Live: manager.GetAPIReader(), Servers: servers, Recorder: recorder, Memory: memory, Clock: clock.RealClock{}}
+		return controllers.Shared{Client: manager.GetClient(), Live: live, Servers: servers, Recorder: recorder, Memory: memory, Untold: untold, Clock: clock.RealClock{}}
 	}
 	return errors.Join(
 		(&controllers.LyncPoolReconciler{Shared: shared()}).SetupWithManager(manager),

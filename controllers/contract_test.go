@@ -234,7 +234,8 @@ func simulated(t *testing.T) (Servers, lync.Access) {
 		t.Fatal(err)
 	}
 	t.Cleanup(running.Close)
-	servers := lync.NewServers(lync.Options{Module: powershell.Module(), ConnectTo: func(string, int) string { return running.Address() }})
+	servers := lync.NewServers(lync.Options{Module: powershell.Module(), ConnectTo: func(string, int) string { return running.Address() },
+		QuestionTimeout: patience, AnswerTimeout: patience})
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()

@@ -240,6 +240,7 @@ func TestOutageIsShownAndWarnedOf(t *testing.T) {
 
 // toldOnce fails unless each of some reasons was told once, in this order.
 func toldOnce(w *world, object client.Object, reasons ...string) error {
+	w.needsAnswers()
 	var found []string
 	told := w.ledger.told(object)
 	for _, reason := range told {

@@ -31,12 +31,16 @@ func (s Shared) claim(ctx context.Context, object client.Object, before client.O
 	return s.setFinalizer(ctx, object, before, true)
 }
 
-// letGo takes the finalizer off.
+// letGo takes the finalizer off. The credentials of the object are forgotten once that is written: a pass that has to take it off again
+// needs them as much, because it looks at the servers first.
 func (s Shared) letGo(ctx context.Context, object client.Object, before client.Object) error {
+	if err := s.setFinalizer(ctx, object, before, false); err != nil {
+		return err
+	}
 	if s.Memory != nil {
 		s.Memory.Forget(object.GetUID())
 	}
-	return s.setFinalizer(ctx, object, before, false)
+	return nil
 }
 
 // setFinalizer writes nothing when nothing is to be changed. It leaves the status that is being put together in object alone; before
@@ -57,6 +61,8 @@ func (s Shared) setFinalizer(ctx context.Context, object, before client.Object, 
 	}
 	err := s.Client.Patch(ctx, patched, client.MergeFromWithOptions(base, client.MergeFromWithOptimisticLock{}))
 	switch {
+	case !wanted && apierrors.IsNotFound(err):
+		return nil
 	case apierrors.IsConflict(err), apierrors.IsNotFound(err), wanted && (apierrors.IsForbidden(err) || apierrors.IsInvalid(err)) && s.gone(ctx, object):
 		return errChanged
 	case err != nil:

@@ -1,16 +1,19 @@
 package controllers
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"lyncops.dev/operator/api/v1alpha1"
 	"lyncops.dev/operator/internal/lync"
@@ -23,11 +26,11 @@ type halfWay struct {
 	domain *v1alpha1.UpgradeDomain
 }
 
-func newHalfWay(t *testing.T) halfWay {
+func newHalfWay(t *testing.T, lies ...interceptor.Funcs) halfWay {
 	t.Helper()
 	servers := newFakeServers([]string{"fe01.contoso.com", "fe02.contoso.com"}, []string{"fe03.contoso.com"})
 	servers.manually()
-	w := startedWorld(t, servers)
+	w := startedWorld(t, servers, lies...)
 	h := halfWay{world: w, pool: w.pool(), domain: w.domain("pool01-upgradedomain1")}
 	h.stepOn("the first server is taken", func() bool { return servers.orders(lync.ActionStopServices, "fe01.contoso.com") > 0 })
 	return h
@@ -198,6 +201,7 @@ func TestDeletionThatCannotBeFinishedSaysWhyAndCanBeForced(t *testing.T) {
 			})
 			// Whichever of the two goes first has left the server behind.
 			h.eventually("it is told what is left behind", func() error {
+				h.needsAnswers()
 				for _, one := range h.ledger.all() {
 					if one.warning && one.reason == v1alpha1.EventForceDeleted {
 						return nil
@@ -217,18 +221,38 @@ func isBlocked(object client.Object) bool {
 
 // kubectl delete namespace takes the Secret at once; objects that are held stay, and nothing can be made anew beside them.
 func TestServerIsFinishedAlthoughTheSecretIsGoneFirst(t *testing.T) {
-	h := newHalfWay(t)
-	h.delete(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: h.namespace, Name: "winrm"}})
-	h.delete(h.domain)
-	h.delete(h.pool)
-	h.stepOn("the first server is finished", func() bool { return slices.Contains(h.story(), "fe01.contoso.com put away") })
-	h.eventually("both are gone", func() error {
-		if !h.gone(h.pool) || !h.gone(h.domain) {
-			return errors.New("not yet")
+	for name, lies := range map[string][]interceptor.Funcs{
+		"every write succeeds": nil,
+		"somebody has changed the object when it is let go, so that it is looked at once more": {changedWhenLetGo()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHalfWay(t, lies...)
+			h.delete(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: h.namespace, Name: "winrm"}})
+			h.delete(h.domain)
+			h.delete(h.pool)
+			h.stepOn("the first server is finished", func() bool { return slices.Contains(h.story(), "fe01.contoso.com put away") })
+			h.eventually("both are gone", func() error {
+				if !h.gone(h.pool) || !h.gone(h.domain) {
+					_, _ = h.look(h.pool), h.look(h.domain)
+					return fmt.Errorf("not yet: the pool says %+v, the domain %+v", h.pool.Status.Conditions, h.domain.Status.Conditions)
+				}
+				return nil
+			})
+			h.mustHaveTouchedNoOther()
+		})
+	}
+}
+
+// changedWhenLetGo is an API server that refuses the first writes that would take the finalizer off an upgrade domain.
+func changedWhenLetGo() interceptor.Funcs {
+	var refusals atomic.Int32
+	refusals.Store(2)
+	return interceptor.Funcs{Patch: func(ctx context.Context, to client.WithWatch, object client.Object, patch client.Patch, options ...client.PatchOption) error {
+		if _, isDomain := object.(*v1alpha1.UpgradeDomain); isDomain && beingDeleted(object) && !claimed(object) && refusals.Add(-1) >= 0 {
+			return apierrors.NewConflict(v1alpha1.GroupVersion.WithResource("upgradedomains").GroupResource(), object.GetName(), errors.New("it was changed"))
 		}
-		return nil
-	})
-	h.mustHaveTouchedNoOther()
+		return to.Patch(ctx, object, patch, options...)
+	}}
 }
 
 func TestDeletedBackEndFinishesItsServer(t *testing.T) {

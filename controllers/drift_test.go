@@ -41,6 +41,7 @@ func TestDriftIsFoundAndRepairedOrAdopted(t *testing.T) {
 	}
 	domain := w.domain("pool01-upgradedomain2")
 	w.eventually("the drift is told, and its end", func() error {
+		w.needsAnswers()
 		told := w.ledger.told(domain)
 		if !slices.Equal(told, []string{v1alpha1.EventServerTaken, v1alpha1.EventServerUpgraded, v1alpha1.EventDriftFound, v1alpha1.EventServerTaken, v1alpha1.EventServerUpgraded}) {
 			return fmt.Errorf("told were %v", told)

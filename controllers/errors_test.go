@@ -199,6 +199,7 @@ func TestPoolSaysWhatIsWrongAndGoesOnWhenItIsMended(t *testing.T) {
 				}
 				return nil
 			})
+			w.needsAnswers()
 			told := 0
 			for _, reason := range w.ledger.told(pool) {
 				if reason == test.reason {

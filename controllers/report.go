@@ -49,19 +49,28 @@ type outcome struct {
 }
 
 // finish writes the status once when it changed, never when it did not, on condition that nobody else has changed the object in
-// between, and tells the events afterwards. Decisions that rest on a stale object are lost with the conflict and taken again.
+// between, and tells the events afterwards. Decisions that rest on a stale object are lost with the conflict and taken again; what was done
+// is told when a status is written.
 func (s Shared) finish(ctx context.Context, pass outcome) (reconcile.Result, error) {
 	if !pass.changed {
 		return s.leave(ctx, pass)
 	}
 	err := s.Client.Status().Patch(ctx, pass.after, client.MergeFromWithOptions(pass.before, client.MergeFromWithOptimisticLock{}))
-	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+	object := pass.after.GetUID()
+	if apierrors.IsNotFound(err) {
+		s.Untold.with(object, nil)
+		return reconcile.Result{RequeueAfter: quickestLook}, nil
+	}
+	if err != nil {
+		s.Untold.keep(object, pass.told)
+	}
+	if apierrors.IsConflict(err) {
 		return reconcile.Result{RequeueAfter: quickestLook}, nil
 	}
 	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("writing the status of %s: %w", client.ObjectKeyFromObject(pass.after), err)
 	}
-	told := pass.told
+	told := s.Untold.with(object, pass.told)
 	if change := readinessAnnouncement(pass.conditionsBefore, pass.conditionsAfter); change != nil && !change.saidBy(told) {
 		told = append(told, *change)
 	}

@@ -142,7 +142,7 @@ func TestBusyPoolIsHeldUntilSomebodyAsksForAnotherTry(t *testing.T) {
 			for range 3 {
 				w.nudge(pool)
 			}
-			edit(w, pool, func(pool *v1alpha1.LyncPool) { pool.Spec.Rollout.Readiness.Interval = duration(time.Minute) })
+			edit(w, pool, func(pool *v1alpha1.LyncPool) { pool.Spec.Rollout.Readiness.Interval = duration(unasked) })
 			w.ready(pool, "False", test.reason)
 			if now := len(servers.called("PoolReadiness")); now != asked {
 				t.Error("a held pool was asked again")

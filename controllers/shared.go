@@ -22,6 +22,8 @@ type Shared struct {
 	Recorder events.EventRecorder
 	// Memory of the credentials of work that was begun; nil keeps none.
 	Memory *credentials.Memory
+	// Untold of all reconcilers; nil tells only what a pass did whose own status was written.
+	Untold *Untold
 	Clock  clock.PassiveClock
 }
 

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"k8s.io/utils/clock"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -50,7 +50,7 @@ func (s standstill) until(what string, reached func() bool) {
 }
 
 func (s standstill) shared(cached client.Client) Shared {
-	return Shared{Client: interceptor.NewClient(cached.(client.WithWatch), s.ledger.funcs()), Live: s.client, Servers: s.servers, Recorder: s.ledger.recorder(nil), Clock: clock.RealClock{}}
+	return Shared{Client: interceptor.NewClient(cached.(client.WithWatch), s.ledger.funcs()), Live: s.client, Servers: s.servers, Recorder: s.ledger.recorder(nil), Clock: s.clock}
 }
 
 func (s standstill) passPool(cached client.Client) error {
@@ -143,6 +143,36 @@ func TestNoServerIsStoppedAfterItsTurn(t *testing.T) {
 				t.Errorf("the domain says that it has begun: %+v", domain.Status)
 			}
 		})
+	}
+}
+
+// The users of another pool have come meanwhile, of which no event tells the domain: it looks again soon, and goes on when they are gone.
+func TestDomainWhoseTurnIsRefusedLooksAgainSoon(t *testing.T) {
+	s := newStandstill(t)
+	guests := &v1alpha1.LyncPool{ObjectMeta: metav1.ObjectMeta{Name: "pool02"}, Spec: *s.pool.Spec.DeepCopy()}
+	guests.Spec.PoolFQDN = testBackupPool
+	s.create(guests)
+	stand := func(failOver *v1alpha1.FailOverStatus) {
+		t.Helper()
+		before := guests.DeepCopy()
+		guests.Status.FailOver = failOver
+		if err := s.client.Status().Patch(t.Context(), guests, client.MergeFrom(before)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stand(&v1alpha1.FailOverStatus{Phase: v1alpha1.FailOverUpgrading, BackupPool: testPool, UsersOnBackupPool: true, Since: metav1.Now()})
+	domain := s.domain("pool01-upgradedomain1")
+	result, err := (&UpgradeDomainReconciler{s.shared(s.client)}).Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(domain)})
+	if err != nil || len(s.stopped()) > 0 {
+		t.Errorf("%v were stopped (%v)", s.stopped(), err)
+	}
+	if result.RequeueAfter <= 0 || result.RequeueAfter > holdLook {
+		t.Errorf("it looks again after %s", result.RequeueAfter)
+	}
+	stand(nil)
+	s.passDomains(s.client)
+	if names := s.stopped(); !slices.Equal(names, []string{"fe01.contoso.com"}) {
+		t.Errorf("%v were stopped, want fe01.contoso.com", names)
 	}
 }
 

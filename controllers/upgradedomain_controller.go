@@ -70,6 +70,8 @@ type domainWork struct {
 	with   credentials.Credentials
 	now    time.Time
 	told   []announcement
+	// refused: the API server knew of something against a turn that the cache has as granted.
+	refused bool
 	// leaves: nothing is left to be finished, and the finalizer is taken off.
 	leaves bool
 	forced procedure.DepartureDecision
@@ -235,7 +237,7 @@ func (r *UpgradeDomainReconciler) work(ctx context.Context, work *domainWork) (p
 			if domain.Turn, err = r.turnStands(ctx, work); err != nil {
 				return domain, decision, err
 			}
-			if !domain.Turn {
+			if work.refused = !domain.Turn; work.refused {
 				decision = procedure.UpgradeDomain(domain)
 			}
 		}
@@ -567,6 +569,10 @@ func nextLook(work *domainWork, domain procedure.Domain, decision procedure.Doma
 	for i, server := range decision.Servers {
 		interval := orDefault(work.pool.Spec.Rollout.Verify.DriftInterval, defaultDriftInterval)
 		next = sooner(next, lookAtServer(server, domain.Servers[i].Problem, rowOf(work.object.Status.Servers, server.FQDN), work.now, interval))
+	}
+	if work.refused {
+		// What stands against the turn may end without an event for the domain: a back end is done, or users of another pool go home.
+		next = sooner(next, holdLook)
 	}
 	if beingFailedOver(work.pool) && decision.State != v1alpha1.DomainDone {
 		// Invoke-CsPoolFailBack restarts services, of which no event tells; the pool waits for the domain that has seen them down.

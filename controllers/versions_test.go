@@ -1,10 +1,12 @@
 package controllers
 
 import (
+	"context"
 	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -39,24 +41,45 @@ func watchVersions(w *world) *versions {
 	w.t.Helper()
 	seen := &versions{world: w, words: wordsOfConditions(w.t), last: map[string]*unstructured.Unstructured{}}
 	for _, list := range []client.ObjectList{&v1alpha1.LyncPoolList{}, &v1alpha1.UpgradeDomainList{}, &v1alpha1.BackEndServerList{}} {
-		watching, err := w.client.Watch(w.t.Context(), list, client.InNamespace(w.namespace))
+		ctx, cancel := context.WithCancel(context.Background())
+		watching, err := w.client.Watch(ctx, list, client.InNamespace(w.namespace))
 		if err != nil {
+			cancel()
 			w.t.Fatal(err)
 		}
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			for event := range watching.ResultChan() {
-				seen.note(event)
-			}
+			seen.follow(ctx, list, watching)
 		}()
 		w.t.Cleanup(func() {
-			watching.Stop()
+			cancel()
 			<-ended
 		})
 	}
-	w.t.Cleanup(seen.mustHaveBeenObserved)
 	return seen
+}
+
+// follow notes what a watch tells until the context ends. One that breaks off is begun anew, and tells first what is there.
+func (v *versions) follow(ctx context.Context, list client.ObjectList, watching watch.Interface) {
+	kind := strings.TrimSuffix(strings.TrimPrefix(fmt.Sprintf("%T", list), "*v1alpha1."), "List")
+	for {
+		for event := range watching.ResultChan() {
+			v.note(event)
+		}
+		var err error
+		for watching = nil; watching == nil; {
+			if ctx.Err() != nil {
+				return
+			}
+			if watching, err = v.world.client.Watch(ctx, list, client.InNamespace(v.world.namespace)); err != nil {
+				time.Sleep(100 * time.Millisecond)
+			}
+		}
+		v.lock.Lock()
+		maps.DeleteFunc(v.last, func(name string, _ *unstructured.Unstructured) bool { return strings.HasPrefix(name, kind+" ") })
+		v.lock.Unlock()
+	}
 }
 
 func (v *versions) note(event watch.Event) {
@@ -84,11 +107,11 @@ func (v *versions) note(event watch.Event) {
 	}
 }
 
-// mustHaveBeenObserved holds what is left at the end of a test to having a status that speaks of the latest spec. The watch may be
-// a moment behind what was written.
+// mustHaveBeenObserved holds what is left at the end of a test, while the operator still runs, to having a status that speaks of the latest
+// spec. The watch may be a moment behind what was written.
 func (v *versions) mustHaveBeenObserved() {
 	v.world.t.Helper()
-	// The context of a test has ended when what it cleans up is called, so this has a deadline of its own.
+	// The context of a test has ended when what it cleans up is called, so this has a deadline of its own, and the watch a context.
 	err := v.unobserved()
 	for deadline := time.Now().Add(patience); err != nil && time.Now().Before(deadline); err = v.unobserved() {
 		time.Sleep(20 * time.Millisecond)

@@ -32,16 +32,16 @@ type persistentClient struct {
 func Persistent(c client.WithWatch) client.WithWatch { return persistentClient{c} }
 
 func (c persistentClient) Get(ctx context.Context, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
-	return persist(ctx, func(bool) error { return c.WithWatch.Get(ctx, key, object, options...) })
+	return Persist(ctx, func(bool) error { return c.WithWatch.Get(ctx, key, object, options...) })
 }
 
 func (c persistentClient) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
-	return persist(ctx, func(bool) error { return c.WithWatch.List(ctx, list, options...) })
+	return Persist(ctx, func(bool) error { return c.WithWatch.List(ctx, list, options...) })
 }
 
 // Create takes an object that is there at the second try for the one that the first try made.
 func (c persistentClient) Create(ctx context.Context, object client.Object, options ...client.CreateOption) error {
-	return persist(ctx, func(again bool) error {
+	return Persist(ctx, func(again bool) error {
 		err := c.WithWatch.Create(ctx, object, options...)
 		if again && apierrors.IsAlreadyExists(err) {
 			return c.WithWatch.Get(ctx, client.ObjectKeyFromObject(object), object)
@@ -52,7 +52,7 @@ func (c persistentClient) Create(ctx context.Context, object client.Object, opti
 
 // Delete takes an object that is gone at the second try for deleted.
 func (c persistentClient) Delete(ctx context.Context, object client.Object, options ...client.DeleteOption) error {
-	return persist(ctx, func(again bool) error {
+	return Persist(ctx, func(again bool) error {
 		err := c.WithWatch.Delete(ctx, object, options...)
 		if again && apierrors.IsNotFound(err) {
 			return nil
@@ -62,20 +62,21 @@ func (c persistentClient) Delete(ctx context.Context, object client.Object, opti
 }
 
 func (c persistentClient) Apply(ctx context.Context, object runtime.ApplyConfiguration, options ...client.ApplyOption) error {
-	return persist(ctx, func(bool) error { return c.WithWatch.Apply(ctx, object, options...) })
+	return Persist(ctx, func(bool) error { return c.WithWatch.Apply(ctx, object, options...) })
 }
 
 func (c persistentClient) Update(ctx context.Context, object client.Object, options ...client.UpdateOption) error {
-	return persist(ctx, func(bool) error { return c.WithWatch.Update(ctx, object, options...) })
+	return Persist(ctx, func(bool) error { return c.WithWatch.Update(ctx, object, options...) })
 }
 
 func (c persistentClient) Patch(ctx context.Context, object client.Object, patch client.Patch, options ...client.PatchOption) error {
-	return persist(ctx, func(bool) error { return c.WithWatch.Patch(ctx, object, patch, options...) })
+	return Persist(ctx, func(bool) error { return c.WithWatch.Patch(ctx, object, patch, options...) })
 }
 
-func persist(ctx context.Context, request func(again bool) error) error {
+// Persist makes a request, and again while the control plane does not answer; the request is told which of both it is.
+func Persist(ctx context.Context, request func(again bool) error) error {
 	err := request(false)
-	for tries := 0; err != nil && unanswered(err) && tries < requestPatience; tries++ {
+	for tries := 0; err != nil && Unanswered(err) && tries < requestPatience; tries++ {
 		select {
 		case <-ctx.Done():
 			return err
@@ -86,8 +87,8 @@ func persist(ctx context.Context, request func(again bool) error) error {
 	return err
 }
 
-// unanswered says whether an error tells nothing but that the control plane did not manage to answer.
-func unanswered(err error) bool {
+// Unanswered says whether an error tells nothing but that the control plane did not manage to answer.
+func Unanswered(err error) bool {
 	return apierrors.IsTimeout(err) || apierrors.IsServerTimeout(err) || apierrors.IsTooManyRequests(err) || apierrors.IsServiceUnavailable(err) ||
 		apierrors.IsInternalError(err) || utilnet.IsTimeout(err) || utilnet.IsProbableEOF(err) || utilnet.IsConnectionReset(err) ||
 		utilnet.IsConnectionRefused(err) || utilnet.IsHTTP2ConnectionLost(err)

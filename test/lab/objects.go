@@ -36,7 +36,7 @@ func (l *Lab) Kubectl(ctx context.Context, arguments ...string) (string, error) 
 
 // kubectl runs kubectl again, with the same input, when all it has to say is that the control plane did not manage to answer.
 func (l *Lab) kubectl(ctx context.Context, input string, arguments ...string) (printed string, err error) {
-	err = persist(ctx, func(bool) error {
+	err = Persist(ctx, func(bool) error {
 		printed, err = l.kubectlOnce(ctx, input, arguments...)
 		return err
 	})
