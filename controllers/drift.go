@@ -104,8 +104,11 @@ func (r *LyncPoolReconciler) topologyIsNews(ctx context.Context, work *poolWork)
 	return err == nil && procedure.TopologyDiffers(work.names(), topology.Computers) != ""
 }
 
-// readAgain says whether a domain, or a back end of the pool, has found that the topology has changed.
+// readAgain says whether the pool, before its users are moved, or a domain, or a back end of it, has found that the topology has changed.
 func (r *LyncPoolReconciler) readAgain(ctx context.Context, work *poolWork) (bool, error) {
+	if reason, _ := readyReason(work.object.Status.Conditions); reason == v1alpha1.ReasonTopologyChanged {
+		return true, nil
+	}
 	for _, domain := range work.domains {
 		if reason, _ := readyReason(domain.Status.Conditions); reason == v1alpha1.ReasonTopologyChanged {
 			return true, nil

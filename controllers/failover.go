@@ -133,6 +133,14 @@ func (r *LyncPoolReconciler) decideFailOver(ctx context.Context, work *poolWork,
 		given.BackupServer = &procedure.PoolFrontEnd{FQDN: found.fqdn, Server: found.server, Problem: found.problem}
 		decision = procedure.NextFailOverStep(*given)
 	}
+	if decision.NeedTopology {
+		changed := ""
+		if !beingDeleted(work.object) { // then it is not read again, and users who can sign in nowhere come first
+			changed = topologyChanged(ctx, r.Servers, work.with, work.object, nil)
+		}
+		given.TopologyChanged = &changed
+		decision = procedure.NextFailOverStep(*given)
+	}
 	return decision, nil
 }
 
@@ -180,13 +188,24 @@ func (r *LyncPoolReconciler) failOverOf(ctx context.Context, work *poolWork) (pr
 	given.Plan.Variant = variantOf(object)
 	if status.FailOver != nil {
 		given.Permitted, given.Opened = int(status.FailOver.Attempt), status.FailOver.GateAbandoned
+		given.Phase, given.UsersOnBackupPool = status.FailOver.Phase, status.FailOver.UsersOnBackupPool
 	}
 	for _, one := range r.dropDead(ctx, work, observe(ctx, r.Servers, work.with, work.names())) {
+		if beingDeleted(object) && !work.inADomain(one.fqdn) {
+			continue // it has come since, and no upgrade domain is made for it any more
+		}
 		given.FrontEnds = append(given.FrontEnds, procedure.PoolFrontEnd{FQDN: one.fqdn, Server: one.server, Problem: one.problem})
 	}
 	var err error
 	given.BackEnd, err = r.backEndAtWork(ctx, r.Live, client.ObjectKeyFromObject(object))
 	return given, err
+}
+
+// inADomain says whether a front end is in one of the pool's UpgradeDomain objects, or there are none.
+func (w *poolWork) inADomain(fqdn string) bool {
+	return len(w.domains) == 0 || slices.ContainsFunc(w.domains, func(domain *v1alpha1.UpgradeDomain) bool {
+		return slices.ContainsFunc(domain.Spec.FrontEnds, func(name v1alpha1.FQDN) bool { return name.Is(fqdn) })
+	})
 }
 
 // dropDead takes front ends out of the status that do not answer and that the topology does not name any more, and gives the observations

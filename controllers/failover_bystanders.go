@@ -34,9 +34,19 @@ func beingFailedOver(pool *v1alpha1.LyncPool) bool {
 	return pool.Status.FailOver != nil && pool.Status.FailOver.Phase != v1alpha1.FailOverChecking
 }
 
+// usersMoved says whether the users of the pool have been moved, or are about to be: from then on it is not read again before they are back,
+// unless that is what a failover waits for.
+func usersMoved(pool *v1alpha1.LyncPool) bool {
+	reason, _ := readyReason(pool.Status.Conditions)
+	return beingFailedOver(pool) && pool.Status.FailOver.Phase != v1alpha1.FailOverRecording && reason != v1alpha1.ReasonTopologyChanged
+}
+
 // neededForFailOver asks the API server itself whether the pool is being failed over, before a domain lets go: the pool claims its
-// domains and then moves its users.
+// domains and then moves its users. A server that remembers a failover says the same, where the pool's status is lost.
 func (r *UpgradeDomainReconciler) neededForFailOver(ctx context.Context, work *domainWork) (bool, error) {
+	if work.object.Status.FailOverSeen {
+		return true, nil
+	}
 	var pool v1alpha1.LyncPool
 	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(work.pool), &pool); err != nil {
 		return false, client.IgnoreNotFound(err)

@@ -248,7 +248,7 @@ func (r *LyncPoolReconciler) known(ctx context.Context, work *poolWork) (bool, e
 	missing := len(work.domains) == 0 || len(status.Servers) == 0
 	if !missing {
 		readAgain, err := r.readAgain(ctx, work)
-		if status.FailOver != nil || !work.declaredAnew() && !readAgain || err != nil {
+		if usersMoved(work.object) || !work.declaredAnew() && !readAgain || err != nil {
 			return true, err
 		}
 	}

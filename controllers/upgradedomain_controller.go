@@ -261,7 +261,7 @@ func (r *UpgradeDomainReconciler) decide(ctx context.Context, work *domainWork, 
 		decision = procedure.UpgradeDomain(*domain)
 	}
 	if decision.NeedMembers {
-		domain.Members = r.members(ctx, work, found)
+		domain.Members = r.members(ctx, work, domain.Plan, found)
 		domain.TopologyChanged = topologyChanged(ctx, r.Servers, work.with, work.pool, answering(found))
 		decision = procedure.UpgradeDomain(*domain)
 	}
@@ -359,7 +359,7 @@ func isTurnOf(open *v1alpha1.OpenDomain, domain *v1alpha1.UpgradeDomain) bool {
 }
 
 // members observes the pool's other front ends: nobody is stopped on the strength of what was true some time ago.
-func (r *UpgradeDomainReconciler) members(ctx context.Context, work *domainWork, own []observation) []procedure.Member {
+func (r *UpgradeDomainReconciler) members(ctx context.Context, work *domainWork, plan procedure.Plan, own []observation) []procedure.Member {
 	known := map[string]observation{}
 	for _, one := range own {
 		known[strings.ToLower(one.fqdn)] = one
@@ -377,7 +377,7 @@ func (r *UpgradeDomainReconciler) members(ctx context.Context, work *domainWork,
 	for _, server := range work.pool.Status.Servers {
 		member := procedure.Member{FQDN: server.FQDN, Silent: true}
 		if one := known[strings.ToLower(server.FQDN)]; one.server != nil {
-			member = procedure.MemberFrom(*one.server)
+			member = procedure.MemberFrom(plan, *one.server)
 			member.FQDN = server.FQDN
 		}
 		members = append(members, member)
@@ -625,10 +625,14 @@ func holdFrom(earlier *v1alpha1.Hold, held bool, reason, server, message string,
 	return hold
 }
 
-// failOverSeenOn says whether a server of the domain remembers a failover. While one does not answer, what was seen before stands.
+// failOverSeenOn says whether a server of the domain remembers a failover. While one does not answer, what was seen before stands. What one
+// that has left the pool remembers is nobody's business any more.
 func failOverSeenOn(servers []procedure.DomainServer, before bool) bool {
 	unanswered := false
 	for _, server := range servers {
+		if server.Left {
+			continue
+		}
 		if server.Server == nil {
 			unanswered = true
 		} else if server.Server.FailOverSeen() {

@@ -120,6 +120,10 @@ func (domain Domain) consider(server DomainServer) ServerDecision {
 		if server.LastStep == v1alpha1.StepRestartComputer && !server.Problem.Lasting {
 			decision.Reason, decision.Message = v1alpha1.ReasonUpgrading, inWords(v1alpha1.StepRestartComputer, server.FQDN)
 		}
+		if server.Left && !decision.InProgress && !WorkedOn(server.LastStep) {
+			decision.Verdict, decision.Step, decision.Reason = VerdictDone, v1alpha1.StepDone, v1alpha1.ReasonTopologyChanged
+			decision.Message = "has left the pool and does not answer, and nothing was half way on it"
+		}
 		if server.Left && decision.InProgress {
 			decision.Message = fmt.Sprintf("%s has left the pool in the middle of its work and does not answer, so that it cannot be finished: %s. Bring it back; or, if it is gone for good, delete this UpgradeDomain object with the annotation %s=%s: the rollout then goes on without it",
 				server.FQDN, sentence(server.Problem.Message), v1alpha1.AnnotationForceDelete, v1alpha1.ForceDeleteValue)
@@ -247,7 +251,7 @@ func (domain Domain) membersBusy(decision ServerDecision) (reason, message strin
 		if member.FailOver != "" && !decision.InProgress {
 			return v1alpha1.ReasonFailingOver, fmt.Sprintf("%s remembers a failover of the pool that is not over; nothing is stopped before it is", member.FQDN)
 		}
-		if member.Begun && !domain.has(member.FQDN) && !decision.InProgress {
+		if member.Begun && !member.Unfinished && !domain.has(member.FQDN) && !decision.InProgress {
 			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s of another upgrade domain is being worked on; two domains are never out together", member.FQDN)
 		}
 	}

@@ -93,6 +93,7 @@ func TestUpgradeDomain(t *testing.T) {
 		{"one that does not serve anyway is taken before one that does", openDomain(member(staged), member(staged, func(s *Server) { s.Services[0].Status = ServiceStopped })), "fe02 StopServices", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
 		{"the second lock: too few others serve", with(openDomain(member(staged)), func(d *Domain) { d.Members = poolOf(6, 2, 3, 4) }), "", v1alpha1.DomainOpen, v1alpha1.ReasonQuorumAtRisk, false},
 		{"the second lock counts one that is being drained as gone", with(openDomain(draining(), member(staged)), func(d *Domain) { d.ServersAtATime, d.Members = 2, poolOf(6, 5, 6) }), "", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
+		{"a server of another domain that failed and is in service again", with(openDomain(member(staged)), func(d *Domain) { d.Members[5].Begun, d.Members[5].Unfinished = true, true }), "fe01 StopServices", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
 		{"another domain's server is being worked on", with(openDomain(member(staged)), func(d *Domain) { d.Members[5].Begun = true }), "", v1alpha1.DomainOpen, v1alpha1.ReasonWaitingForTurn, false},
 		{"the databases are being updated from a front end", with(openDomain(member(staged)), func(d *Domain) { d.Members[5].UpdatingDatabases = true }), "", v1alpha1.DomainOpen, v1alpha1.ReasonWaitingForBackEnd, false},
 		{"the back end is being worked on", with(openDomain(member(staged)), func(d *Domain) { d.BackEnd = "sql01" }), "", v1alpha1.DomainOpen, v1alpha1.ReasonWaitingForBackEnd, false},

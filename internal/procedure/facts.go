@@ -234,6 +234,32 @@ func (s Server) backByHand() bool {
 	return len(notRunning)+len(changed) == 0 && !s.failedOver()
 }
 
+// installFailed says whether the latest installer went wrong and no other attempt has begun since.
+func (s Server) installFailed() bool {
+	install := s.lastInstall()
+	if install == nil || install.State != JobFailed && install.State != JobInterrupted {
+		return false
+	}
+	for _, job := range s.Jobs {
+		if StepOf(job.ID) == v1alpha1.StepStopServices && job.Started.After(install.Started) {
+			return false
+		}
+	}
+	return true
+}
+
+// inServiceUnfinished says whether everything on the server runs although our work on it has not done what it should: what is left to be done
+// there needs every gate again. What waits for it would wait for ever where it needs the same gate itself.
+func (s Server) inServiceUnfinished(plan Plan) bool {
+	last := s.lastWork()
+	if last == nil || s.activeJob() != nil || s.failedOver() {
+		return false
+	}
+	notRunning, changed := s.missing()
+	unfinished := plan.behind(s) || s.unfinishedInstall(plan.Build) || s.backByHand() || StepOf(last.ID) == v1alpha1.StepRecover
+	return unfinished && len(notRunning)+len(changed) == 0
+}
+
 // halfWay says whether services are out, or on their way out or back, because of us.
 func (s Server) halfWay() bool {
 	if !s.Begun() || s.putBack() {

@@ -67,7 +67,7 @@ func (f FailOver) verifyFailBack(d FailOverDecision, memory failOverMemory) Fail
 	}
 	for _, domain := range f.Domains {
 		// Otherwise the pool would be asked at once for a domain that is done, and what it answers while it settles would count.
-		if current && domain.State != v1alpha1.DomainDone && !domain.aside() && !domain.Leaving {
+		if current && domain.State != v1alpha1.DomainDone && domain.Reason != v1alpha1.ReasonDeleting && !domain.aside() && !domain.Leaving {
 			return d.wait(v1alpha1.ReasonFailingBack, "the users of %s are back; the front ends of %s are looked at once more", f.PoolFQDN, domain.Name)
 		}
 	}

@@ -29,8 +29,14 @@ type FailOver struct {
 	Permitted int
 	// Opened: servers were let be worked on at the last look, on the strength of an answer about the pair.
 	Opened bool
+	// Phase and UsersOnBackupPool are what was written down at the last look; empty and false when nothing was.
+	Phase             v1alpha1.FailOverPhase
+	UsersOnBackupPool bool
 	// BackEnd names a back end of the pool that is being worked on.
 	BackEnd string
+	// TopologyChanged says why FrontEnds are not the pool's front ends any more, or that this could not be asked; empty when the topology was
+	// read again and is as it was, and nil when it was not read in this pass.
+	TopologyChanged *string
 	// First is what comes before the pool; a failover that has not begun waits for it. Nil when nothing does.
 	First *Precedes
 	// BackupPoolBusy is why the backup pool cannot take the users now; empty when it can.
@@ -54,6 +60,8 @@ type FailOverDecision struct {
 	Attempt int
 	// NeedPartner: the question about the pair must be answered before anything can be decided.
 	NeedPartner bool
+	// NeedTopology: users could be moved now if the topology still names the front ends that were looked at.
+	NeedTopology bool
 	// NeedServer names a server of the backup pool that must be observed first.
 	NeedServer string
 	// Open: every front end may be worked on, whatever its domain and whatever the pool says.
@@ -91,6 +99,8 @@ func NextFailOverStep(f FailOver) FailOverDecision {
 		return f.afterFailBack(decision, memory)
 	case memory.failOver != nil:
 		return f.afterFailOver(decision, memory)
+	case f.memorySilent() != "":
+		return f.awaitMemory(decision)
 	case f.Cause == "" || !f.Allowed || f.allCurrent():
 		return f.notWanted(decision, memory)
 	}
@@ -202,7 +212,11 @@ func (f FailOver) failOverAgain(d FailOverDecision, last *placedJob) FailOverDec
 		return *stopped
 	}
 	d.Attempt = f.Permitted
-	if stopped := f.serversNotFit(d); stopped != nil {
+	// The package can follow: users who can sign in nowhere do not wait for it.
+	if stopped := f.serversNotFit(d, false); stopped != nil {
+		return *stopped
+	}
+	if stopped := f.otherFrontEnds(d); stopped != nil {
 		return *stopped
 	}
 	if recording := f.record(d); recording != nil {

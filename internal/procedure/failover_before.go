@@ -16,6 +16,17 @@ func (f FailOver) notWanted(d FailOverDecision, memory failOverMemory) FailOverD
 	if unfinished := f.unfinishedJob(); unfinished != "" {
 		return d.wait(v1alpha1.ReasonFailingOver, "a failover was begun that is not wanted any more; %s", unfinished)
 	}
+	switch {
+	case f.Partner == nil && f.Problem == nil:
+		return d.needPartner()
+	case f.Partner == nil:
+		return d.wait(f.Problem.Reason, "a failover was begun that is not wanted any more; where the users are could not be found out: %s", sentence(f.Problem.Message))
+	case !f.Partner.usersAtHome():
+		// The front end that moved them was rebuilt, or its jobs were put away by somebody.
+		d.UsersOnBackupPool = f.Partner.usersElsewhere()
+		return d.hold(v1alpha1.ReasonPoolFailedOver, "the registrar of %s is %s, and no front end remembers who has moved its users. Nothing is touched. Start the services of its front ends and finish what was begun by hand (Invoke-CsPoolFailBack); the operator then goes on by itself",
+			f.PoolFQDN, orUnknown(f.Partner.PoolState))
+	}
 	d.Verdict, d.PutAway, d.Reason = VerdictPutAway, memory.hosts, v1alpha1.ReasonFailingOver
 	d.Message = "no failover is due any more; nobody was moved"
 	return d
@@ -41,7 +52,7 @@ func (f FailOver) beforeFailOver(d FailOverDecision, memory failOverMemory) Fail
 	if stopped := f.resting(d); stopped != nil {
 		return *stopped
 	}
-	if stopped := f.serversNotFit(d); stopped != nil {
+	if stopped := f.serversNotFit(d, true); stopped != nil {
 		return *stopped
 	}
 	switch {
@@ -68,9 +79,27 @@ func (f FailOver) beforeFailOver(d FailOverDecision, memory failOverMemory) Fail
 	if f.BackupPoolBusy != "" {
 		return d.wait(v1alpha1.ReasonWaitingForBackupPool, "%s. %s", f.cause(), f.BackupPoolBusy)
 	}
+	if stopped := f.otherFrontEnds(d); stopped != nil {
+		return *stopped
+	}
 	host := f.host(d.Attempt)
 	return d.start(host.FQDN, Order{ID: JobID(v1alpha1.StepFailOverPool, f.Plan.Build, d.Attempt), Action: ActionFailOverPool, Pool: f.PoolFQDN, Timeout: f.Timeout},
 		v1alpha1.ReasonFailingOver)
+}
+
+// otherFrontEnds reads the topology again before users are moved: a front end that has come since would be stopped with the others, and
+// nobody would know of it.
+func (f FailOver) otherFrontEnds(d FailOverDecision) *FailOverDecision {
+	switch {
+	case f.TopologyChanged == nil:
+		d.NeedTopology = true
+		d = d.wait(v1alpha1.ReasonFailingOver, "a front end is asked whether the pool still has the same front ends")
+	case *f.TopologyChanged != "":
+		d = d.wait(v1alpha1.ReasonTopologyChanged, "%s. Nobody is moved: %s", f.cause(), *f.TopologyChanged)
+	default:
+		return nil
+	}
+	return &d
 }
 
 // afterOthers waits for what comes before the pool: a failover is a beginning like that of the first upgrade domain.
@@ -81,7 +110,12 @@ func (f FailOver) afterOthers(d FailOverDecision) FailOverDecision {
 	return d.wait(f.First.Reason, "%s. The pool is failed over when it may begin: %s", f.cause(), f.First.Message)
 }
 
-func (f FailOver) cause() string { return strings.TrimSuffix(f.Cause, ".") }
+func (f FailOver) cause() string {
+	if f.Cause == "" {
+		return "the failover of " + f.PoolFQDN + " is not over"
+	}
+	return strings.TrimSuffix(f.Cause, ".")
+}
 
 func (f FailOver) onThisPool(pool string) bool { return strings.EqualFold(pool, f.PoolFQDN) }
 
@@ -104,11 +138,16 @@ func (f FailOver) resting(d FailOverDecision) *FailOverDecision {
 }
 
 // serversNotFit names the first front end that stands in the way of moving users: nobody is moved for an upgrade that could not be
-// carried through on every server.
-func (f FailOver) serversNotFit(d FailOverDecision) *FailOverDecision {
+// carried through on every server. WithPackage asks that each of them has the package, too.
+func (f FailOver) serversNotFit(d FailOverDecision, withPackage bool) *FailOverDecision {
 	stop := func(stopped FailOverDecision) *FailOverDecision { return &stopped }
 	if held := f.held(); held != nil {
 		return stop(d.hold(held.Reason, "%s. Before the pool can be failed over: %s", f.cause(), held.Message))
+	}
+	for _, domain := range f.Domains {
+		if domain.InProgress {
+			return stop(d.wait(v1alpha1.ReasonUpgrading, "%s. What was begun in %s is finished before the pool is failed over", f.cause(), domain.Name))
+		}
 	}
 	for _, frontEnd := range f.FrontEnds {
 		switch server := frontEnd.Server; {
@@ -118,9 +157,9 @@ func (f FailOver) serversNotFit(d FailOverDecision) *FailOverDecision {
 				reason, message = frontEnd.Problem.Reason, frontEnd.Problem.Message
 			}
 			return stop(d.wait(reason, "%s. The pool is failed over when every front end answers, so that every one can be upgraded: %s", f.cause(), sentence(message)))
-		case server.Begun():
+		case server.Begun() && !server.inServiceUnfinished(f.Plan):
 			return stop(d.wait(v1alpha1.ReasonUpgrading, "%s. What was begun on %s is finished before the pool is failed over", f.cause(), frontEnd.FQDN))
-		case server.Build.OlderThan(f.Plan.Build) && !server.stagedFor(f.Plan):
+		case withPackage && server.Build.OlderThan(f.Plan.Build) && !server.Begun() && !server.stagedFor(f.Plan):
 			return stop(d.wait(v1alpha1.ReasonStaging, "%s. The update package is copied to %s before the pool is failed over", f.cause(), frontEnd.FQDN))
 		}
 		if active := frontEnd.Server.activeJob(); active != nil && StepOf(active.ID) != v1alpha1.StepRecordServices {
@@ -163,6 +202,7 @@ func (f FailOver) partnerNotFit(d FailOverDecision) *FailOverDecision {
 		return stop(v1alpha1.ReasonNoBackupPool, "The pool is paired with no other, so it cannot be failed over: repair it (look at Get-CsPoolFabricState -Verbose), then ask for another try with the annotation %s", v1alpha1.AnnotationRetry)
 	}
 	if !f.Partner.usersAtHome() {
+		d.UsersOnBackupPool = f.Partner.usersElsewhere()
 		return stop(v1alpha1.ReasonPoolFailedOver, "Its registrar is %s, and not because of the operator. Finish what was begun by hand (Invoke-CsPoolFailBack); the operator then looks again by itself", orUnknown(f.Partner.PoolState))
 	}
 	if len(f.Partner.EdgePools) > 0 {

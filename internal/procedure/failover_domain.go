@@ -2,6 +2,7 @@ package procedure
 
 import (
 	"fmt"
+	"slices"
 
 	"lyncops.dev/operator/api/v1alpha1"
 )
@@ -90,7 +91,9 @@ func (domain Domain) awaitColdStart(result *DomainDecision) {
 			result.NeedMembers = true
 			continue
 		}
-		if enough, message := ColdStart(domain.Members); !enough {
+		// After a failure no other is begun, and enough will never be started: only a person can go on.
+		failed := slices.ContainsFunc(domain.Members, func(member Member) bool { return member.Failed })
+		if enough, message := ColdStart(domain.Members); !enough && !failed {
 			begun := decision.Begun
 			*decision = decision.wait(v1alpha1.StepStartServices, v1alpha1.ReasonColdStart, "%s is started and waits for the others: %s", decision.FQDN, message)
 			decision.InProgress = begun

@@ -94,6 +94,26 @@ func laterJob(one, other *placedJob) *placedJob {
 	return one
 }
 
+// memorySilent names a front end that does not answer although users were moved, or may have been, at the last look: it may be the one that
+// remembers it, as it restarts. Empty when there is none.
+func (f FailOver) memorySilent() string {
+	if f.Phase != v1alpha1.FailOverFailingOver && f.Phase != v1alpha1.FailOverUpgrading && f.Phase != v1alpha1.FailOverFailingBack {
+		return ""
+	}
+	for _, frontEnd := range f.FrontEnds {
+		if frontEnd.Server == nil {
+			return frontEnd.FQDN
+		}
+	}
+	return ""
+}
+
+// awaitMemory leaves a failover as it was written down: the domains, the back ends and the backup pool go by that.
+func (f FailOver) awaitMemory(d FailOverDecision) FailOverDecision {
+	d.Phase, d.UsersOnBackupPool, d.Open = f.Phase, f.UsersOnBackupPool, f.Opened && !f.Paused && !f.Observe
+	return d.wait(v1alpha1.ReasonServerUnreachable, "%s does not answer, and no other front end remembers the failover; until one does it stands as it was", f.memorySilent())
+}
+
 func (f FailOver) remember() failOverMemory {
 	var memory failOverMemory
 	places := f.FrontEnds

@@ -31,7 +31,7 @@ func registrar(state string) func(*Partner) { return func(p *Partner) { p.PoolSt
 
 // poolToFailOver is a pool of three front ends that stayed Busy, with everything staged, and a policy that asks for a failover.
 func poolToFailOver(partner *Partner, each change, first ...change) FailOver {
-	f := FailOver{PoolFQDN: thisPool, Plan: plan, Cause: "the pool answered Busy 3 times in a row", Allowed: true, Timeout: time.Hour, FailBackTimeout: 2 * time.Hour, Partner: partner,
+	f := FailOver{PoolFQDN: thisPool, Plan: plan, Cause: "the pool answered Busy 3 times in a row", Allowed: true, Timeout: time.Hour, FailBackTimeout: 2 * time.Hour, Partner: partner, TopologyChanged: new(string),
 		Domains: []PoolDomain{{Name: domain1, State: v1alpha1.DomainWaiting}, {Name: domain2, State: v1alpha1.DomainWaiting}}}
 	for i, name := range []string{"fe01.contoso.com", "fe02.contoso.com", "fe03.contoso.com"} {
 		changes := []change{each}
@@ -54,6 +54,34 @@ func (f FailOver) with(apply func(*FailOver)) FailOver {
 func recorded(s *Server) {
 	staged(s)
 	s.Baseline = frontEnd().Services
+}
+
+// recordedOnly: they were, and the package is not there.
+func recordedOnly(s *Server) { s.Baseline = frontEnd().Services }
+
+func remembersRecording(s *Server) {
+	s.Jobs = append(s.Jobs, Job{ID: JobID(v1alpha1.StepRecordServices, plan.Build, 1), State: JobSucceeded, Started: started, Finished: started})
+}
+
+// putBackUnfinished: the installer failed, and the services were put back.
+func putBackUnfinished(s *Server) {
+	for step, state := range map[v1alpha1.ServerStep]JobState{v1alpha1.StepStopServices: JobSucceeded, v1alpha1.StepInstall: JobFailed} {
+		s.Jobs = append(s.Jobs, Job{ID: JobID(step, plan.Build, 1), State: state, Started: started, Finished: started})
+	}
+	s.Jobs = append(s.Jobs, Job{ID: JobID(v1alpha1.StepRecover, plan.Build, 1), State: JobSucceeded, Started: started.Add(time.Minute), Finished: started.Add(time.Minute)})
+}
+
+// stoppedAndNothingElse: the services were stopped, and nothing else was done yet.
+func stoppedAndNothingElse(s *Server) {
+	downAfterFailOver(s)
+	s.Jobs = append(s.Jobs, Job{ID: JobID(v1alpha1.StepStopServices, plan.Build, 1), State: JobSucceeded, Started: started, Finished: started, BootTime: s.BootTime})
+}
+
+// silentFirst: the first front end does not answer, and users were last known to be on the backup pool.
+func silentFirst(phase v1alpha1.FailOverPhase) func(*FailOver) {
+	return func(f *FailOver) {
+		f.FrontEnds[0].Server, f.Phase, f.Opened, f.UsersOnBackupPool = nil, phase, true, true
+	}
 }
 
 // downAfterFailOver is how Invoke-CsPoolFailOver leaves a front end.
@@ -112,7 +140,7 @@ func TestNextFailOverStep(t *testing.T) {
 			}),
 			v1alpha1.FailOverChecking, VerdictWait, v1alpha1.ReasonServerUnreachable, "", false, false},
 		{"nobody is moved for a package that is not there", poolToFailOver(pair(), func(*Server) {}), v1alpha1.FailOverChecking, VerdictWait, v1alpha1.ReasonStaging, "", false, false},
-		{"what was begun on a server is finished first", poolToFailOver(pair(), recorded, stoppedByUs), v1alpha1.FailOverChecking, VerdictWait, v1alpha1.ReasonUpgrading, "", false, false},
+		{"what was begun on a server is finished first", poolToFailOver(pair(), recorded, stoppedAndNothingElse), v1alpha1.FailOverChecking, VerdictWait, v1alpha1.ReasonUpgrading, "", false, false},
 		{"a back end at work is waited for", poolToFailOver(pair(), recorded).with(func(f *FailOver) { f.BackEnd = "sql01" }), v1alpha1.FailOverChecking, VerdictWait, v1alpha1.ReasonWaitingForBackEnd, "", false, false},
 		{"a pool that has no place among those under way is not failed over yet", poolToFailOver(pair(), recorded).with(func(f *FailOver) {
 			f.First = &Precedes{Reason: v1alpha1.ReasonWaitingForOtherPool, Message: "1 of the pools may be under way together, and now it is pool02"}
@@ -141,7 +169,12 @@ func TestNextFailOverStep(t *testing.T) {
 		{"and moves it", poolToFailOver(pair(central), recorded).with(backupServer()), v1alpha1.FailOverMovingCentralManagement, VerdictStart, v1alpha1.ReasonFailingOver, "fe11 move-central-management-5.0.8308.956-1", false, false},
 		{"a move that failed holds, and nobody was moved", poolToFailOver(pair(central), recorded).with(backupServer(has(v1alpha1.StepMoveCentralManagement, JobFailed))), v1alpha1.FailOverMovingCentralManagement, VerdictHold, v1alpha1.ReasonCentralManagementMoveFailed, "", false, false},
 		{"a move that ended well is awaited in the topology", poolToFailOver(pair(central), recorded).with(backupServer(has(v1alpha1.StepMoveCentralManagement, JobSucceeded))), v1alpha1.FailOverMovingCentralManagement, VerdictWait, v1alpha1.ReasonFailingOver, "", false, false},
-		{"somebody else's failover is theirs to finish", poolToFailOver(pair(registrar(RegistrarFailedOver)), recorded), v1alpha1.FailOverChecking, VerdictHold, v1alpha1.ReasonPoolFailedOver, "", false, false},
+		{"somebody else's failover is theirs to finish", poolToFailOver(pair(registrar(RegistrarFailedOver)), recorded), v1alpha1.FailOverChecking, VerdictHold, v1alpha1.ReasonPoolFailedOver, "", false, true},
+		{"the topology is read again before anybody is moved", poolToFailOver(pair(), recorded).with(func(f *FailOver) { *f.TopologyChanged = "fe04 has come" }), v1alpha1.FailOverFailingOver, VerdictWait, v1alpha1.ReasonTopologyChanged, "", false, false},
+		{"a server that failed and was put back, and needs a turn to go on, does not keep the pool waiting", poolToFailOver(pair(), recorded, putBackUnfinished), v1alpha1.FailOverFailingOver, VerdictStart, v1alpha1.ReasonFailingOver, "fe01 fail-over-pool-5.0.8308.956-1", false, false},
+		{"the front end that remembers restarts: the failover stands as it was", poolToFailOver(nil, recorded).with(silentFirst(v1alpha1.FailOverUpgrading)), v1alpha1.FailOverUpgrading, VerdictWait, v1alpha1.ReasonServerUnreachable, "", true, true},
+		{"nobody remembers who moved the users: nothing is put away", poolToFailOver(pair(registrar(RegistrarFailedOver)), recorded, remembersRecording).with(func(f *FailOver) { f.Cause = "" }), v1alpha1.FailOverChecking, VerdictHold, v1alpha1.ReasonPoolFailedOver, "", false, true},
+		{"another try of one that is half way does not wait for a package", poolToFailOver(pair(registrar(RegistrarFailingOver)), recordedOnly, failOverFailed).with(permitted(2)), v1alpha1.FailOverFailingOver, VerdictStart, v1alpha1.ReasonFailingOver, "fe02 fail-over-pool-5.0.8308.956-2", false, false},
 		{"the services are written down on every front end, because the failover stops them", poolToFailOver(pair(), staged), v1alpha1.FailOverRecording, VerdictStart, v1alpha1.ReasonFailingOver,
 			"fe01 record-services-5.0.8308.956-1, fe02 record-services-5.0.8308.956-1, fe03 record-services-5.0.8308.956-1", false, false},
 		{"a backup pool that is being worked on is waited for", poolToFailOver(pair(), recorded).with(func(f *FailOver) { f.BackupPoolBusy = "pool02 is being upgraded" }), v1alpha1.FailOverFailingOver, VerdictWait, v1alpha1.ReasonWaitingForBackupPool, "", false, false},
@@ -241,7 +274,7 @@ func failedOverDomain(changes ...func(*Domain)) Domain {
 	second.FQDN = "fe02.contoso.com"
 	domain := Domain{Plan: plan, PoolFailedOver: true, ServersAtATime: 1,
 		Servers: []DomainServer{{FQDN: first.FQDN, Server: &first}, {FQDN: second.FQDN, Server: &second}},
-		Members: []Member{MemberFrom(first), MemberFrom(second), MemberFrom(remembering)}}
+		Members: []Member{MemberFrom(plan, first), MemberFrom(plan, second), MemberFrom(plan, remembering)}}
 	for _, apply := range changes {
 		apply(&domain)
 	}
@@ -254,7 +287,7 @@ func TestADomainOfAPoolThatIsFailedOver(t *testing.T) {
 			for _, apply := range changes {
 				apply(d.Servers[0].Server)
 			}
-			d.Members[0] = MemberFrom(*d.Servers[0].Server)
+			d.Members[0] = MemberFrom(plan, *d.Servers[0].Server)
 		}
 	}
 	cases := []struct {
@@ -272,6 +305,7 @@ func TestADomainOfAPoolThatIsFailedOver(t *testing.T) {
 		{"one that does not answer may have failed: no further one is touched", failedOverDomain(func(d *Domain) { d.Members[1] = Member{FQDN: d.Members[1].FQDN, Silent: true} }), [2]Verdict{VerdictWait, VerdictWait}, v1alpha1.ReasonWaitingForTurn},
 		{"one that has the build is started, because the failover has stopped it", failedOverDomain(first(upToDate)), [2]Verdict{VerdictStart, VerdictStart}, v1alpha1.ReasonUpgrading},
 		{"nobody is judged before enough are started", failedOverDomain(first(upToDate, stoppedByUs, has(v1alpha1.StepStartServices, JobFailed))), [2]Verdict{VerdictWait, VerdictStart}, v1alpha1.ReasonColdStart},
+		{"not enough, and one has failed: held, so that a person can ask for another try", failedOverDomain(first(upToDate, stoppedByUs, has(v1alpha1.StepStartServices, JobFailed)), func(d *Domain) { d.Members[1].Failed = true }), [2]Verdict{VerdictHold, VerdictWait}, v1alpha1.ReasonServicesNotRunning},
 		{"enough are started: what does not run now is held", failedOverDomain(first(upToDate, stoppedByUs, has(v1alpha1.StepStartServices, JobFailed)), func(d *Domain) {
 			for i := range d.Members {
 				d.Members[i].Starting = true

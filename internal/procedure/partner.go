@@ -41,6 +41,11 @@ func (p Partner) usersAtHome() bool {
 	return p.PoolState == RegistrarActive || p.PoolState == RegistrarFailedBack
 }
 
+// usersElsewhere says whether the users of the pool are on the backup pool, whoever has brought them there.
+func (p Partner) usersElsewhere() bool {
+	return p.PoolState == RegistrarFailedOver || p.PoolState == RegistrarFailingBack
+}
+
 // backupHealth says whether the backup service of both pools has what users need on the other side. Export is healthy as FinalState or
 // SteadyState, import as NormalState. The module of the central management store is rightly NotInitialized on a pool without it.
 // Lasting means that it does not go away without a person.

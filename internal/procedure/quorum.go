@@ -17,6 +17,8 @@ type Member struct {
 	Starting bool
 	// Begun: our work on its services has begun and is not put away.
 	Begun bool
+	// Unfinished: that work went wrong, and the server is back in service.
+	Unfinished bool
 	// UpdatingDatabases: a job on it is updating the databases of the pool.
 	UpdatingDatabases bool
 	// FailOver is the latest step of a failover that a job on it shows, and FailedOver whether that was a failover that has ended. Where the
@@ -29,13 +31,14 @@ type Member struct {
 	Failed bool
 }
 
-// MemberFrom says what one front end, as it was observed, means to the others.
-func MemberFrom(server Server) Member {
-	member := Member{FQDN: server.FQDN, Serving: server.Serving(), Starting: server.Starting(), Begun: server.Begun(), UpdatingDatabases: server.UpdatingDatabases()}
+// MemberFrom says what one front end, as it was observed, means to the others of a pool with this plan.
+func MemberFrom(plan Plan, server Server) Member {
+	member := Member{FQDN: server.FQDN, Serving: server.Serving(), Starting: server.Starting(), Begun: server.Begun(), UpdatingDatabases: server.UpdatingDatabases(),
+		Unfinished: server.Begun() && server.inServiceUnfinished(plan)}
 	if last := server.lastWork(); last != nil {
 		step := StepOf(last.ID)
 		broken := (last.State == JobFailed || last.State == JobInterrupted) && step != v1alpha1.StepStartServices
-		member.Failed = broken || step == v1alpha1.StepRecover
+		member.Failed = broken || step == v1alpha1.StepRecover || server.installFailed()
 	}
 	step, state := server.FailOverStep()
 	member.FailOver, member.FailedOver = step, step == v1alpha1.StepFailOverPool && state != JobClaimed && state != JobRunning

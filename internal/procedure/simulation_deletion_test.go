@@ -60,6 +60,14 @@ func (w *world) deletedByPeople(s *status) {
 			return
 		}
 		o.deleting, o.deletedAt = true, w.now
+	case o.deleting && w.chance(w.faults.forces):
+		w.say("a person lets the pool go by force")
+		w.forced = true
+		if w.pair != nil {
+			w.pair.forced = w.usersMoved()
+		}
+		w.letGo(s)
+		w.forced = false
 	}
 }
 
@@ -111,19 +119,33 @@ func (o *operators) departs() {
 // letGo is the end of the pool's objects and of all that their status knew. From here on nobody finishes anything.
 func (w *world) letGo(s *status) {
 	w.say("the pool is gone")
+	if !w.forced {
+		w.judgeLetGo()
+	}
 	for _, m := range w.machines {
+		m.membership.forced = m.membership.forced || w.forced && (m.away || m.unverified)
 		m.membership.unknown = m.membership.unknown || m.membership.left && !w.answers(m) // it is waited for only while somebody remembers it
-		if m.away && !m.membership.unknown && !w.recently(m.changedAlone) {
+	}
+	w.objects = objects{gone: true, back: w.now.Add(w.minutes(10, 120)), claims: map[string]bool{}, deletions: w.objects.deletions}
+	*s = *newStatus()
+}
+
+// judgeLetGo checks that a pool leaves nothing half way behind.
+func (w *world) judgeLetGo() {
+	if w.pair == nil || !w.pair.forced {
+		w.judgeOver("the pool is let go")
+	}
+	for _, m := range w.machines {
+		unknown := m.membership.unknown || m.membership.left && !w.answers(m)
+		if m.away && !unknown && !m.membership.forced && !w.recently(m.changedAlone) && !w.leftWithTheMove(m) {
 			w.violated(8, "the pool is let go while %s is half way", m.fqdn)
 		}
 		for _, j := range m.jobs {
-			if j.Active() && procedure.BegunBy(j.ID) {
+			if j.Active() && procedure.BegunBy(j.ID) && !m.membership.forced {
 				w.violated(8, "the pool is let go while the job %s runs on %s", j.ID, m.fqdn)
 			}
 		}
 	}
-	w.objects = objects{gone: true, back: w.now.Add(w.minutes(10, 120)), claims: map[string]bool{}, deletions: w.objects.deletions}
-	*s = *newStatus()
 }
 
 // judgeDeletion is part of line 11: after a deletion what is in progress is finished, and nothing is begun.

@@ -437,7 +437,7 @@ func (w *failOverWorld) domainPass(m *failOverMachine) {
 		for _, other := range w.machines {
 			member := procedure.Member{FQDN: other.fqdn, Silent: true}
 			if seen := w.observe(other); seen != nil {
-				member = procedure.MemberFrom(*seen)
+				member = procedure.MemberFrom(w.plan(), *seen)
 			}
 			if w.flaw == goesOnAfterwards {
 				member.Failed, member.Silent = false, false

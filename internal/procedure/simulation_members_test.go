@@ -35,6 +35,7 @@ func poolChanges() faults {
 type membershipState struct {
 	left    bool // not in the topology any more
 	off     bool // and switched off
+	forced  bool // let go half way by a person, who answers for it until it is back
 	unknown bool // and silent when its pool was let go, so that nobody remembers it
 	movedAt time.Time
 	before  string // the domain in which the pool was last known to have it
@@ -120,11 +121,17 @@ func (w *world) republish(o *operators) {
 	m := w.somebody()
 	switch w.random.IntN(6) {
 	case 0, 1:
-		w.join(members)
+		// Nobody publishes a topology in the minutes in which users are moved, nor into a pool that is being deleted with its users elsewhere.
+		if !w.usersMoved() || w.usersAway() && !w.objects.deleting {
+			w.join(members)
+		}
 	case 2:
 		if len(members) > w.smallest {
 			w.say("%s of %s leaves the pool", m.fqdn, m.domain)
 			m.membership.left, w.republished = true, w.now
+			if p := w.pair; p != nil {
+				p.members = slices.DeleteFunc(p.members, func(name string) bool { return name == m.fqdn })
+			}
 		}
 	case 3:
 		if domains := w.domains(); !w.ungated && len(domains) > 1 {
@@ -234,9 +241,13 @@ func (o *operators) predeclare() {
 // known are the pool's servers as they are known, read again where there is a reason; nil when they could not be read.
 func (o *operators) known() []procedure.PlacedServer {
 	again := len(o.status.servers) == 0 || len(o.w.objects.domains) == 0
+	if !again && o.status.failOver.moved() {
+		return slices.Clone(o.status.servers)
+	}
 	for _, object := range o.w.objects.domains {
 		again = again || o.status.domains[object.name].reason == v1alpha1.ReasonTopologyChanged
 	}
+	again = again || o.status.failOver != nil && o.status.failOver.reason == v1alpha1.ReasonTopologyChanged
 	if again = again || o.status.backEnd.reason == v1alpha1.ReasonTopologyChanged; again {
 		return o.discover()
 	}
@@ -251,7 +262,7 @@ func (o *operators) discover() []procedure.PlacedServer {
 	if answer, answered := o.w.ask(); answered {
 		return o.placed(answer)
 	}
-	return nil
+	return o.findFailOver()
 }
 
 func (o *operators) placed(answer procedure.Readiness) []procedure.PlacedServer {
@@ -353,7 +364,9 @@ func (o *operators) view(found []procedure.PlacedServer) []procedure.PoolDomain 
 	for _, object := range objects {
 		known := o.status.domains[object.name]
 		switch {
-		case object.deleting:
+		case o.w.objects.deleting && !o.w.there(object.name):
+			continue // it went with its pool
+		case object.deleting && !o.status.failOver.begun():
 			domains = append(domains, procedure.PoolDomain{Name: object.name, State: v1alpha1.DomainUnknown, InProgress: known.inProgress, Leaving: true, Reason: v1alpha1.ReasonDiscovering, Message: "it is being deleted"})
 			continue
 		case known.build != o.w.desired || known.generation != object.generation:

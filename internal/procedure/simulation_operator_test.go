@@ -23,6 +23,7 @@ type status struct {
 	steps     map[string]v1alpha1.ServerStep
 	held      map[string]bool
 	backEnd   backEndStatus
+	failOver  *failOverStatus
 	version   int
 	done      bool
 	why       string
@@ -34,6 +35,7 @@ type domainStatus struct {
 	build              v1alpha1.Build
 	generation         int
 	reason, message    string
+	failOverSeen       bool
 }
 
 type backEndStatus struct {
@@ -147,6 +149,7 @@ func (o *operators) domainOnce(name string, underway bool) (again bool) {
 	if o.status.backEnd.inProgress {
 		domain.BackEnd = "sql01.contoso.com"
 	}
+	o.abandonGate(&domain)
 	for _, fqdn := range object.servers {
 		domain.Servers = append(domain.Servers, o.look(w.machine(fqdn)))
 	}
@@ -156,9 +159,7 @@ func (o *operators) domainOnce(name string, underway bool) (again bool) {
 	decision := procedure.UpgradeDomain(domain)
 	if decision.NeedMembers {
 		for _, known := range o.status.servers {
-			server := w.observe(w.machine(known.FQDN))
-			member := procedure.Member{FQDN: known.FQDN, Serving: server != nil && server.Serving() || o.flaw == ignoresQuorum}
-			domain.Members = append(domain.Members, member)
+			domain.Members = append(domain.Members, o.member(known.FQDN))
 		}
 		domain.TopologyChanged = o.topologyChanged()
 		decision = procedure.UpgradeDomain(domain)
@@ -178,6 +179,10 @@ func (o *operators) domainOnce(name string, underway bool) (again bool) {
 		case procedure.VerdictStart:
 			o.misorder(server.Order)
 			first := (server.Order.Action == procedure.ActionStopServices || server.Order.Action == procedure.ActionFailOverComputer) && !server.OutOfService
+			if first && domain.PoolFailedOver && !o.failOverStands() {
+				decision.Servers[i].InProgress = false
+				continue
+			}
 			// Work that has begun is finished without a turn; with one, the pool is read once more.
 			if first && domain.Turn && (!turn() || o.status.adopted != domain.Adopted && o.flaw != keepsTheTurn || object.deleting || w.paused && o.flaw != forgetsPause || o.status.backEnd.inProgress || w.objects.deleting && o.flaw != forgetsDeletion) {
 				decision.Servers[i].InProgress = false
@@ -205,7 +210,7 @@ func (o *operators) domainOnce(name string, underway bool) (again bool) {
 		stale := version != o.status.version // somebody else has written since: the API server refuses to take the finalizer off
 		o.report(name, domain, decision)
 		if !stale {
-			w.release(name, decision.Departure(domain), domain.Turn)
+			w.release(name, o.neededForFailOver(name, decision.Departure(domain)), domain.Turn)
 		}
 	}
 	return again
@@ -237,6 +242,7 @@ func (o *operators) look(m *machine) procedure.DomainServer {
 
 func (o *operators) report(name string, domain procedure.Domain, decision procedure.DomainDecision) {
 	now := domainStatus{state: decision.State, inProgress: decision.InProgress, staged: true, build: domain.Plan.Build, generation: o.w.object(name).generation, reason: decision.Reason, message: decision.Message}
+	now.failOverSeen = failOverSeenOn(domain.Servers, o.status.domains[name].failOverSeen)
 	for i, server := range decision.Servers {
 		now.staged = now.staged && (server.Step == v1alpha1.StepReady || server.Step == v1alpha1.StepDone || server.Step == v1alpha1.StepHeld)
 		if domain.Servers[i].Server != nil {
@@ -261,6 +267,9 @@ func (o *operators) pool() {
 		return
 	case w.objects.deleting && o.flaw != forgetsDeletion:
 		w.sayOnce("the pool waits for its servers")
+		if o.failOverKnown() && o.failOver(slices.Clone(s.servers)) {
+			return
+		}
 		if len(s.servers) == 0 && slices.ContainsFunc(w.members(), w.answers) {
 			s.servers = w.places()
 			s.version++
@@ -274,6 +283,10 @@ func (o *operators) pool() {
 	if found == nil || !o.declare(found) {
 		return
 	}
+	if o.failOver(found) {
+		return
+	}
+	policy.FailOver = w.pair != nil
 	pool := procedure.Pool{Open: s.open, OpenSince: s.openSince, Adopted: s.adopted, Soak: s.soak, SoakTime: soakTime, Last: s.last, Policy: policy, Now: w.now, Paused: w.paused}
 	if pool.Ungated = w.ungated; w.ungated {
 		pool.SoakTime = 0
@@ -353,6 +366,7 @@ func (o *operators) pool() {
 		if pool.Answer != nil && pool.Answer.Hold {
 			s.hold = pool.Answer
 		}
+		o.failOver(found)
 	case procedure.PoolIsDone:
 		s.open, s.soak, s.hold, s.done = "", nil, nil, true
 		if len(w.objects.claims) == 1 {
@@ -367,12 +381,15 @@ func (o *operators) backEnd() {
 		return
 	}
 	backEnd := procedure.BackEnd{Deleting: w.objects.deleting, Plan: o.plan(), Edition: v1alpha1.EditionEnterprise, Stores: v1alpha1.CollocatedStoresAbsent, SQLServer: "sql01.contoso.com",
-		Permitted: s.backEnd.permitted, Paused: w.paused, OpenDomain: s.open}
+		Permitted: s.backEnd.permitted, Paused: w.paused, OpenDomain: o.openOf()}
 	for _, known := range s.servers {
 		server := w.observe(w.machine(known.FQDN))
 		if o.flaw == databasesEarly && server != nil {
 			server.Build, server.Jobs, server.Services = backEnd.Plan.Build, nil, []procedure.Service{{Name: "RTCSRV", Status: procedure.ServiceRunning}}
 			backEnd.OpenDomain = ""
+		}
+		if o.flaw == forgetsWhereUsers && server != nil {
+			server.Jobs = slices.DeleteFunc(server.Jobs, func(j procedure.Job) bool { return procedure.OfFailOver(j.ID) })
 		}
 		backEnd.FrontEnds = append(backEnd.FrontEnds, procedure.PoolFrontEnd{FQDN: known.FQDN, Server: server})
 	}
@@ -397,7 +414,7 @@ func (o *operators) backEnd() {
 	s.backEnd = backEndStatus{inProgress: decision.InProgress, done: decision.Server.Verdict == procedure.VerdictDone,
 		held: decision.Server.Verdict == procedure.VerdictHold, permitted: s.backEnd.permitted, reason: decision.Server.Reason}
 	// The claim is written before the order, and the pool is read once more after it: whoever claims second sees the first.
-	if o.between() || !starts || s.open != "" && o.flaw != databasesEarly || !w.there(backEndObject) || w.objects.deleting {
+	if o.between() || !starts || o.openOf() != "" && o.flaw != databasesEarly || !w.there(backEndObject) || w.objects.deleting {
 		w.release(backEndObject, decision.Departure(backEnd), false)
 		return
 	}

@@ -82,6 +82,9 @@ func (o *operators) resting() bool {
 			return false
 		}
 	}
+	if o.status.failOver != nil {
+		return o.status.failOver.held || o.status.failOver.idle
+	}
 	held := o.status.hold != nil || o.status.backEnd.held || o.status.why == v1alpha1.ReasonPaused
 	for _, domain := range o.status.domains {
 		held = held || domain.state == v1alpha1.DomainHeld
@@ -107,6 +110,7 @@ func (w *world) person(o *operators) {
 
 func (w *world) declareLater() {
 	if w.desired == newBuild {
+		w.declaredAt = w.now
 		w.desired, w.plan.PackageSHA256, w.dbDone = laterOne, strings.Repeat("cd", 32), false
 		w.failures = map[string]failure{}
 		w.say("a person declares build %s", laterOne)
@@ -131,14 +135,16 @@ func (w *world) retry(o *operators) {
 		}
 	}
 	w.failures = map[string]failure{}
-	o.status.hold, o.status.last = nil, nil
+	if !o.retryOfFailOver() {
+		o.status.hold, o.status.last = nil, nil
+	}
 	if o.status.backEnd.held {
 		o.status.backEnd.permitted = max(o.status.backEnd.permitted, 1) + 1
 	}
 }
 
 // mend is what a person does by hand before asking for another try.
-func (w *world) mend(*operators) {
+func (w *world) mend(o *operators) {
 	for _, m := range w.machines {
 		if m.hurt && m.up() {
 			for name := range m.running {
@@ -148,16 +154,22 @@ func (w *world) mend(*operators) {
 			w.back(m)
 		}
 	}
+	if w.pair != nil {
+		w.pair.mend(w, o)
+	}
 	w.mendDrift()
 }
 
 // nothingLeftStopped is line 8.
 func (w *world) nothingLeftStopped() {
+	if w.usersAway() {
+		return // they stay on the backup pool until a person has mended what failed
+	}
 	for _, m := range w.machines {
 		if m.computer.failedOver && !m.hurt {
 			w.violated(8, "%s was failed over and never failed back", m.fqdn)
 		}
-		if !m.whole() && !m.hurt && !m.membership.off {
+		if !m.whole() && !m.hurt && !m.membership.off && !w.leftWithTheMove(m) {
 			w.violated(8, "%s is left with stopped services: %v", m.fqdn, m.running)
 		}
 	}
@@ -172,6 +184,9 @@ func story(w *world, o *operators) string {
 	}
 	for _, m := range w.machines {
 		fmt.Fprintf(&text, "%s %s %+v %s %s permitted %d running %v\n", m.fqdn, m.domain, m.membership, m.build, o.status.steps[m.fqdn], o.status.permitted[m.fqdn], m.running)
+	}
+	if w.pair != nil {
+		fmt.Fprintf(&text, "%s, failover %+v\n", w.pair, o.status.failOver)
 	}
 	fmt.Fprintf(&text, "back end %+v, databases done %t\n", o.status.backEnd, w.dbDone)
 	return text.String()

@@ -21,7 +21,7 @@ const (
 
 // faults says what goes wrong in one history, as chances of one in so many per opportunity; zero is never.
 type faults struct {
-	crash, forget, twoOperators, unreachable, jobFails, interrupted, drainTimeout, moody, reboots, breaks, people, lostOrder, deletes, members, drift int
+	crash, forget, twoOperators, unreachable, jobFails, interrupted, drainTimeout, moody, reboots, breaks, people, lostOrder, deletes, members, drift, forces int
 }
 
 var (
@@ -52,6 +52,7 @@ type machine struct {
 	computer      computerState
 	membership    membershipState
 	drift         driftState
+	starting      bool // its front end service waits for those of others
 }
 
 type job struct {
@@ -112,6 +113,10 @@ type world struct {
 	violations  []string
 	// ungated: a pool of another role than FrontEnd, each server a domain of its own.
 	ungated bool
+	// pair is what a pool has with the one that it is paired with; nil when it is not.
+	pair       *pair
+	declaredAt time.Time // when a person last declared another build
+	forced     bool      // a person lets the pool go, whatever is half way
 }
 
 func newWorld(seed uint64, bad faults) *world {
@@ -211,8 +216,11 @@ func (m *machine) services() []procedure.Service {
 	var list []procedure.Service
 	for _, name := range serviceNames {
 		status := procedure.ServiceStopped
-		if m.running[name] {
+		switch {
+		case m.running[name]:
 			status = procedure.ServiceRunning
+		case name == "RTCSRV" && m.starting && m.up():
+			status = procedure.ServiceStartPending
 		}
 		startType := m.computer.startType()
 		if m.drift.manual[name] && !m.computer.disabled {
@@ -231,6 +239,9 @@ func (w *world) advance(by time.Duration) {
 			w.tick(m)
 		}
 		w.driftByPeople()
+		if w.pair != nil {
+			w.pair.passMinute(w)
+		}
 		if !w.quiet && w.now.After(w.moodEnds) && w.chance(w.faults.moody) {
 			domains := w.domains()
 			moods := []string{"Busy", "InsufficientActiveFrontEnds", "Draining", "NotReady", "Busy"}
@@ -264,9 +275,13 @@ func (w *world) tick(m *machine) {
 		for name := range m.running {
 			m.running[name] = false
 		}
+		m.starting = false
 		for _, j := range m.jobs {
 			if j.Active() {
 				j.State, j.Message = procedure.JobInterrupted, "Windows restarted"
+				if w.pair != nil {
+					w.pair.ends(w, m, j)
+				}
 				w.cutOff(m, j)
 				w.failed(m, j)
 			}
@@ -280,6 +295,9 @@ func (w *world) tick(m *machine) {
 		for _, name := range serviceNames {
 			m.running[name] = !m.computer.disabled && !m.drift.manual[name]
 		}
+		if w.pair != nil && w.pair.cold {
+			m.starting, m.running["RTCSRV"] = m.running["RTCSRV"], false
+		}
 		m.drift.stopped = nil
 		if failed := w.failures[m.fqdn].job; strings.HasPrefix(failed, "restart-computer") || strings.HasPrefix(failed, "stop-services-again") {
 			delete(w.failures, m.fqdn) // what had failed, or was to be prepared, has happened after all
@@ -291,7 +309,7 @@ func (w *world) tick(m *machine) {
 		w.back(m)
 	}
 	for _, j := range m.jobs {
-		if j.Active() && m.up() && !w.now.Before(j.ends) {
+		if j.Active() && m.up() && !w.now.Before(j.ends) && !w.waitsForOthers(m, j) {
 			w.end(m, j)
 		}
 	}
@@ -300,6 +318,7 @@ func (w *world) tick(m *machine) {
 // back notes that a machine has all its services again.
 func (w *world) back(m *machine) {
 	if m.whole() && m.away {
+		m.membership.forced = false
 		m.away, w.lastChange = false, w.now
 	}
 	if m.whole() && m.broke {
@@ -328,7 +347,7 @@ func (w *world) end(m *machine, j *job) {
 		for _, name := range serviceNames {
 			m.running[name] = running
 		}
-		if running {
+		if m.starting = false; running {
 			m.drift.stopped = nil
 		} else {
 			m.away, m.unverified = true, true // also where somebody has started them in between
@@ -381,6 +400,8 @@ func (w *world) end(m *machine, j *job) {
 		}
 	case procedure.ActionUpdateDatabases:
 		w.dbDone = j.State == procedure.JobSucceeded
+	case procedure.ActionMoveCentralManagement, procedure.ActionFailOverPool, procedure.ActionFailBackPool:
+		w.pair.ends(w, m, j)
 	}
 	if j.State != procedure.JobSucceeded {
 		w.failed(m, j)
@@ -435,6 +456,8 @@ func (w *world) start(m *machine, order procedure.Order, build v1alpha1.Build) {
 		length = time.Minute
 	case procedure.ActionUpdateDatabases:
 		length = w.minutes(5, 20)
+	case procedure.ActionRecordServices, procedure.ActionMoveCentralManagement, procedure.ActionFailOverPool, procedure.ActionFailBackPool:
+		length = w.pair.begin(w, m, order, j)
 	}
 	if order.Action != procedure.ActionRestartComputer && j.fate == procedure.JobSucceeded && w.chance(w.faults.jobFails) {
 		j.fate, j.word = procedure.JobFailed, "Internal"
@@ -452,8 +475,26 @@ func (w *world) putAway(m *machine) (complete bool) {
 	}
 	w.say("%s: put away", m.fqdn)
 	w.judgePutAway(m)
+	whole := m.whole()
+	if !w.clear(m, func(id string) bool { return !procedure.OfFailOver(id) }) {
+		return false
+	}
+	if whole || m.whole() || w.recently(m.changedAlone) {
+		m.unverified = false
+	}
+	return true
+}
+
+// clear puts those jobs away, and with the last one the baseline when everything is as it says.
+func (w *world) clear(m *machine, which func(id string) bool) (complete bool) {
+	var kept []*job
 	for len(m.jobs) > 0 && !m.jobs[0].Active() {
+		if !which(m.jobs[0].ID) {
+			kept, m.jobs = append(kept, m.jobs[0]), m.jobs[1:]
+			continue
+		}
 		if w.chance(w.faults.crash * 4) {
+			m.jobs = append(kept, m.jobs...)
 			return false
 		}
 		if m.jobs[0].action == procedure.ActionInstall && m.jobs[0].State == procedure.JobSucceeded {
@@ -461,11 +502,9 @@ func (w *world) putAway(m *machine) (complete bool) {
 		}
 		m.jobs = m.jobs[1:]
 	}
+	m.jobs = append(kept, m.jobs...)
 	if m.whole() {
 		m.baseline = nil
-	}
-	if m.whole() || w.recently(m.changedAlone) {
-		m.unverified = false
 	}
 	return true
 }
@@ -486,6 +525,12 @@ func (w *world) ask() (procedure.Readiness, bool) {
 		answer.State = procedure.PoolStateInsufficient
 	case answer.TotalActiveFrontEnds < len(members) || w.now.Before(w.settled):
 		answer.State = procedure.PoolStateBusy
+	}
+	switch {
+	case w.usersMoved():
+		answer.State = procedure.PoolStateBusy
+	case w.pair != nil && w.pair.sick != "":
+		answer.State = w.pair.sick
 	}
 	moody := !w.quiet && w.now.Before(w.moodEnds)
 	if moody && w.mood != "NotReady" {
@@ -520,10 +565,20 @@ func (w *world) recently(t time.Time) bool { return w.now.Sub(t) <= staleness }
 // judge checks a new job against what must never happen.
 func (w *world) judge(m *machine, order procedure.Order, build v1alpha1.Build) {
 	w.judgeProduct(m, order)
+	if procedure.OfFailOver(order.ID) {
+		w.pair.judgeMove(w, order)
+		return
+	}
+	away := w.judgeUsers(m, order)
 	takesOut := order.Action == procedure.ActionStopServices || order.Action == procedure.ActionFailOverComputer || order.Action == procedure.ActionRestartComputer
 	neverBack := m.hurt && !m.serves() // what could not be put back and is down costs nobody anything
-	if takesOut && !m.away && !neverBack {
+	switch {
+	case takesOut && away:
+		w.judgeAway(m)
+	case takesOut && !m.away && !neverBack:
 		w.judgeTakingOut(m)
+	}
+	if takesOut && !m.away && !neverBack {
 		w.judgeCurrent(m, build)
 	}
 	if takesOut && !m.serves() && m.unverified && w.session == m.domain {
@@ -572,10 +627,10 @@ func (w *world) judgeTakingOut(m *machine) {
 		if other == m {
 			continue
 		}
-		if other.away && !other.membership.unknown && other.takenAs() != m.takenAs() && !w.movedUnseen(m) && !w.movedUnseen(other) {
+		if other.away && !other.membership.unknown && !w.leftWithTheMove(other) && other.takenAs() != m.takenAs() && !w.movedUnseen(m) && !w.movedUnseen(other) {
 			w.violated(1, "%s of %s is stopped while %s of %s is out", m.fqdn, m.domain, other.fqdn, other.domain)
 		}
-		leftWhole := other.membership.left && other.whole()
+		leftWhole := other.membership.left && (other.whole() || other.membership.forced)
 		if other.unverified && !leftWhole && other.takenAs() == m.takenAs() && w.failures[other.fqdn].job == "" {
 			unverified++
 		}
