@@ -63,6 +63,7 @@ type failOverWorld struct {
 	cause     string
 	phase     v1alpha1.FailOverPhase
 	open      bool
+	users     bool // they are on the backup pool
 	permitted int
 	retriable bool
 	states    map[string]v1alpha1.DomainState
@@ -85,7 +86,7 @@ func newFailOverWorld(seed uint64, wrong flawInFailOver) *failOverWorld {
 }
 
 func (w *failOverWorld) forget() {
-	w.cause, w.phase, w.open, w.permitted = "", "", false, 0
+	w.cause, w.phase, w.open, w.users, w.permitted = "", "", false, false, 0
 	w.states, w.attempts, w.held = map[string]v1alpha1.DomainState{}, map[string]int{}, map[string]string{}
 }
 
@@ -345,7 +346,7 @@ func (w *failOverWorld) partner() *procedure.Partner {
 
 // poolPass is one look of the pool's controller. An order is given only in the phase that an earlier pass has written down.
 func (w *failOverWorld) poolPass() {
-	given := procedure.FailOver{PoolFQDN: "pool01.contoso.com", Plan: w.plan(), Cause: w.cause, Allowed: true, Timeout: time.Hour, FailBackTimeout: 2 * time.Hour, Permitted: w.permitted, Opened: w.open, Paused: w.paused}
+	given := procedure.FailOver{PoolFQDN: "pool01.contoso.com", Plan: w.plan(), Cause: w.cause, Allowed: true, Timeout: time.Hour, FailBackTimeout: 2 * time.Hour, Permitted: w.permitted, Opened: w.open, Phase: w.phase, UsersOnBackupPool: w.users, TopologyChanged: new(string), Paused: w.paused}
 	unknown := false
 	for _, m := range w.machines {
 		server := w.observe(m)
@@ -385,7 +386,7 @@ func (w *failOverWorld) poolPass() {
 		return // the operator dies here
 	}
 	if !decision.Engaged {
-		w.phase, w.open, w.permitted, w.retriable = "", false, 0, false
+		w.phase, w.open, w.users, w.permitted, w.retriable = "", false, false, 0, false
 		all := !slices.ContainsFunc(given.Domains, func(d procedure.PoolDomain) bool { return d.State != v1alpha1.DomainDone })
 		if w.done = all; !all && !unknown {
 			w.cause = "the pool answered Busy 3 times in a row"
@@ -417,7 +418,7 @@ func (w *failOverWorld) poolPass() {
 		}
 		w.cause = ""
 	}
-	w.phase, w.open, w.permitted = decision.Phase, decision.Open, max(w.permitted, decision.Attempt)
+	w.phase, w.open, w.users, w.permitted = decision.Phase, decision.Open, decision.UsersOnBackupPool, max(w.permitted, decision.Attempt)
 }
 
 func (w *failOverWorld) putAway(m *failOverMachine, which func(id string) bool) {
