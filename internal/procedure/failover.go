@@ -175,9 +175,10 @@ func (f FailOver) afterFailOver(d FailOverDecision, memory failOverMemory) FailO
 // again where a person has said so.
 func (f FailOver) failedAtHome(d FailOverDecision, memory failOverMemory) FailOverDecision {
 	last := memory.failOver
-	wanted, asked := f.Allowed && last.subject == string(f.Plan.Build), f.Permitted > last.attempt
+	current := f.allCurrent()
+	wanted, asked := f.Allowed && last.subject == string(f.Plan.Build) && !current, f.Permitted > last.attempt
 	switch {
-	case !wanted && !asked && last.fresh():
+	case !wanted && (!asked || current) && last.fresh():
 		return d.wait(v1alpha1.ReasonFailOverFailed, "the failover on %s ended badly (%s) and is not wanted any more; the registrar is %s in the copy of the topology on a front end, which is believed %s after the failover ended",
 			last.fqdn, sentence(last.job.Message), f.Partner.PoolState, registrarLag)
 	case !wanted || asked && f.Cause == "":

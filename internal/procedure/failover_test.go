@@ -223,6 +223,7 @@ func TestNextFailOverStep(t *testing.T) {
 		{"then it is over, and put away", poolToFailOver(pair(), upToDate, failedOverByUs, failedBackByUs).with(domainsDone), v1alpha1.FailOverFailingBack, VerdictPutAway, v1alpha1.ReasonFailingBack, "", false, false},
 		{"put away halfway: the fail back's record alone is enough", poolToFailOver(pair(), upToDate, failedBackByUs).with(domainsDone), v1alpha1.FailOverFailingBack, VerdictPutAway, v1alpha1.ReasonFailingBack, "", false, false},
 		{"nobody is moved where every front end has the build already", poolToFailOver(pair(), upToDate, has(v1alpha1.StepRecordServices, JobSucceeded)), v1alpha1.FailOverChecking, VerdictPutAway, v1alpha1.ReasonFailingOver, "", false, false},
+		{"nor again, where the record of a failed attempt was not put away with the others", poolToFailOver(pair(), upToDate, failOverFailed).with(permitted(2)), v1alpha1.FailOverFailingOver, VerdictPutAway, v1alpha1.ReasonFailOverFailed, "", false, false},
 		{"the problem has gone before anybody was moved", poolToFailOver(pair(), recorded, has(v1alpha1.StepRecordServices, JobSucceeded)).with(func(f *FailOver) { f.Cause = "" }), v1alpha1.FailOverChecking, VerdictPutAway, v1alpha1.ReasonFailingOver, "", false, false},
 	}
 	for _, test := range cases {

@@ -536,7 +536,7 @@ func (w *databaseWorld) person() {
 	for _, s := range w.stores {
 		s.failed = false
 	}
-	w.permitted = max(w.permitted, 1) + 1
+	w.permitted, w.held = max(w.permitted, 1)+1, false
 }
 
 func (w *databaseWorld) mirrorsInOrder() bool {

@@ -513,7 +513,7 @@ func playFailOver(seed uint64, wrong flawInFailOver) *failOverWorld {
 // Whatever goes wrong in a failover: nobody is stopped under users, users are moved once prerequisites hold and come back to a pool that
 // serves, and in the end all of it is done or undone.
 func TestNothingForbiddenHappensInAFailOver(t *testing.T) {
-	for _, seed := range seeds(2, 542) {
+	for _, seed := range seeds(2, 542, 1799570975564478973) {
 		w := playFailOver(seed, "")
 		complaints := slices.Clone(w.violations)
 		if len(complaints) == 0 && (!w.done || !w.home()) {

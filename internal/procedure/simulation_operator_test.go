@@ -42,6 +42,7 @@ type backEndStatus struct {
 	inProgress, done, held bool
 	permitted              int
 	reason                 string
+	mirror                 string // how the mirrors stood when that was last known
 }
 
 func newStatus() *status {
@@ -150,6 +151,7 @@ func (o *operators) domainOnce(name string, underway bool) (again bool) {
 		domain.BackEnd = "sql01.contoso.com"
 	}
 	o.abandonGate(&domain)
+	domain.AskMirror, domain.Mirrored = w.mirrors != nil && o.flaw != asksNoMirror, o.mirrored()
 	for _, fqdn := range object.servers {
 		domain.Servers = append(domain.Servers, o.look(w.machine(fqdn)))
 	}
@@ -162,6 +164,10 @@ func (o *operators) domainOnce(name string, underway bool) (again bool) {
 			domain.Members = append(domain.Members, o.member(known.FQDN))
 		}
 		domain.TopologyChanged = o.topologyChanged()
+		decision = procedure.UpgradeDomain(domain)
+	}
+	if decision.NeedMirror {
+		domain.Mirror = w.mirrors.state(w, o)
 		decision = procedure.UpgradeDomain(domain)
 	}
 	if object != w.object(name) || generation != object.generation {
@@ -393,18 +399,22 @@ func (o *operators) backEnd() {
 		}
 		backEnd.FrontEnds = append(backEnd.FrontEnds, procedure.PoolFrontEnd{FQDN: known.FQDN, Server: server})
 	}
+	o.describeMirrors(&backEnd)
 	decision := procedure.NextBackEndStep(backEnd)
-	if decision.NeedReport != "" {
-		version := "15.13.1"
-		if w.dbDone {
-			version = "15.13.22"
+	for decision.NeedReport != "" || decision.NeedMirror != "" || decision.NeedTopology {
+		switch {
+		case decision.NeedReport != "":
+			version := "15.13.1"
+			if w.dbDone {
+				version = "15.13.22"
+			}
+			backEnd.Report = &procedure.DatabaseReport{Databases: []procedure.Database{{Name: "rtcxds", ExpectedVersion: "15.13.22", InstalledVersion: version}}, Mirrored: w.mirrors != nil}
+		case decision.NeedMirror != "":
+			backEnd.MirrorState = w.mirrors.state(w, o)
+		default:
+			changed := o.topologyChanged()
+			backEnd.TopologyChanged = &changed
 		}
-		backEnd.Report = &procedure.DatabaseReport{Databases: []procedure.Database{{Name: "rtcxds", ExpectedVersion: "15.13.22", InstalledVersion: version}}}
-		decision = procedure.NextBackEndStep(backEnd)
-	}
-	if decision.NeedTopology {
-		changed := o.topologyChanged()
-		backEnd.TopologyChanged = &changed
 		decision = procedure.NextBackEndStep(backEnd)
 	}
 	starts := decision.Server.Verdict == procedure.VerdictStart
@@ -412,7 +422,10 @@ func (o *operators) backEnd() {
 		return
 	}
 	s.backEnd = backEndStatus{inProgress: decision.InProgress, done: decision.Server.Verdict == procedure.VerdictDone,
-		held: decision.Server.Verdict == procedure.VerdictHold, permitted: s.backEnd.permitted, reason: decision.Server.Reason}
+		held: decision.Server.Verdict == procedure.VerdictHold, permitted: s.backEnd.permitted, reason: decision.Server.Reason, mirror: s.backEnd.mirror}
+	if decision.Mirror != "" {
+		s.backEnd.mirror = decision.Mirror
+	}
 	// The claim is written before the order, and the pool is read once more after it: whoever claims second sees the first.
 	if o.between() || !starts || o.openOf() != "" && o.flaw != databasesEarly || !w.there(backEndObject) || w.objects.deleting {
 		w.release(backEndObject, decision.Departure(backEnd), false)

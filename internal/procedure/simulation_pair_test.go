@@ -189,7 +189,7 @@ func (p *pair) stopAll(w *world) {
 		if !m.away && !m.unverified {
 			m.membership.taken = m.domain
 		}
-		m.away, m.starting, m.heals = true, false, time.Time{}
+		m.away, m.starting, m.heals, m.membership.forced = true, false, time.Time{}, p.forced
 		m.drift.stopped = nil
 		for name := range m.running {
 			m.running[name] = false

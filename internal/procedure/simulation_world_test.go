@@ -114,7 +114,9 @@ type world struct {
 	// ungated: a pool of another role than FrontEnd, each server a domain of its own.
 	ungated bool
 	// pair is what a pool has with the one that it is paired with; nil when it is not.
-	pair       *pair
+	pair *pair
+	// mirrors is how the pool's databases are mirrored; nil when they are not.
+	mirrors    *mirrors
 	declaredAt time.Time // when a person last declared another build
 	forced     bool      // a person lets the pool go, whatever is half way
 }
@@ -241,6 +243,9 @@ func (w *world) advance(by time.Duration) {
 		w.driftByPeople()
 		if w.pair != nil {
 			w.pair.passMinute(w)
+		}
+		if w.mirrors != nil {
+			w.mirrors.passMinute(w)
 		}
 		if !w.quiet && w.now.After(w.moodEnds) && w.chance(w.faults.moody) {
 			domains := w.domains()
@@ -570,6 +575,7 @@ func (w *world) judge(m *machine, order procedure.Order, build v1alpha1.Build) {
 		return
 	}
 	away := w.judgeUsers(m, order)
+	w.mirrors.judgeUpdate(w, order)
 	takesOut := order.Action == procedure.ActionStopServices || order.Action == procedure.ActionFailOverComputer || order.Action == procedure.ActionRestartComputer
 	neverBack := m.hurt && !m.serves() // what could not be put back and is down costs nobody anything
 	switch {
@@ -642,7 +648,7 @@ func (w *world) judgeTakingOut(m *machine) {
 	}
 	if w.ungated {
 		w.judgeWithoutQuorum(m)
-	} else if minimum := minimumOf(len(members)); serving < minimum && !w.recently(w.republished) {
+	} else if minimum := minimumOf(len(members)); serving < minimum && !w.recently(w.republished) && m.serves() {
 		w.violated(2, "%s is stopped, and %d of %d front ends remain; %d are needed", m.fqdn, serving, len(members), minimum)
 	}
 	fresh := w.freshReading(m)
@@ -661,6 +667,7 @@ func (w *world) judgeTakingOut(m *machine) {
 			w.violated(6, "%s is stopped although %s failed on %s and no person has said to go on", m.fqdn, failed.job, fqdn)
 		}
 	}
+	w.mirrors.judgeStop(w, m)
 	w.judgeDeletion(m)
 	if w.paused && !w.recently(w.pausedAt) {
 		w.violated(11, "%s is stopped although the pool has been paused since %s", m.fqdn, w.pausedAt.Format("15:04"))
