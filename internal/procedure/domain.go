@@ -333,6 +333,9 @@ func (domain Domain) othersFirst(result *DomainDecision, index, limit int) (reas
 			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s is held; no further server is touched", other.FQDN)
 		case other.Step == v1alpha1.StepRecover:
 			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s failed and is being put back into service; no further server is touched", other.FQDN)
+		case other.InProgress && domain.Servers[i].Server != nil && domain.Servers[i].Server.installFailed():
+			// It is brought back first, and held after that.
+			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("the installer failed on %s, which is being brought back into service; no further server is touched", other.FQDN)
 		case domain.Servers[i].Server == nil:
 			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s does not answer; no further server is touched", other.FQDN)
 		case other.InProgress || other.OutOfService || other.Begun && !result.Servers[index].Begun:
