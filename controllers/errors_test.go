@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -283,6 +284,22 @@ func TestLostOrders(t *testing.T) {
 	}
 	if orders := servers.orders(lync.ActionInstall, "fe01.contoso.com"); orders != 1 {
 		t.Errorf("the installer was ordered %d times although its job was there", orders)
+	}
+}
+
+// Whoever orders a job may be cut off before its task is there. The order is given once more, and the server is taken once.
+func TestAJobThatDoesNotBeginIsOrderedOnceMore(t *testing.T) {
+	servers := threeFrontEnds()
+	servers.claimedFor = time.Minute
+	w := startedWorld(t, servers)
+	w.ready(w.pool(), "True", v1alpha1.ReasonUpToDate)
+	for _, action := range []lync.Action{lync.ActionStagePackage, lync.ActionStopServices, lync.ActionInstall, lync.ActionRestartComputer} {
+		if orders := servers.orders(action, "fe01.contoso.com"); orders < 2 {
+			t.Errorf("%s was ordered %d times", action, orders)
+		}
+	}
+	if told := strings.Join(w.toldUntil(w.domain("pool01-upgradedomain1"), v1alpha1.EventServerUpgraded), " "); strings.Count(told, "ServerTaken") != 1 {
+		t.Errorf("told: %s", told)
 	}
 }
 

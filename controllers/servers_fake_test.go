@@ -33,6 +33,9 @@ type fakeServers struct {
 	databases    fakeDatabases
 	// ahead is how far the clocks of the servers are.
 	ahead time.Duration
+	// claimedFor is how long ago a job that has not begun was ordered, whenever that was; where it is not zero a job does not begin
+	// before it is ordered twice.
+	claimedFor time.Duration
 	// onStart is told of every job before it is registered.
 	onStart func(lync.JobRequest)
 	byHand  bool
@@ -131,7 +134,11 @@ func (f *fakeServers) Facts(_ context.Context, access lync.Access) (lync.Facts, 
 		Services:   slices.Clone(host.services), Baseline: slices.Clone(host.baseline), PendingReboot: []string{},
 	}
 	for _, job := range host.jobs {
-		facts.Jobs = append(facts.Jobs, *job)
+		shown := *job
+		if shown.State == lync.JobClaimed {
+			shown.Claimed = facts.Time.Add(-f.claimedFor)
+		}
+		facts.Jobs = append(facts.Jobs, shown)
 	}
 	return facts, nil
 }
@@ -280,6 +287,9 @@ func (f *fakeServers) advanceHost(host *fakeHost) {
 		if job.State.Finished() {
 			continue
 		}
+		if f.claimedFor > 0 && f.timesOrdered(host.fqdn, job.ID) < 2 {
+			return
+		}
 		now := time.Now().UTC()
 		job.State, job.Started, job.BootTime = lync.JobRunning, now, host.boot
 		for _, fault := range f.faults {
@@ -293,6 +303,16 @@ func (f *fakeServers) advanceHost(host *fakeHost) {
 		host.perform(job.Action, f, f.requested(job.ID))
 		return
 	}
+}
+
+// timesOrdered says how often a job was ordered on a server.
+func (f *fakeServers) timesOrdered(fqdn, id string) (times int) {
+	for _, call := range f.calls {
+		if call.method == "StartJob" && call.server == fqdn && call.request.ID == id {
+			times++
+		}
+	}
+	return times
 }
 
 // prepareFor is what a stop does before it can fail.

@@ -594,14 +594,14 @@ func lookAtServer(server procedure.ServerDecision, problem *procedure.Problem, r
 		return unhurried(drift)
 	case server.Verdict == procedure.VerdictHold:
 		return holdLook
+	case server.ActiveSeconds > 0: // a job that is awaited, also where it is ordered once more
+		return lookAfter(server.ActiveSeconds)
 	case server.Verdict == procedure.VerdictStart, server.Verdict == procedure.VerdictPutAway:
 		return quickestLook
 	case server.Reason == v1alpha1.ReasonPrincipalOnMirror, server.Reason == v1alpha1.ReasonMirrorNotSynchronised, server.Reason == v1alpha1.ReasonMirrorStateUnknown:
 		return holdLook // what a person does about SQL Server arrives as no event
 	case server.Step == v1alpha1.StepReady, server.Step == v1alpha1.StepWaiting:
 		return unhurried(turnLook)
-	case server.ActiveSeconds > 0:
-		return lookAfter(server.ActiveSeconds)
 	}
 	return troubleLook
 }

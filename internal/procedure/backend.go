@@ -190,7 +190,11 @@ func (b BackEnd) windowsServer(result BackEndDecision, withDatabases bool) BackE
 	d := begin(b.Plan, server, b.Permitted)
 	switch {
 	case server.activeJob() != nil:
-		d = d.awaitJob(b.Plan, server, *server.activeJob())
+		d = d.awaitJob(b.Plan, server, *server.activeJob()).orderAgain(server, *server.activeJob(), func(without Server) ServerDecision {
+			other := b
+			other.Server = &without
+			return other.windowsServer(result, withDatabases).Server
+		})
 	case server.Build == "":
 		d = d.hold(v1alpha1.ReasonInvalidTopology, "no Lync Server core components are installed on %s; is it a Standard Edition server?", server.FQDN)
 	case d.Begun:
@@ -254,6 +258,9 @@ func (b BackEnd) enterprise() BackEndDecision {
 	}
 	result.FrontEndsReady, result.FrontEndsMessage = b.frontEndsReady()
 	if host, job := b.activeDatabaseJob(); job != nil {
+		if again := b.databasesOrderedAgain(*host, *job); again != nil {
+			return *again
+		}
 		d := ServerDecision{FQDN: host.FQDN, Build: host.Build, Attempt: attemptOf(job.ID)}
 		result.Server = d.awaitJob(b.Plan, *host, *job)
 		result = b.finish(result)

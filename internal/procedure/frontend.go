@@ -27,7 +27,7 @@ const databaseTimeout = 2 * time.Hour
 func FrontEnd(plan Plan, server Server, permitted int) ServerDecision {
 	decision := begin(plan, server, permitted)
 	if active := server.activeJob(); active != nil {
-		return decision.awaitJob(plan, server, *active)
+		return decision.awaitJob(plan, server, *active).orderAgain(server, *active, func(without Server) ServerDecision { return FrontEnd(plan, without, permitted) })
 	}
 	if server.Build == "" && decision.Begun {
 		return decision.recoverThenHold(plan, server, v1alpha1.ReasonInvalidTopology, fmt.Sprintf("the Lync Server core components on %s are gone", server.FQDN))

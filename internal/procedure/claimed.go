@@ -1,0 +1,57 @@
+package procedure
+
+import (
+	"slices"
+	"time"
+)
+
+// claimPatience is how long a job that was ordered may take to begin, by the server's clock, before it is ordered once more. A server ends
+// the wait by itself after five minutes: then it never begins.
+const claimPatience = 30 * time.Second
+
+// orderAgain orders a job once more that was ordered and does not begin: whoever ordered it may have been cut off before its task was there.
+// The same order finishes what it began, and however often it is given the job works once. It is given again only where the same
+// order follows from what the server is without the job, and through the same gates.
+func (d ServerDecision) orderAgain(server Server, job Job, decide func(Server) ServerDecision) ServerDecision {
+	if !job.overdueToBegin(server.Time) || d.Verdict != VerdictWait {
+		return d
+	}
+	server.Jobs = slices.DeleteFunc(slices.Clone(server.Jobs), func(one Job) bool { return one.ID == job.ID })
+	again := decide(server)
+	if again.Order == nil || again.Order.ID != job.ID || again.Verdict != VerdictStart && again.Verdict != VerdictTurn {
+		return d
+	}
+	d.Verdict, d.Order = again.Verdict, again.Order
+	return d
+}
+
+// databasesOrderedAgain is orderAgain for an update of databases from a front end; nil where it is only awaited. The databases may have to
+// be compared before.
+func (b BackEnd) databasesOrderedAgain(host Server, job Job) *BackEndDecision {
+	if !job.overdueToBegin(host.Time) {
+		return nil
+	}
+	b.FrontEnds = slices.Clone(b.FrontEnds)
+	for i, frontEnd := range b.FrontEnds {
+		if frontEnd.Server != nil && frontEnd.Server.FQDN == host.FQDN {
+			without := *frontEnd.Server
+			without.Jobs = slices.DeleteFunc(slices.Clone(without.Jobs), func(one Job) bool { return one.ID == job.ID })
+			b.FrontEnds[i].Server = &without
+		}
+	}
+	again := b.enterprise()
+	asks := again.NeedReport != "" || again.NeedMirror != "" || again.NeedTopology
+	same := again.Server.Verdict == VerdictStart && again.Server.Order != nil && again.Server.Order.ID == job.ID && again.Server.FQDN == host.FQDN
+	if !asks && !same {
+		return nil
+	}
+	again.InProgress = true
+	if same {
+		again.Server.ActiveSeconds = job.activeSeconds(host.Time)
+	}
+	return &again
+}
+
+func (j Job) overdueToBegin(now time.Time) bool {
+	return j.State == JobClaimed && !j.Claimed.IsZero() && now.Sub(j.Claimed) > claimPatience
+}
