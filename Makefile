@@ -158,7 +158,7 @@ DURATION ?= 10m
 .PHONY: soak
 soak: ## Play random histories of rollouts for DURATION; a violation prints the seed that replays it.
 	go test -c -o bin/soak ./internal/procedure
-	cd internal/procedure && ../../bin/soak -test.timeout 0 -soak '$(DURATION)' $(SOAKFLAGS)
+	cd internal/procedure && ../../bin/soak -test.timeout 0 -test.parallel 100 -soak '$(DURATION)' $(SOAKFLAGS)
 
 .PHONY: conformance
 conformance: ## Drive the simulator with WinRM clients that others wrote (needs Python 3).

@@ -139,6 +139,7 @@ func waitForTheNext(seed uint64, flaw betweenFlaw) (violations []string) {
 }
 
 func TestNoDomainIsOpenedOnARestlessPool(t *testing.T) {
+	t.Parallel()
 	for _, seed := range seeds(1) {
 		if violations := waitForTheNext(seed, ""); len(violations) > 0 {
 			t.Fatalf("seed %d: %s\n(replay: go test ./internal/procedure -run '%s' -seed %d)", seed, strings.Join(violations, "; "), t.Name(), seed)

@@ -35,7 +35,7 @@ func (w *world) driftByPeople() {
 	}
 	m.drift.at = w.now
 	switch {
-	case kind == 0 && !busy && !m.away && (w.pair == nil || w.now.Sub(w.pair.moved) > time.Hour): // that takes its time
+	case kind == 0 && !busy && !m.away && w.rememberedWithout(m):
 		w.say("%s is rebuilt at %s", m.fqdn, oldBuild)
 		m.build, m.coming, m.jobs, m.baseline, m.gone, m.computer = oldBuild, "", nil, nil, map[string]bool{}, computerState{role: m.computer.role}
 		m.drift.manual, m.drift.stopped, m.unverified, m.broke, m.pendingReboot = nil, nil, false, false, false

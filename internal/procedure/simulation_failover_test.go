@@ -513,6 +513,7 @@ func playFailOver(seed uint64, wrong flawInFailOver) *failOverWorld {
 // Whatever goes wrong in a failover: nobody is stopped under users, users are moved once prerequisites hold and come back to a pool that
 // serves, and in the end all of it is done or undone.
 func TestNothingForbiddenHappensInAFailOver(t *testing.T) {
+	t.Parallel()
 	for _, seed := range seeds(2, 542, 1799570975564478973) {
 		w := playFailOver(seed, "")
 		complaints := slices.Clone(w.violations)

@@ -229,6 +229,17 @@ func (p *pair) partner(w *world, o *operators) *procedure.Partner {
 	return partner
 }
 
+// rememberedWithout says whether a front end can be rebuilt: that takes its time, and of a pool whose users are elsewhere another front end
+// still remembers the failover. What no server and no status remembers, nobody can know.
+func (w *world) rememberedWithout(rebuilt *machine) bool {
+	if w.pair == nil || !w.usersMoved() {
+		return w.pair == nil || w.now.Sub(w.pair.moved) > time.Hour
+	}
+	return w.now.Sub(w.pair.moved) > time.Hour && slices.ContainsFunc(w.members(), func(m *machine) bool {
+		return m != rebuilt && slices.ContainsFunc(m.jobs, func(j *job) bool { return procedure.OfFailOver(j.ID) })
+	})
+}
+
 // leftWithTheMove says whether a front end was stopped with its pool, and has left it before anything was begun on it; or was let go half
 // way by a person.
 func (w *world) leftWithTheMove(m *machine) bool {

@@ -22,7 +22,7 @@ var soakEnds = sync.OnceValue(func() time.Time { return time.Now().Add(*soakFlag
 
 // seeds are the seeds of the histories that a test plays: those that once broke a promise (once adds some of the test's own), then the first numbers; the share says how much
 // more the histories of the test cost than others. With -seed it is that one, and with -soak it goes on with ever new ones until the time
-// is over. A test that ranges over it takes part in make soak.
+// is over. A test that ranges over it takes part in make soak, and must be parallel: one that is not would take all of the time.
 func seeds(share int, once ...uint64) iter.Seq2[int, uint64] {
 	return func(yield func(int, uint64) bool) {
 		if *seedFlag != 0 {
