@@ -2,14 +2,16 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/url"
+	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/apimachinery/pkg/watch"
 	watchtools "k8s.io/client-go/tools/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -87,11 +89,14 @@ func Persist(ctx context.Context, request func(again bool) error) error {
 	return err
 }
 
-// Unanswered says whether an error tells nothing but that the control plane did not manage to answer.
+// Unanswered says whether an error tells nothing but that the control plane did not manage to answer: it says so, or the connection broke.
 func Unanswered(err error) bool {
-	return apierrors.IsTimeout(err) || apierrors.IsServerTimeout(err) || apierrors.IsTooManyRequests(err) || apierrors.IsServiceUnavailable(err) ||
-		apierrors.IsInternalError(err) || utilnet.IsTimeout(err) || utilnet.IsProbableEOF(err) || utilnet.IsConnectionReset(err) ||
-		utilnet.IsConnectionRefused(err) || utilnet.IsHTTP2ConnectionLost(err)
+	if err == nil || errors.Is(err, context.Canceled) {
+		return false
+	}
+	_, broken := errors.AsType[*url.Error](err)
+	return broken || strings.Contains(err.Error(), "when reading response body") || apierrors.IsTimeout(err) || apierrors.IsServerTimeout(err) ||
+		apierrors.IsTooManyRequests(err) || apierrors.IsServiceUnavailable(err) || apierrors.IsInternalError(err)
 }
 
 // Watch tells everything that happens from now on to the objects of a kind in a namespace, and goes on where it was when the control
