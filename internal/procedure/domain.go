@@ -120,7 +120,7 @@ func (domain Domain) consider(server DomainServer) ServerDecision {
 		if server.LastStep == v1alpha1.StepRestartComputer && !server.Problem.Lasting {
 			decision.Reason, decision.Message = v1alpha1.ReasonUpgrading, inWords(v1alpha1.StepRestartComputer, server.FQDN)
 		}
-		if server.Left && !decision.InProgress && !WorkedOn(server.LastStep) {
+		if known := server.LastStep != "" && server.LastStep != v1alpha1.StepUnknown; server.Left && known && !decision.InProgress && !WorkedOn(server.LastStep) {
 			decision.Verdict, decision.Step, decision.Reason = VerdictDone, v1alpha1.StepDone, v1alpha1.ReasonTopologyChanged
 			decision.Message = "has left the pool and does not answer, and nothing was half way on it"
 		}

@@ -248,16 +248,14 @@ func (s Server) installFailed() bool {
 	return true
 }
 
-// inServiceUnfinished says whether everything on the server runs although our work on it has not done what it should: what is left to be done
-// there needs every gate again. What waits for it would wait for ever where it needs the same gate itself.
+// inServiceUnfinished says whether nothing on the server is out because of us although our work on it has not done what it should: what is left
+// to be done there needs every gate again. What waits for it would wait for ever where it needs the same gate itself.
 func (s Server) inServiceUnfinished(plan Plan) bool {
 	last := s.lastWork()
-	if last == nil || s.activeJob() != nil || s.failedOver() {
+	if last == nil || s.activeJob() != nil || s.halfWay() {
 		return false
 	}
-	notRunning, changed := s.missing()
-	unfinished := plan.behind(s) || s.unfinishedInstall(plan.Build) || s.backByHand() || StepOf(last.ID) == v1alpha1.StepRecover
-	return unfinished && len(notRunning)+len(changed) == 0
+	return plan.behind(s) || s.unfinishedInstall(plan.Build) || s.backByHand() || StepOf(last.ID) == v1alpha1.StepRecover
 }
 
 // halfWay says whether services are out, or on their way out or back, because of us.

@@ -286,7 +286,7 @@ func (p *pair) judgeFailOver(w *world) {
 	needed := false
 	for _, m := range w.members() {
 		needed = needed || m.build.OlderThan(w.desired) || w.recently(m.drift.at) || w.recently(w.declaredAt)
-		if m.baseline == nil && !w.recently(w.republished) && !w.objects.deleting {
+		if m.baseline == nil && !w.recently(w.republished) && !w.recently(m.drift.at) && !w.objects.deleting {
 			w.violated(ruleUnrecorded, "the services of %s are stopped and were not written down", m.fqdn)
 		}
 	}
