@@ -109,26 +109,7 @@ func UpgradeDomain(domain Domain) DomainDecision {
 
 func (domain Domain) consider(server DomainServer) ServerDecision {
 	if server.Server == nil {
-		if server.Problem == nil {
-			server.Problem = &Problem{Reason: v1alpha1.ReasonDiscovering, Message: server.FQDN + " has not been looked at yet"}
-		}
-		decision := ServerDecision{FQDN: server.FQDN, Build: server.LastBuild, Attempt: max(server.Permitted, 1), OutOfService: true,
-			Verdict: VerdictWait, Step: v1alpha1.StepUnknown, Reason: server.Problem.Reason, Message: server.Problem.Message}
-		if inProgress(server.LastStep) || server.LastStep == v1alpha1.StepHeld && domain.WasInProgress {
-			decision.Begun, decision.InProgress, decision.Step = true, true, server.LastStep
-		}
-		if server.LastStep == v1alpha1.StepRestartComputer && !server.Problem.Lasting {
-			decision.Reason, decision.Message = v1alpha1.ReasonUpgrading, inWords(v1alpha1.StepRestartComputer, server.FQDN)
-		}
-		if known := server.LastStep != "" && server.LastStep != v1alpha1.StepUnknown; server.Left && known && !decision.InProgress && !WorkedOn(server.LastStep) {
-			decision.Verdict, decision.Step, decision.Reason = VerdictDone, v1alpha1.StepDone, v1alpha1.ReasonTopologyChanged
-			decision.Message = "has left the pool and does not answer, and nothing was half way on it"
-		}
-		if server.Left && decision.InProgress {
-			decision.Message = fmt.Sprintf("%s has left the pool in the middle of its work and does not answer, so that it cannot be finished: %s. Bring it back; or, if it is gone for good, delete this UpgradeDomain object with the annotation %s=%s: the rollout then goes on without it",
-				server.FQDN, sentence(server.Problem.Message), v1alpha1.AnnotationForceDelete, v1alpha1.ForceDeleteValue)
-		}
-		return decision
+		return domain.unseen(server)
 	}
 	if domain.Plan.Build == "" {
 		return ServerDecision{FQDN: server.FQDN, Build: server.Server.Build, Attempt: 1, Verdict: VerdictDone, Step: v1alpha1.StepDone,
@@ -146,6 +127,30 @@ func (domain Domain) consider(server DomainServer) ServerDecision {
 		if blocked, reason, message := domain.blocked(); blocked {
 			return decision.wait(v1alpha1.StepWaiting, reason, "%s", message)
 		}
+	}
+	return decision
+}
+
+// unseen decides about a server that could not be observed in this pass, by what was last known of it.
+func (domain Domain) unseen(server DomainServer) ServerDecision {
+	if server.Problem == nil {
+		server.Problem = &Problem{Reason: v1alpha1.ReasonDiscovering, Message: server.FQDN + " has not been looked at yet"}
+	}
+	decision := ServerDecision{FQDN: server.FQDN, Build: server.LastBuild, Attempt: max(server.Permitted, 1), OutOfService: true,
+		Verdict: VerdictWait, Step: v1alpha1.StepUnknown, Reason: server.Problem.Reason, Message: server.Problem.Message}
+	if inProgress(server.LastStep) || server.LastStep == v1alpha1.StepHeld && domain.WasInProgress {
+		decision.Begun, decision.InProgress, decision.Step = true, true, server.LastStep
+	}
+	if server.LastStep == v1alpha1.StepRestartComputer && !server.Problem.Lasting {
+		decision.Reason, decision.Message = v1alpha1.ReasonUpgrading, inWords(v1alpha1.StepRestartComputer, server.FQDN)
+	}
+	if known := server.LastStep != "" && server.LastStep != v1alpha1.StepUnknown; server.Left && known && !decision.InProgress && !WorkedOn(server.LastStep) {
+		decision.Verdict, decision.Step, decision.Reason = VerdictDone, v1alpha1.StepDone, v1alpha1.ReasonTopologyChanged
+		decision.Message = "has left the pool and does not answer, and nothing was half way on it"
+	}
+	if server.Left && decision.InProgress {
+		decision.Message = fmt.Sprintf("%s has left the pool in the middle of its work and does not answer, so that it cannot be finished: %s. Bring it back; or, if it is gone for good, delete this UpgradeDomain object with the annotation %s=%s: the rollout then goes on without it",
+			server.FQDN, sentence(server.Problem.Message), v1alpha1.AnnotationForceDelete, v1alpha1.ForceDeleteValue)
 	}
 	return decision
 }

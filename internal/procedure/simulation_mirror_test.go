@@ -24,6 +24,7 @@ const (
 	principalMoves        = 120
 	mirrorFallsBack       = 120
 	mirrorIsNotAsked      = 15
+	mirrorIsClosed        = 15
 )
 
 // mirrors is how the databases of a pool are mirrored.
@@ -79,7 +80,7 @@ func (m *mirrors) state(w *world, o *operators) *procedure.Mirror {
 	case w.chance(mirrorIsNotAsked):
 		m.blind = w.now
 		return &procedure.Mirror{Problem: "no answer"}
-	case w.chance(mirrorIsNotAsked):
+	case w.chance(mirrorIsClosed):
 		m.blind = w.now
 		row = procedure.MirroredDatabase{Name: "rtcxds", StateOnPrimary: "DatabaseInaccessibleOrMirroringNotEnabled", StateOnMirror: "DatabaseInaccessibleOrMirroringNotEnabled"}
 	default:
