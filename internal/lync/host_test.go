@@ -71,6 +71,7 @@ func newHostBehind(t testing.TB, options wsman.Options, start func(*httptest.Ser
 	h.handler = wsman.NewHandler(h, options)
 	server := httptest.NewUnstartedServer(h.handler)
 	server.Config = h.handler.HTTPServer()
+	server.Config.ReadHeaderTimeout = patience
 	notice := server.Config.ConnState
 	server.Config.ConnState = func(conn net.Conn, state http.ConnState) {
 		h.count(state)

@@ -73,6 +73,7 @@ func serve(t testing.TB, options wsman.Options, start func(*httptest.Server)) (*
 	handler := wsman.NewHandler(host, options)
 	server := httptest.NewUnstartedServer(handler)
 	server.Config = handler.HTTPServer()
+	server.Config.ReadHeaderTimeout = patience
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	count := server.Config.ConnState
 	server.Config.ConnState = func(conn net.Conn, state http.ConnState) {
