@@ -213,10 +213,11 @@ func (j Job) age(now time.Time) time.Duration {
 }
 
 // putBack says whether our last work was to start the services again, and it succeeded or at least made the server serve. From
-// then on the server is no longer ours: it is in service, or out of it for a reason that is not us.
+// then on the server is no longer ours: it is in service, or out of it for a reason that is not us. One that was failed over and is not
+// failed back has no users, whatever runs on it.
 func (s Server) putBack() bool {
 	last := s.lastWork()
-	if last == nil || last.Active() {
+	if last == nil || last.Active() || s.failedOver() {
 		return false
 	}
 	step := StepOf(last.ID)

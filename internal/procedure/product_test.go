@@ -138,6 +138,10 @@ func TestAServerThatWasFailedOverIsHalfWayUntilItIsFailedBack(t *testing.T) {
 	if back.halfWay() {
 		t.Error("a server that was failed back counts as half way")
 	}
+	inVain := frontEnd(staged, over, installedByUs, restartedByUs, has(v1alpha1.StepRecover, JobFailed, by(failedBack)), atBuild(wanted), rebooted)
+	if !inVain.Serving() || !inVain.halfWay() {
+		t.Error("a server whose failback failed counts as back, because its services run")
+	}
 }
 
 func TestARefusedFailoverHasDoneNothing(t *testing.T) {

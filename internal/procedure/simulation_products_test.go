@@ -163,7 +163,7 @@ func (o *operators) misorder(order *procedure.Order) {
 }
 
 // productRegressions are seeds of histories of these worlds that once broke a promise.
-var productRegressions = []uint64{135, 420, 1453, 12, 230, 348, 3377889124930310510, 469606790668912280, 2734974830131917460, 4075869195148294188, 4039140580236513195}
+var productRegressions = []uint64{135, 420, 1453, 12, 230, 348, 3377889124930310510, 469606790668912280, 2734974830131917460, 4075869195148294188, 4039140580236513195, 2163770340490345790}
 
 // worlds are pools of the other product, and of every other role.
 var worlds = map[string]func(uint64, faults) *world{

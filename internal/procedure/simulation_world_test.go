@@ -577,7 +577,7 @@ func (w *world) judge(m *machine, order procedure.Order, build v1alpha1.Build) {
 	away := w.judgeUsers(m, order)
 	w.mirrors.judgeUpdate(w, order)
 	takesOut := order.Action == procedure.ActionStopServices || order.Action == procedure.ActionFailOverComputer || order.Action == procedure.ActionRestartComputer
-	neverBack := m.hurt && !m.serves() // what could not be put back and is down costs nobody anything
+	neverBack := m.hurt && !m.serves() || m.computer.failedOver // what could not be put back and is down, or has no users, costs nobody anything
 	switch {
 	case takesOut && away:
 		w.judgeAway(m)
