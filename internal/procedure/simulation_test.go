@@ -179,8 +179,12 @@ func story(w *world, o *operators) string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%s\n", strings.Join(w.journal, "\n"))
 	fmt.Fprintf(&text, "open %q, why %s, soak %v, hold %v, paused %t, desired %s\n", o.status.open, o.status.why, o.status.soak, o.status.hold, w.paused, w.desired)
+	fmt.Fprintf(&text, "known servers %v\n", o.status.servers)
 	for name, domain := range o.status.domains {
 		fmt.Fprintf(&text, "%s %+v\n", name, domain)
+	}
+	for _, object := range w.objects.domains {
+		fmt.Fprintf(&text, "object %+v\n", *object)
 	}
 	for _, m := range w.machines {
 		fmt.Fprintf(&text, "%s %s %+v %s %s permitted %d running %v\n", m.fqdn, m.domain, m.membership, m.build, o.status.steps[m.fqdn], o.status.permitted[m.fqdn], m.running)
