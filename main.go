@@ -17,7 +17,6 @@ import (
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/utils/clock"
-	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/config"
@@ -89,7 +88,7 @@ func run(ctx context.Context, options flags) error {
 		Cache:      cache.Options{DefaultNamespaces: watched(options.namespaces), DefaultTransform: cache.TransformStripManagedFields()},
 		Controller: config.Controller{ReconciliationTimeout: reconciliationTimeout},
 		// A pass in the middle of a question is cut short at once; whoever is slower than that is ended by those who wait for it.
-		GracefulShutdownTimeout: ptr.To(reconciliationTimeout),
+		GracefulShutdownTimeout: new(reconciliationTimeout),
 	})
 	if err != nil {
 		return fmt.Errorf("starting the manager: %w", err)

@@ -502,7 +502,7 @@ func (r *UpgradeDomainReconciler) report(work *domainWork, conditions conditions
 	noteComponents(status.Servers, domain.Servers)
 	status.State = decision.State
 	status.InProgress = decision.InProgress
-	status.FailOverSeen = failOverSeenOn(domain.Servers, status.FailOverSeen)
+	status.FailOverSeen = procedure.FailOverSeenOn(domain.Servers, status.FailOverSeen)
 	status.InstalledBuild = oldestBuild(decision.Servers)
 	status.ServerProgress = fmt.Sprintf("%d/%d", decision.Done(), len(decision.Servers))
 	status.CurrentServer, status.CurrentStep = decision.Current()
@@ -623,21 +623,4 @@ func holdFrom(earlier *v1alpha1.Hold, held bool, reason, server, message string,
 		hold.Since = earlier.Since
 	}
 	return hold
-}
-
-// failOverSeenOn says whether a server of the domain remembers a failover. While one does not answer, what was seen before stands. What one
-// that has left the pool remembers is nobody's business any more.
-func failOverSeenOn(servers []procedure.DomainServer, before bool) bool {
-	unanswered := false
-	for _, server := range servers {
-		if server.Left {
-			continue
-		}
-		if server.Server == nil {
-			unanswered = true
-		} else if server.Server.FailOverSeen() {
-			return true
-		}
-	}
-	return before && unanswered
 }

@@ -53,6 +53,23 @@ func (s Server) FailOverSeen() bool {
 	return false
 }
 
+// FailOverSeenOn says whether a server of a domain remembers a failover. While one does not answer, what was seen before stands. What one
+// that has left the pool remembers is nobody's business any more.
+func FailOverSeenOn(servers []DomainServer, before bool) bool {
+	unanswered := false
+	for _, server := range servers {
+		if server.Left {
+			continue
+		}
+		if server.Server == nil {
+			unanswered = true
+		} else if server.Server.FailOverSeen() {
+			return true
+		}
+	}
+	return before && unanswered
+}
+
 // FailOverStep is how far a failover is by the jobs of one server: the latest of its steps that has a job, and the state of
 // that job. Empty when there is none.
 func (s Server) FailOverStep() (step v1alpha1.ServerStep, state JobState) {

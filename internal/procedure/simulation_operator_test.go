@@ -248,7 +248,7 @@ func (o *operators) look(m *machine) procedure.DomainServer {
 
 func (o *operators) report(name string, domain procedure.Domain, decision procedure.DomainDecision) {
 	now := domainStatus{state: decision.State, inProgress: decision.InProgress, staged: true, build: domain.Plan.Build, generation: o.w.object(name).generation, reason: decision.Reason, message: decision.Message}
-	now.failOverSeen = failOverSeenOn(domain.Servers, o.status.domains[name].failOverSeen)
+	now.failOverSeen = procedure.FailOverSeenOn(domain.Servers, o.status.domains[name].failOverSeen)
 	for i, server := range decision.Servers {
 		now.staged = now.staged && (server.Step == v1alpha1.StepReady || server.Step == v1alpha1.StepDone || server.Step == v1alpha1.StepHeld)
 		if domain.Servers[i].Server != nil {

@@ -135,21 +135,6 @@ func (o *operators) neededForFailOver(name string, departure procedure.Departure
 	return departure
 }
 
-func failOverSeenOn(servers []procedure.DomainServer, before bool) bool {
-	unanswered := false
-	for _, server := range servers {
-		if server.Left {
-			continue
-		}
-		if server.Server == nil {
-			unanswered = true
-		} else if server.Server.FailOverSeen() {
-			return true
-		}
-	}
-	return before && unanswered
-}
-
 // findFailOver puts all front ends into one domain where no pool answers and one of them remembers a failover; nil where none does.
 func (o *operators) findFailOver() []procedure.PlacedServer {
 	if o.w.pair == nil || !slices.ContainsFunc(o.w.machines, o.w.answers) {
