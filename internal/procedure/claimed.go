@@ -16,8 +16,7 @@ func (d ServerDecision) orderAgain(server Server, job Job, decide func(Server) S
 	if !job.overdueToBegin(server.Time) || d.Verdict != VerdictWait {
 		return d
 	}
-	server.Jobs = slices.DeleteFunc(slices.Clone(server.Jobs), func(one Job) bool { return one.ID == job.ID })
-	again := decide(server)
+	again := decide(server.without(job))
 	if again.Order == nil || again.Order.ID != job.ID || again.Verdict != VerdictStart && again.Verdict != VerdictTurn {
 		return d
 	}
@@ -34,8 +33,7 @@ func (b BackEnd) databasesOrderedAgain(host Server, job Job) *BackEndDecision {
 	b.FrontEnds = slices.Clone(b.FrontEnds)
 	for i, frontEnd := range b.FrontEnds {
 		if frontEnd.Server != nil && frontEnd.Server.FQDN == host.FQDN {
-			without := *frontEnd.Server
-			without.Jobs = slices.DeleteFunc(slices.Clone(without.Jobs), func(one Job) bool { return one.ID == job.ID })
+			without := frontEnd.Server.without(job)
 			b.FrontEnds[i].Server = &without
 		}
 	}
@@ -50,6 +48,42 @@ func (b BackEnd) databasesOrderedAgain(host Server, job Job) *BackEndDecision {
 		again.Server.ActiveSeconds = job.activeSeconds(host.Time)
 	}
 	return &again
+}
+
+// orderAgain is the same for a job of a failover: what must hold before users are moved, or brought back, is asked for once more. It is ordered
+// on the server that has it and on no other. There the job runs once, however often it is ordered; a second server would move the users
+// once more beside the first.
+func (d FailOverDecision) orderAgain(f FailOver, found *placedJob) FailOverDecision {
+	if !found.job.overdueToBegin(found.server.Time) || d.Verdict != VerdictWait {
+		return d
+	}
+	again := NextFailOverStep(f.without(found))
+	d.NeedPartner, d.NeedServer, d.NeedTopology = again.NeedPartner, again.NeedServer, again.NeedTopology
+	if again.Verdict == VerdictStart && len(again.Orders) == 1 && again.Orders[0].FQDN == found.fqdn && again.Orders[0].Order.ID == found.job.ID {
+		d.Verdict, d.Orders = VerdictStart, again.Orders
+	}
+	return d
+}
+
+// without is the failover as it would be if a job had not been ordered.
+func (f FailOver) without(found *placedJob) FailOver {
+	server := found.server.without(*found.job)
+	f.FrontEnds = slices.Clone(f.FrontEnds)
+	for i := range f.FrontEnds {
+		if f.FrontEnds[i].FQDN == found.fqdn {
+			f.FrontEnds[i].Server = &server
+		}
+	}
+	if f.BackupServer != nil && f.BackupServer.FQDN == found.fqdn {
+		f.BackupServer = &PoolFrontEnd{FQDN: found.fqdn, Server: &server}
+	}
+	return f
+}
+
+// without is the server as it would be if a job had not been ordered there.
+func (s Server) without(job Job) Server {
+	s.Jobs = slices.DeleteFunc(slices.Clone(s.Jobs), func(one Job) bool { return one.ID == job.ID })
+	return s
 }
 
 func (j Job) overdueToBegin(now time.Time) bool {

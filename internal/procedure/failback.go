@@ -26,7 +26,7 @@ func (f FailOver) afterFailBack(d FailOverDecision, memory failOverMemory) FailO
 	}
 	switch {
 	case last.job.Active():
-		return d.await(last, v1alpha1.ReasonFailingBack, f.FailBackTimeout)
+		return d.await(last, v1alpha1.ReasonFailingBack, f.FailBackTimeout).orderAgain(f, last)
 	case f.Partner == nil && f.Problem == nil:
 		return d.needPartner()
 	case f.Partner == nil:

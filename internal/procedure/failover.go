@@ -156,7 +156,7 @@ func (f FailOver) afterFailOver(d FailOverDecision, memory failOverMemory) FailO
 	d.Phase = v1alpha1.FailOverFailingOver
 	switch {
 	case last.job.Active():
-		return d.await(last, v1alpha1.ReasonFailingOver, f.Timeout)
+		return d.await(last, v1alpha1.ReasonFailingOver, f.Timeout).orderAgain(f, last)
 	case f.Partner == nil && f.Problem == nil:
 		return d.needPartner()
 	case f.Partner == nil:

@@ -47,7 +47,7 @@ func (f FailOver) allCurrent() bool {
 func (f FailOver) beforeFailOver(d FailOverDecision, memory failOverMemory) FailOverDecision {
 	if memory.move != nil && memory.move.job.Active() {
 		d.Phase = v1alpha1.FailOverMovingCentralManagement
-		return d.await(memory.move, v1alpha1.ReasonFailingOver, f.Timeout)
+		return d.await(memory.move, v1alpha1.ReasonFailingOver, f.Timeout).orderAgain(f, memory.move)
 	}
 	if stopped := f.resting(d); stopped != nil {
 		return *stopped
@@ -237,7 +237,7 @@ func (f FailOver) record(d FailOverDecision) *FailOverDecision {
 		}
 		id := JobID(v1alpha1.StepRecordServices, f.Plan.Build, d.Attempt)
 		switch job := frontEnd.Server.job(id); {
-		case job == nil:
+		case job == nil, job.overdueToBegin(frontEnd.Server.Time):
 			d.Verdict, d.Server = VerdictStart, frontEnd.FQDN
 			d.Orders = append(d.Orders, PlacedOrder{FQDN: frontEnd.FQDN, Order: Order{ID: id, Action: ActionRecordServices}})
 		case job.Active():
