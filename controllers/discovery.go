@@ -267,9 +267,11 @@ func (w *poolWork) declared() []procedure.DomainMembers {
 			members.WorkedOn = members.Servers // not looked at yet
 		}
 		for _, row := range domain.Status.Servers {
-			if procedure.WorkedOn(row.Step) {
+			unremembered := claimed(domain) && !gateAbandoned(w.object) && procedure.Unremembered(row.Step, v1alpha1.Build(row.InstalledBuild))
+			if procedure.WorkedOn(row.Step) || unremembered {
 				members.WorkedOn = append(members.WorkedOn, row.FQDN)
 			}
+			members.Keeps = members.Keeps || unremembered
 		}
 		declared = append(declared, members)
 	}

@@ -70,7 +70,7 @@ type domainWork struct {
 	with   credentials.Credentials
 	now    time.Time
 	told   []announcement
-	// refused: the API server knew of something against a turn that the cache has as granted.
+	// refused: the API server knew of something against a turn, or a failover, that the cache has as standing.
 	refused bool
 	// leaves: nothing is left to be finished, and the finalizer is taken off.
 	leaves bool
@@ -192,7 +192,8 @@ func (r *UpgradeDomainReconciler) leaveOrStay(ctx context.Context, work *domainW
 		}
 	}
 	if !work.deleting() {
-		work.leaves = !domain.Turn && procedure.Depart(departure).LetGo
+		// Who else knew of the turn may have used it since the servers were looked at: a pass whose turn was refused has looked too early.
+		work.leaves = !domain.Turn && !work.refused && procedure.Depart(departure).LetGo
 		return nil
 	}
 	departure.Force = work.force()
@@ -229,7 +230,7 @@ func (r *UpgradeDomainReconciler) work(ctx context.Context, work *domainWork) (p
 			if domain.PoolFailedOver, err = r.failOverStands(ctx, work); err != nil {
 				return domain, decision, err
 			}
-			if !domain.PoolFailedOver {
+			if work.refused = !domain.PoolFailedOver; work.refused {
 				decision = procedure.UpgradeDomain(domain)
 			}
 		}
@@ -237,7 +238,8 @@ func (r *UpgradeDomainReconciler) work(ctx context.Context, work *domainWork) (p
 			if domain.Turn, err = r.turnStands(ctx, work); err != nil {
 				return domain, decision, err
 			}
-			if work.refused = !domain.Turn; work.refused {
+			if !domain.Turn {
+				work.refused = true
 				decision = procedure.UpgradeDomain(domain)
 			}
 		}
@@ -312,6 +314,7 @@ func domainFrom(work *domainWork, found []observation) procedure.Domain {
 		Paused:         pool.Spec.Paused,
 		Observe:        pool.Spec.Management == v1alpha1.ManagementObserve,
 		Deleting:       work.deleting(),
+		Claimed:        claimed(object),
 		WasInProgress:  object.Status.InProgress,
 	}
 	domain.Plan.Variant = variantOf(pool)

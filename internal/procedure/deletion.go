@@ -96,7 +96,7 @@ func (d DomainDecision) Departure(domain Domain) Departure {
 		case server.InProgress:
 			departure.HalfWay = append(departure.HalfWay, server.FQDN)
 			departure.note(server, observed.Problem, observed.LastStep)
-		case observed.Server == nil && !observed.Left:
+		case observed.Server == nil && (!observed.Left || domain.mayHaveBegun(observed)):
 			departure.Unseen = append(departure.Unseen, server.FQDN)
 			departure.note(server, observed.Problem, observed.LastStep)
 		}

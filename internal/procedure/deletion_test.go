@@ -44,6 +44,15 @@ func TestDepart(t *testing.T) {
 		{"one that may have been begun and does not answer is not either", leaves(deleted(openDomain(unreachable(v1alpha1.StepReady), member(staged)))),
 			false, false, false, v1alpha1.ReasonDeletionBlocked, []string{"fe01.contoso.com may be half way"}},
 		{"one that has left the pool, was not in the middle and does not answer keeps nobody", leaves(deleted(with(openDomain(unreachable(v1alpha1.StepReady)), func(d *Domain) { d.Servers[0].Left = true }))), true, false, false, v1alpha1.ReasonDeleting, nil},
+		{"one that has left the pool and is remembered by the finalizer alone is not taken for finished",
+			leaves(deleted(with(openDomain(unreachable(v1alpha1.StepUnknown)), func(d *Domain) { d.Servers[0].Left, d.Claimed = true, true }))),
+			false, false, false, v1alpha1.ReasonDeletionBlocked, []string{"fe01.contoso.com may be half way", "does not answer"}},
+		{"one of which the status knows that it was not in the middle is", leaves(deleted(with(openDomain(unreachable(v1alpha1.StepUnknown)), func(d *Domain) {
+			d.Servers[0].Left, d.Servers[0].LastBuild, d.Claimed = true, wanted, true
+		}))), true, false, false, v1alpha1.ReasonDeleting, nil},
+		{"nor does one keep the users of the others on the backup pool", leaves(with(openDomain(unreachable(v1alpha1.StepUnknown)), func(d *Domain) {
+			d.Servers[0].Left, d.Claimed, d.PoolFailedOver = true, true, true
+		})), true, false, false, v1alpha1.ReasonDeleting, nil},
 		{"one that restarts because of us is only waited for", leaves(deleted(openDomain(unreachable(v1alpha1.StepRestartComputer)))),
 			false, false, false, v1alpha1.ReasonDeleting, []string{"Windows is restarting"}},
 		{"others that need this object are waited for", Departure{Others: []string{"UpgradeDomain a", "BackEndServer b"}}, false, false, false, v1alpha1.ReasonDeleting,

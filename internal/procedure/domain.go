@@ -61,6 +61,8 @@ type Domain struct {
 	Observe         bool
 	// Deleting: the domain's object or its pool's is being deleted; what is in progress is finished.
 	Deleting bool
+	// Claimed: the domain's object bears the finalizer, so that a server of it may have been begun whatever the status remembers.
+	Claimed bool
 	// WasInProgress: at the last look a server of the domain was half way. One that is held and has fallen silent since may be that one.
 	WasInProgress bool
 	// AskMirror: the pool's databases may be mirrored, so that Mirror must be known before a server is stopped.
@@ -148,11 +150,22 @@ func (domain Domain) unseen(server DomainServer) ServerDecision {
 		decision.Verdict, decision.Step, decision.Reason = VerdictDone, v1alpha1.StepDone, v1alpha1.ReasonTopologyChanged
 		decision.Message = "has left the pool and does not answer, and nothing was half way on it"
 	}
-	if server.Left && decision.InProgress {
-		decision.Message = fmt.Sprintf("%s has left the pool in the middle of its work and does not answer, so that it cannot be finished: %s. Bring it back; or, if it is gone for good, delete this UpgradeDomain object with the annotation %s=%s: the rollout then goes on without it",
-			server.FQDN, sentence(server.Problem.Message), v1alpha1.AnnotationForceDelete, v1alpha1.ForceDeleteValue)
+	left := "has left the pool in the middle of its work and does not answer, so that it cannot be finished"
+	if domain.mayHaveBegun(server) {
+		left = "has left the pool and does not answer, and what was known of it is lost. This object bears the finalizer, so that its work may have been begun"
+	}
+	if server.Left && (decision.InProgress || domain.mayHaveBegun(server)) {
+		decision.Message = fmt.Sprintf("%s %s: %s. Bring it back; or, if it is gone for good, delete this UpgradeDomain object with the annotation %s=%s: the rollout then goes on without it",
+			server.FQDN, left, sentence(server.Problem.Message), v1alpha1.AnnotationForceDelete, v1alpha1.ForceDeleteValue)
 	}
 	return decision
+}
+
+// mayHaveBegun says whether a server that does not answer may be half way although the status does not say so: the status was lost, and
+// has not seen it since, but the finalizer that was put on before the first order is still there. A front end that has died must not
+// keep the users of the others on the backup pool: while they are there only what is remembered counts.
+func (domain Domain) mayHaveBegun(server DomainServer) bool {
+	return domain.Claimed && !domain.PoolFailedOver && server.Server == nil && Unremembered(server.LastStep, server.LastBuild)
 }
 
 func (domain Domain) blocked() (bool, string, string) {

@@ -121,6 +121,12 @@ func WorkedOn(step v1alpha1.ServerStep) bool {
 	}
 }
 
+// Unremembered says whether a status with a row for a server has never seen it, as one has that was lost while the server does not answer.
+// Where the finalizer says that a server of the domain may have been begun, it may be this one.
+func Unremembered(step v1alpha1.ServerStep, build v1alpha1.Build) bool {
+	return (step == "" || step == v1alpha1.StepUnknown) && build == ""
+}
+
 // PlaceServers puts every front end of the topology into the upgrade domain that the pool's answer has it in. Where the two do not
 // name the same front ends, nothing can be relied on.
 func PlaceServers(computers []string, answer Readiness) ([]PlacedServer, error) {

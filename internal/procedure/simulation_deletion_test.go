@@ -32,8 +32,8 @@ type objects struct {
 	claims    map[string]bool
 	deletions int
 	domains   []*domainObject
-	// generations counts what was declared.
-	generations int
+	// generations counts what was declared, writes what was reported about domains.
+	generations, writes int
 }
 
 const (
@@ -126,7 +126,7 @@ func (w *world) letGo(s *status) {
 		m.membership.forced = m.membership.forced || w.forced && (m.away || m.unverified)
 		m.membership.unknown = m.membership.unknown || m.membership.left && !w.answers(m) // it is waited for only while somebody remembers it
 	}
-	w.objects = objects{gone: true, back: w.now.Add(w.minutes(10, 120)), claims: map[string]bool{}, deletions: w.objects.deletions}
+	w.objects = objects{gone: true, back: w.now.Add(w.minutes(10, 120)), claims: map[string]bool{}, deletions: w.objects.deletions, writes: w.objects.writes}
 	*s = *newStatus()
 }
 
@@ -157,7 +157,7 @@ func (w *world) judgeDeletion(m *machine) {
 
 func TestDeletedPoolsLeaveNoServerHalfWay(t *testing.T) {
 	t.Parallel()
-	for _, seed := range seeds(2) {
+	for _, seed := range seeds(2, 2964394753721836876) {
 		check(t, seed, peopleDelete())
 		if t.Failed() {
 			return
@@ -184,17 +184,23 @@ func TestPeopleDeletePoolsThatAreHalfWay(t *testing.T) {
 
 func TestOperatorsThatDeleteBadlyAreCaught(t *testing.T) {
 	for _, broken := range []struct {
-		flaw flaw
-		line int
-	}{{letsGoAtOnce, 8}, {forgetsDeletion, 11}} {
+		flaw      flaw
+		line      int
+		bad       faults
+		histories uint64
+	}{
+		{letsGoAtOnce, 8, faults{deletes: 40}, 400},
+		{forgetsDeletion, 11, faults{deletes: 40}, 400},
+		{letsGoRefused, 8, faults{deletes: 30, twoOperators: 2, crash: 8}, 6000},
+	} {
 		t.Run(string(broken.flaw), func(t *testing.T) {
-			for seed := uint64(1); seed <= 400; seed++ {
-				w, _ := play(seed, faults{deletes: 40}, broken.flaw)
+			for seed := uint64(1); seed <= broken.histories; seed++ {
+				w, _ := play(seed, broken.bad, broken.flaw)
 				if slices.ContainsFunc(w.violations, func(said string) bool { return strings.HasPrefix(said, fmt.Sprintf("line %d:", broken.line)) }) {
 					return
 				}
 			}
-			t.Errorf("an operator that %s broke line %d in none of 400 histories", broken.flaw, broken.line)
+			t.Errorf("an operator that %s broke line %d in none of %d histories", broken.flaw, broken.line, broken.histories)
 		})
 	}
 }

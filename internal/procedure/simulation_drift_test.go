@@ -16,6 +16,7 @@ const acceptsHalf flaw = "takes an installer that reached the build for one that
 // driftState is what people have done to a machine behind the operator's back.
 type driftState struct {
 	at      time.Time
+	started time.Time       // when somebody has started services that were out because of us
 	manual  map[string]bool // services whose start type somebody has set to Manual
 	stopped map[string]bool // services that somebody has stopped
 }
@@ -71,7 +72,7 @@ func (w *world) driftByPeople() {
 		for _, service := range serviceNames {
 			m.running[service] = true
 		}
-		m.drift.stopped, m.changedAlone = nil, w.now
+		m.drift.stopped, m.drift.started, m.changedAlone = nil, w.now, w.now
 		w.back(m)
 	}
 }
@@ -124,6 +125,18 @@ func (m *machine) expects(service string) bool {
 	return slices.ContainsFunc(m.baseline, func(before procedure.Service) bool {
 		return before.Name == m.computer.named(service) && before.Status == procedure.ServiceRunning
 	})
+}
+
+// onlyStopped says whether the last that was done to a machine was to stop its services: a restart that it makes then is not ours, and what
+// Windows has started is taken for in service.
+func (m *machine) onlyStopped() bool {
+	last := ""
+	for _, j := range m.jobs {
+		if procedure.BegunBy(j.ID) {
+			last = j.ID
+		}
+	}
+	return procedure.StepOf(last) == v1alpha1.StepStopServices
 }
 
 // judgeCurrent checks that a server that has the build is left alone, whoever brought it there.

@@ -21,6 +21,7 @@ const (
 	forgetsTopology flaw = "never reads the topology again"
 	losesServers    flaw = "lets a server go to another domain in the middle"
 	keepsTheTurn    flaw = "goes on with a turn although the pool has other servers since"
+	forgetsClaims   flaw = "does not mind the finalizer of a domain whose status was lost"
 	touchesCurrent  flaw = "takes servers that have the build for old ones"
 )
 
@@ -33,10 +34,13 @@ func poolChanges() faults {
 
 // membershipState is where a machine stands in the topology.
 type membershipState struct {
-	left    bool // not in the topology any more
-	off     bool // and switched off
-	forced  bool // let go half way by a person, who answers for it until it is back
-	unknown bool // and silent when its pool was let go, so that nobody remembers it
+	left    bool      // not in the topology any more
+	off     bool      // and switched off
+	forced  bool      // let go half way by a person, who answers for it until it is back
+	unknown bool      // and silent when its pool was let go, so that nobody remembers it
+	told    bool      // a status says, or has said, that its work has begun
+	untold  bool      // it fell silent before any status said so and left, and no object names it any more
+	joined  time.Time // when it came into the topology; zero for one that was always there
 	movedAt time.Time
 	before  string // the domain in which the pool was last known to have it
 	taken   string // the domain in which it was last taken out of service
@@ -67,6 +71,14 @@ func (w *world) members() []*machine {
 		}
 	}
 	return list
+}
+
+// membersFor are the machines that must be counted before that one is stopped. In the middle of our work the pool is not read again, and who has
+// come since it was read need not be known.
+func (w *world) membersFor(m *machine) []*machine {
+	return slices.DeleteFunc(w.members(), func(other *machine) bool {
+		return m.unverified && other != m && other.membership.joined.After(w.storedAt)
+	})
 }
 
 func (w *world) topology() []string {
@@ -166,6 +178,18 @@ func (w *world) republish(o *operators) {
 	}
 }
 
+// forgetLost is a person who lets go of the domains whose servers have left the pool and were switched off, as their conditions say.
+func (w *world) forgetLost() {
+	for _, object := range slices.Clone(w.objects.domains) {
+		lost := slices.ContainsFunc(object.servers, func(fqdn string) bool { m := w.machine(fqdn); return m.membership.left && m.membership.off })
+		if lost && w.objects.claims[object.name] {
+			w.say("a person deletes the object of %s by force", object.name)
+			delete(w.objects.claims, object.name)
+			w.drop(object.name)
+		}
+	}
+}
+
 // deleteObject is what the API server does: what bears a finalizer stays until somebody takes it off.
 func (w *world) deleteObject(object *domainObject) {
 	if object.deleting = true; !w.objects.claims[object.name] {
@@ -182,11 +206,12 @@ func (w *world) join(members []*machine) {
 	for _, m := range w.machines {
 		if m.membership.left && !m.membership.off && w.random.IntN(2) == 0 {
 			w.say("%s is in the pool again", m.fqdn)
-			m.membership.left, m.membership.unknown = false, false
+			m.membership.left, m.membership.unknown, m.membership.untold, m.membership.joined = false, false, false, w.now
 			return
 		}
 	}
 	m := &machine{fqdn: fmt.Sprintf("fe%02d.contoso.com", len(w.machines)+1), build: oldBuild, boot: w.now.Add(-time.Hour), running: map[string]bool{}, gone: map[string]bool{}}
+	m.membership.joined = w.now
 	m.domain, m.computer.role = fmt.Sprintf("UpgradeDomain%d", len(w.machines)+1), w.plan.Role
 	switch {
 	case w.ungated:
@@ -223,6 +248,15 @@ func (w *world) domainFor(m *machine) string {
 // republishedSince says whether the topology has changed since, and for so long that everybody could know it.
 func (w *world) republishedSince(t time.Time) bool {
 	return w.republished.After(t) && !w.recently(w.republished)
+}
+
+// nobodyKnows says whether a machine that is out because of us can be known to nobody: whoever gave the order died before it was written
+// down, the machine has been silent since, and has left the pool. That its domain bore a finalizer says nothing: so it does for servers that
+// died before they were begun.
+func (w *world) nobodyKnows(m *machine) bool {
+	named := slices.ContainsFunc(w.objects.domains, func(object *domainObject) bool { return slices.Contains(object.servers, m.fqdn) })
+	m.membership.untold = m.membership.untold || m.away && m.membership.left && !m.membership.told && !named && !w.answers(m)
+	return m.membership.untold
 }
 
 // judgeMember checks that who is taken out of service belongs to the pool.
@@ -298,9 +332,11 @@ func (o *operators) declare(found []procedure.PlacedServer) bool {
 		known := o.status.domains[object.name]
 		members := procedure.DomainMembers{Name: object.name, Servers: object.servers, Keeps: procedure.KeepsServers(known.state, known.inProgress) && o.flaw != losesServers}
 		for _, server := range object.servers {
-			if known.state == "" || procedure.WorkedOn(o.status.steps[server]) {
+			unremembered := w.objects.claims[object.name] && !(o.status.failOver != nil && o.status.failOver.open) && slices.Contains(known.unremembered, server) && o.flaw != forgetsClaims
+			if known.state == "" || procedure.WorkedOn(o.status.steps[server]) || unremembered {
 				members.WorkedOn = append(members.WorkedOn, server)
 			}
+			members.Keeps = members.Keeps || unremembered
 		}
 		declared = append(declared, members)
 	}
@@ -379,7 +415,7 @@ func (o *operators) view(found []procedure.PlacedServer) []procedure.PoolDomain 
 
 func TestNothingForbiddenHappensWhilePoolsChange(t *testing.T) {
 	t.Parallel()
-	for _, seed := range seeds(3, 316, 451, 479, 1025, 1392, 1488) {
+	for _, seed := range seeds(3, 316, 451, 479, 1025, 1392, 1488, 1951117118674791115, 4142034543783956368) {
 		check(t, seed, poolChanges())
 		if t.Failed() {
 			return
@@ -420,6 +456,7 @@ func TestOperatorsThatDoNotSeeThePoolChangeAreCaught(t *testing.T) {
 		{keepsTheTurn, 3, faults{members: 20}},
 		{touchesCurrent, ruleCurrent, faults{drift: 100}},
 		{acceptsHalf, ruleUnfinished, faults{jobFails: 8, people: 20}},
+		{forgetsClaims, 1, faults{members: 10, forget: 30, unreachable: 60}},
 	} {
 		t.Run(fmt.Sprintf("%s, %d", broken.flaw, broken.line), func(t *testing.T) {
 			for seed := uint64(1); seed <= 400; seed++ {

@@ -36,6 +36,8 @@ type domainStatus struct {
 	generation         int
 	reason, message    string
 	failOverSeen       bool
+	unremembered       []string // servers that have not been seen since the status was lost
+	written            int      // which write of a status this is, of all
 }
 
 type backEndStatus struct {
@@ -63,6 +65,7 @@ const (
 	forgetsFailover  flaw = "takes a server that was failed over for one that was only stopped"
 	startsAfterOver  flaw = "starts what was failed over instead of failing it back"
 	stopsWithoutOver flaw = "stops front ends that should be failed over"
+	letsGoRefused    flaw = "lets go of a domain after its turn was refused, without another look"
 	leavesThemBroken flaw = "never puts services back after a failure"
 )
 
@@ -139,13 +142,14 @@ func (o *operators) domainOnce(name string, underway bool) (again bool) {
 	if !w.there(name) {
 		return false
 	}
-	version, object := o.status.version, w.object(name)
+	version, written, object := o.status.version, o.status.domains[name].written, w.object(name)
 	generation := object.generation
 	deleting := (w.objects.deleting || object.deleting) && o.flaw != forgetsDeletion
 	domain := procedure.Domain{Deleting: deleting, WasInProgress: o.status.domains[name].inProgress, Plan: o.plan(), TurnLimit: interval, Underway: underway, ServersAtATime: w.atATime, Paused: w.paused && o.flaw != forgetsPause}
 	turn := func() bool {
 		return o.flaw == takesEveryTurn || o.status.open == name && o.status.openBuild == domain.Plan.Build
 	}
+	domain.Claimed = w.objects.claims[name] && o.flaw != forgetsClaims
 	domain.Turn, domain.TurnAge, domain.Adopted = turn(), w.now.Sub(o.status.openSince), o.status.adopted
 	if o.status.backEnd.inProgress {
 		domain.BackEnd = "sql01.contoso.com"
@@ -176,6 +180,7 @@ func (o *operators) domainOnce(name string, underway bool) (again bool) {
 	if decision.InProgress && !(w.claim(name) && (w.objects.deleting || w.claim(poolObject))) && o.flaw != forgetsDeletion {
 		return false
 	}
+	refused := false
 	for i, server := range decision.Servers {
 		m := w.machine(server.FQDN)
 		if o.between() || !w.there(name) {
@@ -184,15 +189,18 @@ func (o *operators) domainOnce(name string, underway bool) (again bool) {
 		switch server.Verdict {
 		case procedure.VerdictStart:
 			o.misorder(server.Order)
-			first := (server.Order.Action == procedure.ActionStopServices || server.Order.Action == procedure.ActionFailOverComputer) && !server.OutOfService
-			if first && domain.PoolFailedOver && !o.failOverStands() {
-				decision.Servers[i].InProgress = false
-				continue
-			}
+			first := takesOut(server, o.status.steps[server.FQDN])
+			stands := !first || !domain.PoolFailedOver || o.failOverStands()
 			// Work that has begun is finished without a turn; with one, the pool is read once more.
 			if first && domain.Turn && (!turn() || o.status.adopted != domain.Adopted && o.flaw != keepsTheTurn || object.deleting || w.paused && o.flaw != forgetsPause || o.status.backEnd.inProgress || w.objects.deleting && o.flaw != forgetsDeletion) {
-				decision.Servers[i].InProgress = false
-				continue
+				stands = false
+			}
+			if !stands {
+				domain.Turn, domain.PoolFailedOver, refused = false, false, true
+				if again := procedure.UpgradeDomain(domain).Servers[i]; again.Verdict != procedure.VerdictStart {
+					decision.Servers[i] = again
+					continue
+				}
 			}
 			if o.flaw == leavesThemBroken && server.Step == v1alpha1.StepRecover {
 				continue
@@ -212,14 +220,25 @@ func (o *operators) domainOnce(name string, underway bool) (again bool) {
 			}
 		}
 	}
-	if w.there(name) && object == w.object(name) && generation == object.generation {
+	if w.there(name) && object == w.object(name) && generation == object.generation && written == o.status.domains[name].written {
 		stale := version != o.status.version // somebody else has written since: the API server refuses to take the finalizer off
 		o.report(name, domain, decision)
-		if !stale {
+		if !stale && (!refused || o.flaw == letsGoRefused) { // who was refused has looked before somebody else may have used the turn
 			w.release(name, o.neededForFailOver(name, decision.Departure(domain)), domain.Turn)
 		}
 	}
 	return again
+}
+
+// takesOut says whether an order takes a server out of service that serves, and does not go on with work that has.
+func takesOut(server procedure.ServerDecision, known v1alpha1.ServerStep) bool {
+	switch {
+	case server.OutOfService:
+		return false
+	case server.Order.Action == procedure.ActionRestartComputer, server.Step == v1alpha1.StepStopServicesAgain:
+		return known == "" || known == v1alpha1.StepReady || known == v1alpha1.StepWaiting || known == v1alpha1.StepHeld
+	}
+	return server.Order.Action == procedure.ActionStopServices || server.Order.Action == procedure.ActionFailOverComputer
 }
 
 func (o *operators) look(m *machine) procedure.DomainServer {
@@ -250,6 +269,12 @@ func (o *operators) report(name string, domain procedure.Domain, decision proced
 	now := domainStatus{state: decision.State, inProgress: decision.InProgress, staged: true, build: domain.Plan.Build, generation: o.w.object(name).generation, reason: decision.Reason, message: decision.Message}
 	now.failOverSeen = procedure.FailOverSeenOn(domain.Servers, o.status.domains[name].failOverSeen)
 	for i, server := range decision.Servers {
+		if domain.Servers[i].Server == nil && procedure.Unremembered(o.status.steps[server.FQDN], "") {
+			now.unremembered = append(now.unremembered, server.FQDN)
+		}
+		if m := o.w.machine(server.FQDN); m.away && procedure.WorkedOn(server.Step) {
+			m.membership.told = true
+		}
 		now.staged = now.staged && (server.Step == v1alpha1.StepReady || server.Step == v1alpha1.StepDone || server.Step == v1alpha1.StepHeld)
 		if domain.Servers[i].Server != nil {
 			o.status.steps[server.FQDN] = server.Step
@@ -262,6 +287,8 @@ func (o *operators) report(name string, domain procedure.Domain, decision proced
 			o.w.sayOnce("%s holds: %s", server.FQDN, server.Message)
 		}
 	}
+	o.w.objects.writes++
+	now.written = o.w.objects.writes
 	o.status.domains[name] = now
 	o.status.version++
 }
@@ -277,7 +304,7 @@ func (o *operators) pool() {
 			return
 		}
 		if len(s.servers) == 0 && slices.ContainsFunc(w.members(), w.answers) {
-			s.servers = w.places()
+			s.servers, w.storedAt = w.places(), w.now
 			s.version++
 		}
 		o.departs()

@@ -140,7 +140,7 @@ func (w *world) judgeWithoutQuorum(m *machine) {
 		return
 	}
 	others := 0
-	members := w.members()
+	members := w.membersFor(m)
 	for _, other := range members {
 		alone := w.recently(other.changedAlone)
 		if other != m && !other.away && (other.serves() || alone) {
@@ -163,7 +163,8 @@ func (o *operators) misorder(order *procedure.Order) {
 }
 
 // productRegressions are seeds of histories of these worlds that once broke a promise.
-var productRegressions = []uint64{135, 420, 1453, 12, 230, 348, 3377889124930310510, 469606790668912280, 2734974830131917460, 4075869195148294188, 4039140580236513195, 2163770340490345790}
+var productRegressions = []uint64{135, 420, 1453, 12, 230, 348, 3377889124930310510, 469606790668912280, 2734974830131917460, 4075869195148294188, 4039140580236513195, 2163770340490345790,
+	457824621653474490, 795420379921836249, 412770890325185690, 3976431902314852170, 2286455484047828751, 2878833000901363434}
 
 // worlds are pools of the other product, and of every other role.
 var worlds = map[string]func(uint64, faults) *world{

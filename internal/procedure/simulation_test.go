@@ -158,6 +158,7 @@ func (w *world) mend(o *operators) {
 		w.pair.mend(w, o)
 	}
 	w.mendDrift()
+	w.forgetLost()
 }
 
 // nothingLeftStopped is line 8.
@@ -169,7 +170,7 @@ func (w *world) nothingLeftStopped() {
 		if m.computer.failedOver && !m.hurt {
 			w.violated(8, "%s was failed over and never failed back", m.fqdn)
 		}
-		if !m.whole() && !m.hurt && !m.membership.off && !w.leftWithTheMove(m) {
+		if !m.whole() && !m.hurt && !m.membership.off && !m.membership.untold && !w.leftWithTheMove(m) {
 			w.violated(8, "%s is left with stopped services: %v", m.fqdn, m.running)
 		}
 	}

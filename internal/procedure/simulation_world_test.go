@@ -260,7 +260,7 @@ func (w *world) tick(m *machine) {
 	if m.up() && w.chance(w.faults.unreachable) {
 		m.unreachable = w.now.Add(w.minutes(1, 40))
 	}
-	if m.membership.left && !w.answers(m) {
+	if w.nobodyKnows(m) || m.membership.left && !w.answers(m) {
 		delete(w.failures, m.fqdn) // it has left the pool and does not answer: nobody can ask for another try there
 	}
 	if m.up() && m.rebootAt.IsZero() && w.chance(w.faults.reboots) {
@@ -308,8 +308,11 @@ func (w *world) tick(m *machine) {
 			delete(w.failures, m.fqdn) // what had failed, or was to be prepared, has happened after all
 			w.sessionEnd = w.sessionEnd && !m.unverified
 		}
-		if len(m.drift.manual) > 0 && m.broke && m.away && !m.computer.failedOver { // what Windows does not start, a restart without us would have cost as well
-			m.away, m.unverified, w.lastChange = false, false, w.now
+		if len(m.drift.manual) > 0 && (m.broke || m.onlyStopped()) && !m.computer.failedOver { // what Windows does not start, a restart without us would have cost as well
+			if m.away {
+				w.lastChange = w.now
+			}
+			m.away, m.unverified = false, false
 		}
 		w.back(m)
 	}
@@ -425,7 +428,7 @@ func (w *world) start(m *machine, order procedure.Order, build v1alpha1.Build) {
 	}
 	w.judge(m, order, build)
 	if !m.away && !m.unverified {
-		m.membership.taken = w.domainFor(m)
+		m.membership.taken, m.membership.told = w.domainFor(m), false
 	}
 	w.say("%s: start %s", m.fqdn, order.ID)
 	if order.Action != procedure.ActionStagePackage {
@@ -577,7 +580,8 @@ func (w *world) judge(m *machine, order procedure.Order, build v1alpha1.Build) {
 	away := w.judgeUsers(m, order)
 	w.mirrors.judgeUpdate(w, order)
 	takesOut := order.Action == procedure.ActionStopServices || order.Action == procedure.ActionFailOverComputer || order.Action == procedure.ActionRestartComputer
-	neverBack := m.hurt && !m.serves() || m.computer.failedOver // what could not be put back and is down, or has no users, costs nobody anything
+	// What could not be put back and is down, has no users, or was down when the operator looked, costs nobody anything.
+	neverBack := m.hurt && !m.serves() || m.computer.failedOver || w.recently(m.drift.started)
 	switch {
 	case takesOut && away:
 		w.judgeAway(m)
@@ -618,7 +622,7 @@ func (w *world) judge(m *machine, order procedure.Order, build v1alpha1.Build) {
 }
 
 func (w *world) judgeTakingOut(m *machine) {
-	members := w.members()
+	members := w.membersFor(m)
 	serving, first := 0, len(members)
 	if first == 8 || first == 9 {
 		first = 7
@@ -633,7 +637,7 @@ func (w *world) judgeTakingOut(m *machine) {
 		if other == m {
 			continue
 		}
-		if other.away && !other.membership.unknown && !w.leftWithTheMove(other) && other.takenAs() != m.takenAs() && !w.movedUnseen(m) && !w.movedUnseen(other) {
+		if other.away && !other.membership.unknown && !w.nobodyKnows(other) && !w.leftWithTheMove(other) && other.takenAs() != m.takenAs() && !w.movedUnseen(m) && !w.movedUnseen(other) {
 			w.violated(1, "%s of %s is stopped while %s of %s is out", m.fqdn, m.domain, other.fqdn, other.domain)
 		}
 		leftWhole := other.membership.left && (other.whole() || other.membership.forced)
