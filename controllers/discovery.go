@@ -332,7 +332,8 @@ func domainObjectName(pool, domain string) string {
 }
 
 func (r *LyncPoolReconciler) keepInStep(ctx context.Context, work *poolWork, domain *v1alpha1.UpgradeDomain, frontEnds []v1alpha1.FQDN) error {
-	if !metav1.IsControlledBy(domain, work.object) || beingDeleted(domain) {
+	// What a failover needs is kept in step although it is being deleted: it stays until the users are back, and works on its servers until then.
+	if !metav1.IsControlledBy(domain, work.object) || beingDeleted(domain) && !beingFailedOver(work.object) {
 		return nil
 	}
 	before := domain.DeepCopy()

@@ -70,7 +70,7 @@ func (w *poolWork) retryOfFailOver() bool {
 	switch phase := status.FailOver.Phase; {
 	case triedAgain[reason]:
 		status.FailOver.Attempt++
-	case phase == v1alpha1.FailOverChecking || phase == v1alpha1.FailOverRecording:
+	case phase == v1alpha1.FailOverChecking || phase == v1alpha1.FailOverRecording || phase == v1alpha1.FailOverAbandoning:
 		status.Hold, status.Readiness = nil, nil
 	}
 	return true

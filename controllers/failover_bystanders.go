@@ -38,7 +38,11 @@ func beingFailedOver(pool *v1alpha1.LyncPool) bool {
 // unless that is what a failover waits for.
 func usersMoved(pool *v1alpha1.LyncPool) bool {
 	reason, _ := readyReason(pool.Status.Conditions)
-	return beingFailedOver(pool) && pool.Status.FailOver.Phase != v1alpha1.FailOverRecording && reason != v1alpha1.ReasonTopologyChanged
+	if !beingFailedOver(pool) || reason == v1alpha1.ReasonTopologyChanged {
+		return false
+	}
+	phase := pool.Status.FailOver.Phase
+	return phase != v1alpha1.FailOverRecording && phase != v1alpha1.FailOverAbandoning
 }
 
 // neededForFailOver asks the API server itself whether the pool is being failed over, before a domain lets go: the pool claims its

@@ -17,7 +17,7 @@ func (r *LyncPoolReconciler) followFailOver(ctx context.Context, work *poolWork,
 	before := status.FailOver
 	ordered := decision.Verdict == procedure.VerdictStart
 	announced := before != nil && before.Phase == decision.Phase && !before.GateAbandoned
-	if ordered || decision.Phase != v1alpha1.FailOverChecking && decision.Verdict != procedure.VerdictPutAway {
+	if decision.Claims() {
 		if err := r.claimWithDomains(ctx, work); err != nil {
 			return 0, err
 		}

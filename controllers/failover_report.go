@@ -77,6 +77,8 @@ func failOverNow(decision procedure.FailOverDecision) string {
 		return "users on backup pool"
 	case decision.Phase == v1alpha1.FailOverChecking:
 		return "may be failed over: " + decision.Reason
+	case decision.Phase == v1alpha1.FailOverAbandoning:
+		return "abandoning a failover"
 	}
 	return "failing over"
 }

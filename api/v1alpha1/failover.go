@@ -42,11 +42,14 @@ const (
 	FailOverUpgrading FailOverPhase = "Upgrading"
 	// FailOverFailingBack: users are being moved back.
 	FailOverFailingBack FailOverPhase = "FailingBack"
+	// FailOverAbandoning: nobody wants the failover that front ends remember any more; it is put away when it is certain that the users
+	// are on their pool.
+	FailOverAbandoning FailOverPhase = "Abandoning"
 )
 
 // FailOverStatus tells where a failover stands. It is a report: the servers' jobs and answers decide.
 type FailOverStatus struct {
-	// Checking, Recording, MovingCentralManagement, FailingOver, Upgrading or FailingBack.
+	// Checking, Recording, MovingCentralManagement, FailingOver, Upgrading, FailingBack or Abandoning.
 	Phase FailOverPhase `json:"phase"`
 
 	// Why the pool is failed over, in one sentence.

@@ -339,6 +339,15 @@ func (domain Domain) notOurTurn(result *DomainDecision) (reason, message string)
 	return "", ""
 }
 
+// hasFailed says whether our latest work on a server of the domain failed.
+func (domain Domain) hasFailed(index int) bool {
+	if domain.Servers[index].Server == nil {
+		return false
+	}
+	_, failed := domain.Servers[index].Server.failed()
+	return failed
+}
+
 // othersFirst says which other server of the domain stands in the way of this one.
 func (domain Domain) othersFirst(result *DomainDecision, index, limit int) (reason, message string) {
 	var out []string
@@ -349,11 +358,9 @@ func (domain Domain) othersFirst(result *DomainDecision, index, limit int) (reas
 		switch {
 		case other.Verdict == VerdictHold && !other.Aside:
 			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s is held; no further server is touched", other.FQDN)
-		case other.Step == v1alpha1.StepRecover:
-			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s failed and is being put back into service; no further server is touched", other.FQDN)
-		case other.InProgress && domain.Servers[i].Server != nil && domain.Servers[i].Server.installFailed():
+		case other.Step == v1alpha1.StepRecover, other.InProgress && domain.hasFailed(i):
 			// It is brought back first, and held after that.
-			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("the installer failed on %s, which is being brought back into service; no further server is touched", other.FQDN)
+			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s failed and is being put back into service; no further server is touched", other.FQDN)
 		case domain.Servers[i].Server == nil:
 			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s does not answer; no further server is touched", other.FQDN)
 		case other.InProgress || other.OutOfService || other.Begun && !result.Servers[index].Begun:

@@ -235,20 +235,6 @@ func (s Server) backByHand() bool {
 	return len(notRunning)+len(changed) == 0 && !s.failedOver()
 }
 
-// installFailed says whether the latest installer went wrong and no other attempt has begun since.
-func (s Server) installFailed() bool {
-	install := s.lastInstall()
-	if install == nil || install.State != JobFailed && install.State != JobInterrupted {
-		return false
-	}
-	for _, job := range s.Jobs {
-		if StepOf(job.ID) == v1alpha1.StepStopServices && job.Started.After(install.Started) {
-			return false
-		}
-	}
-	return true
-}
-
 // inServiceUnfinished says whether nothing on the server is out because of us although our work on it has not done what it should: what is left
 // to be done there needs every gate again. What waits for it would wait for ever where it needs the same gate itself.
 func (s Server) inServiceUnfinished(plan Plan) bool {

@@ -78,6 +78,11 @@ type FailOverDecision struct {
 	ActiveSeconds float64
 }
 
+// Claims says whether the pool and its domains are needed until the failover is over, whatever is deleted meanwhile.
+func (d FailOverDecision) Claims() bool {
+	return d.Verdict == VerdictStart || d.Phase != v1alpha1.FailOverChecking && d.Verdict != VerdictPutAway
+}
+
 // PlacedOrder is an order and the server it is for.
 type PlacedOrder struct {
 	FQDN  string

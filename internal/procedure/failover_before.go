@@ -12,6 +12,7 @@ func (f FailOver) notWanted(d FailOverDecision, memory failOverMemory) FailOverD
 	if len(memory.hosts) == 0 {
 		return FailOverDecision{}
 	}
+	d.Phase = v1alpha1.FailOverAbandoning
 	// A server that does not answer may remember more.
 	if unfinished := f.unfinishedJob(); unfinished != "" {
 		return d.wait(v1alpha1.ReasonFailingOver, "a failover was begun that is not wanted any more; %s", unfinished)
@@ -32,11 +33,12 @@ func (f FailOver) notWanted(d FailOverDecision, memory failOverMemory) FailOverD
 	return d
 }
 
-// allCurrent says whether there is nothing to move users for: every front end has the build. It also keeps a failover whose jobs have
+// allCurrent says whether there is nothing to move users for: every front end has the build, and no installer of ours for it is to be run
+// again. It also keeps a failover whose jobs have
 // just been put away, while its end was not written down, from beginning anew.
 func (f FailOver) allCurrent() bool {
 	for _, frontEnd := range f.FrontEnds {
-		if frontEnd.Server == nil || frontEnd.Server.Build.OlderThan(f.Plan.Build) {
+		if frontEnd.Server == nil || frontEnd.Server.Build.OlderThan(f.Plan.Build) || frontEnd.Server.unfinishedInstall(f.Plan.Build) {
 			return false
 		}
 	}

@@ -173,7 +173,7 @@ func TestNextFailOverStep(t *testing.T) {
 		{"the topology is read again before anybody is moved", poolToFailOver(pair(), recorded).with(func(f *FailOver) { *f.TopologyChanged = "fe04 has come" }), v1alpha1.FailOverFailingOver, VerdictWait, v1alpha1.ReasonTopologyChanged, "", false, false},
 		{"a server that failed and was put back, and needs a turn to go on, does not keep the pool waiting", poolToFailOver(pair(), recorded, putBackUnfinished), v1alpha1.FailOverFailingOver, VerdictStart, v1alpha1.ReasonFailingOver, "fe01 fail-over-pool-5.0.8308.956-1", false, false},
 		{"the front end that remembers restarts: the failover stands as it was", poolToFailOver(nil, recorded).with(silentFirst(v1alpha1.FailOverUpgrading)), v1alpha1.FailOverUpgrading, VerdictWait, v1alpha1.ReasonServerUnreachable, "", true, true},
-		{"nobody remembers who moved the users: nothing is put away", poolToFailOver(pair(registrar(RegistrarFailedOver)), recorded, remembersRecording).with(func(f *FailOver) { f.Cause = "" }), v1alpha1.FailOverChecking, VerdictHold, v1alpha1.ReasonPoolFailedOver, "", false, true},
+		{"nobody remembers who moved the users: nothing is put away", poolToFailOver(pair(registrar(RegistrarFailedOver)), recorded, remembersRecording).with(func(f *FailOver) { f.Cause = "" }), v1alpha1.FailOverAbandoning, VerdictHold, v1alpha1.ReasonPoolFailedOver, "", false, true},
 		{"another try of one that is half way does not wait for a package", poolToFailOver(pair(registrar(RegistrarFailingOver)), recordedOnly, failOverFailed).with(permitted(2)), v1alpha1.FailOverFailingOver, VerdictStart, v1alpha1.ReasonFailingOver, "fe02 fail-over-pool-5.0.8308.956-2", false, false},
 		{"the services are written down on every front end, because the failover stops them", poolToFailOver(pair(), staged), v1alpha1.FailOverRecording, VerdictStart, v1alpha1.ReasonFailingOver,
 			"fe01 record-services-5.0.8308.956-1, fe02 record-services-5.0.8308.956-1, fe03 record-services-5.0.8308.956-1", false, false},
@@ -222,9 +222,10 @@ func TestNextFailOverStep(t *testing.T) {
 		}), v1alpha1.FailOverFailingBack, VerdictPutAway, v1alpha1.ReasonFailingBack, "", false, false},
 		{"then it is over, and put away", poolToFailOver(pair(), upToDate, failedOverByUs, failedBackByUs).with(domainsDone), v1alpha1.FailOverFailingBack, VerdictPutAway, v1alpha1.ReasonFailingBack, "", false, false},
 		{"put away halfway: the fail back's record alone is enough", poolToFailOver(pair(), upToDate, failedBackByUs).with(domainsDone), v1alpha1.FailOverFailingBack, VerdictPutAway, v1alpha1.ReasonFailingBack, "", false, false},
-		{"nobody is moved where every front end has the build already", poolToFailOver(pair(), upToDate, has(v1alpha1.StepRecordServices, JobSucceeded)), v1alpha1.FailOverChecking, VerdictPutAway, v1alpha1.ReasonFailingOver, "", false, false},
+		{"but where an installer of ours is to be run again, that is something to move them for", poolToFailOver(pair(), recorded, upToDate, has(v1alpha1.StepStopServices, JobSucceeded), has(v1alpha1.StepInstall, JobFailed), has(v1alpha1.StepRecover, JobSucceeded)), v1alpha1.FailOverFailingOver, VerdictStart, v1alpha1.ReasonFailingOver, "fe01.contoso.com fail-over-pool-5.0.8308.956-1", false, false},
+		{"nobody is moved where every front end has the build already", poolToFailOver(pair(), upToDate, has(v1alpha1.StepRecordServices, JobSucceeded)), v1alpha1.FailOverAbandoning, VerdictPutAway, v1alpha1.ReasonFailingOver, "", false, false},
 		{"nor again, where the record of a failed attempt was not put away with the others", poolToFailOver(pair(), upToDate, failOverFailed).with(permitted(2)), v1alpha1.FailOverFailingOver, VerdictPutAway, v1alpha1.ReasonFailOverFailed, "", false, false},
-		{"the problem has gone before anybody was moved", poolToFailOver(pair(), recorded, has(v1alpha1.StepRecordServices, JobSucceeded)).with(func(f *FailOver) { f.Cause = "" }), v1alpha1.FailOverChecking, VerdictPutAway, v1alpha1.ReasonFailingOver, "", false, false},
+		{"the problem has gone before anybody was moved", poolToFailOver(pair(), recorded, has(v1alpha1.StepRecordServices, JobSucceeded)).with(func(f *FailOver) { f.Cause = "" }), v1alpha1.FailOverAbandoning, VerdictPutAway, v1alpha1.ReasonFailingOver, "", false, false},
 	}
 	for _, test := range cases {
 		t.Run(test.says, func(t *testing.T) {

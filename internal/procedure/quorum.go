@@ -27,7 +27,7 @@ type Member struct {
 	FailedOver bool
 	// FailBackFailed: the latest fail back on it has ended, and not well.
 	FailBackFailed bool
-	// Failed: our latest work on it failed, or put it back after a failure, and no other attempt has begun.
+	// Failed: our latest work on it for the desired build failed, whatever has been put back since, and no other attempt has begun.
 	Failed bool
 }
 
@@ -35,11 +35,9 @@ type Member struct {
 func MemberFrom(plan Plan, server Server) Member {
 	member := Member{FQDN: server.FQDN, Serving: server.Serving(), Starting: server.Starting(), Begun: server.Begun(), UpdatingDatabases: server.UpdatingDatabases(),
 		Unfinished: server.Begun() && server.inServiceUnfinished(plan)}
-	if last := server.lastWork(); last != nil {
-		step := StepOf(last.ID)
-		broken := (last.State == JobFailed || last.State == JobInterrupted) && step != v1alpha1.StepStartServices
-		member.Failed = broken || step == v1alpha1.StepRecover || server.installFailed()
-	}
+	// What failed for another build was answered for by who has declared this one.
+	build, failed := server.failed()
+	member.Failed = failed && build == plan.Build
 	step, state := server.FailOverStep()
 	member.FailOver, member.FailedOver = step, step == v1alpha1.StepFailOverPool && state != JobClaimed && state != JobRunning
 	member.FailBackFailed = step == v1alpha1.StepFailBackPool && (state == JobFailed || state == JobInterrupted)

@@ -353,7 +353,7 @@ func (o *operators) declare(found []procedure.PlacedServer) bool {
 		switch object := w.object(members.Name); {
 		case object == nil:
 			w.objects.domains = append(w.objects.domains, &domainObject{name: members.Name, servers: members.Servers, generation: o.generation()})
-		case !object.deleting && !slices.Equal(object.servers, members.Servers):
+		case (!object.deleting || o.status.failOver.begun()) && !slices.Equal(object.servers, members.Servers):
 			object.servers, object.generation = members.Servers, o.generation()
 		}
 	}

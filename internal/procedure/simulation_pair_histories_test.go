@@ -8,7 +8,7 @@ import (
 )
 
 // failOverRegressions are seeds of histories of paired pools that once broke a promise.
-var failOverRegressions = []uint64{13, 17, 22, 38, 44, 46, 168, 306, 401, 213, 534, 1193533963554406476}
+var failOverRegressions = []uint64{13, 17, 22, 38, 44, 46, 168, 306, 401, 213, 534, 1193533963554406476, 738099366284045486, 3384655241794231970}
 
 // pairChanges is a bad time for a paired pool: it changes, drifts and is deleted as well, in the middle of a failover too.
 func pairChanges() faults {

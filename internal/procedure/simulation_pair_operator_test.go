@@ -63,7 +63,7 @@ func (o *operators) failOverKnown() bool {
 
 // moved says whether the users have been moved, or are about to be: from then on the pool is not read again before they are back.
 func (f *failOverStatus) moved() bool {
-	return f.begun() && f.phase != v1alpha1.FailOverRecording && f.reason != v1alpha1.ReasonTopologyChanged
+	return f.begun() && f.phase != v1alpha1.FailOverRecording && f.phase != v1alpha1.FailOverAbandoning && f.reason != v1alpha1.ReasonTopologyChanged
 }
 
 // openOf names what keeps databases from being changed.
@@ -83,7 +83,7 @@ func (o *operators) retryOfFailOver() bool {
 	switch {
 	case triedAgain[f.reason]:
 		f.attempt++
-	case f.phase == v1alpha1.FailOverChecking || f.phase == v1alpha1.FailOverRecording:
+	case f.phase == v1alpha1.FailOverChecking || f.phase == v1alpha1.FailOverRecording || f.phase == v1alpha1.FailOverAbandoning:
 		o.status.hold, o.status.last = nil, nil
 	}
 	return true
@@ -167,7 +167,7 @@ func (o *operators) failOver(servers []procedure.PlacedServer) (engaged bool) {
 	}
 	servers = o.dropDead(servers)
 	for _, known := range servers {
-		if w.objects.deleting && len(w.objects.domains) > 0 && !w.declared(known.FQDN) {
+		if w.objects.deleting && !w.declared(known.FQDN) {
 			continue // it has come since, and nobody makes a domain of it any more
 		}
 		frontEnd := procedure.PoolFrontEnd{FQDN: known.FQDN, Server: o.w.observe(w.machine(known.FQDN))}
@@ -210,9 +210,11 @@ func (o *operators) failOver(servers []procedure.PlacedServer) (engaged bool) {
 	return true
 }
 
-// declared says whether a front end is in an upgrade domain that still has an object.
+// declared says whether a front end is in an upgrade domain that still has an object, or there are none.
 func (w *world) declared(fqdn string) bool {
-	return slices.ContainsFunc(w.objects.domains, func(object *domainObject) bool { return w.there(object.name) && slices.Contains(object.servers, fqdn) })
+	there := func(object *domainObject) bool { return w.there(object.name) }
+	holds := func(object *domainObject) bool { return there(object) && slices.Contains(object.servers, fqdn) }
+	return !slices.ContainsFunc(w.objects.domains, there) || slices.ContainsFunc(w.objects.domains, holds)
 }
 
 // misjudge makes a broken operator see what is not there.
@@ -269,7 +271,7 @@ func (o *operators) follow(servers []procedure.PlacedServer, decision procedure.
 	w, s := o.w, o.status
 	ordered := decision.Verdict == procedure.VerdictStart
 	announced := s.failOver != nil && s.failOver.phase == decision.Phase && !s.failOver.open
-	if (ordered || decision.Phase != v1alpha1.FailOverChecking && decision.Verdict != procedure.VerdictPutAway) && !o.claimAll() {
+	if decision.Claims() && !o.claimAll() {
 		return
 	}
 	if ordered && (announced || decision.Phase == v1alpha1.FailOverRecording) {

@@ -285,7 +285,8 @@ func (p *pair) judgeFailOver(w *world) {
 	}
 	needed := false
 	for _, m := range w.members() {
-		needed = needed || m.build.OlderThan(w.desired) || w.recently(m.drift.at) || w.recently(w.declaredAt)
+		toBeRepeated := slices.ContainsFunc(m.jobs, func(j *job) bool { return j.action == procedure.ActionInstall && j.State != procedure.JobSucceeded })
+		needed = needed || m.build.OlderThan(w.desired) || toBeRepeated || w.recently(m.drift.at) || w.recently(w.declaredAt)
 		if m.baseline == nil && !w.recently(w.republished) && !w.recently(m.drift.at) && !w.objects.deleting {
 			w.violated(ruleUnrecorded, "the services of %s are stopped and were not written down", m.fqdn)
 		}

@@ -1,0 +1,92 @@
+package controllers
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"lyncops.dev/operator/api/v1alpha1"
+	"lyncops.dev/operator/internal/lync"
+	"lyncops.dev/operator/internal/procedure"
+)
+
+// A domain that is being deleted stays while its pool is failed over, because its servers have to be upgraded before the users are back.
+// So it follows what is declared like any other.
+func TestADeletedDomainFollowsItsPoolWhileThatIsFailedOver(t *testing.T) {
+	servers := busyPair()
+	servers.breaks(fakeFault{action: lync.ActionInstall, outcome: lync.OutcomeInstallerFailed, message: "msiexec ended with 1603", left: 3})
+	w := startedWorld(t, servers)
+	pool := w.pool(failsOver)
+	w.ready(pool, "False", v1alpha1.ReasonInstallerFailed)
+	h := halfWay{world: w, pool: pool, domain: w.domain("pool01-upgradedomain1")}
+	old := h.domain.DeepCopy()
+	h.delete(h.domain)
+	servers.change(func(f *fakeServers) { f.packageBuild = string(laterBuild) })
+	edit(w, pool, func(pool *v1alpha1.LyncPool) {
+		pool.Spec.DesiredBuild, pool.Spec.Package.SHA256 = laterBuild, strings.Repeat("0b", 32)
+	})
+	w.ready(pool, "True", v1alpha1.ReasonUpToDate)
+	if pool.Status.InstalledBuild != string(laterBuild) || pool.Status.FailOver != nil {
+		t.Errorf("build %s, failover %+v", pool.Status.InstalledBuild, pool.Status.FailOver)
+	}
+	if over, back := servers.orders(lync.ActionFailOverPool, ""), servers.orders(lync.ActionFailBackPool, ""); over != 1 || back != 1 {
+		t.Errorf("failed over %d times and back %d times: %v", over, back, servers.moves())
+	}
+	if !h.gone(old) {
+		t.Error("the deleted domain is still there")
+	}
+}
+
+// A front end remembers that a failover was begun, the users are elsewhere, and nobody knows who has moved them: what would be needed to go
+// on stays, whatever is deleted, until a person has brought them back.
+func TestAFailOverOfWhichNobodyKnowsKeepsItsPool(t *testing.T) {
+	servers := busyPair()
+	servers.change(func(f *fakeServers) {
+		f.state, f.pair.state = lync.ReadinessReady, procedure.RegistrarFailedOver
+		f.hosts["fe02.contoso.com"].jobs = []*lync.Job{{ID: "record-services-" + string(newBuild) + "-1", Action: lync.ActionRecordServices, State: lync.JobSucceeded}}
+	})
+	w := startedWorld(t, servers)
+	pool := w.pool(failsOver)
+	if message := w.ready(pool, "False", v1alpha1.ReasonPoolFailedOver); !strings.Contains(message, "Invoke-CsPoolFailBack") || !hasCondition(pool, v1alpha1.ConditionStalled) {
+		t.Errorf("it says %q", message)
+	}
+	if pool.Status.FailOver.Phase != v1alpha1.FailOverAbandoning || pool.Status.UnderWaySince == nil {
+		t.Errorf("the failover is %+v, under way since %v", pool.Status.FailOver, pool.Status.UnderWaySince)
+	}
+	h := halfWay{world: w, pool: pool}
+	var domains v1alpha1.UpgradeDomainList
+	if err := w.client.List(t.Context(), &domains, client.InNamespace(w.namespace)); err != nil {
+		t.Fatal(err)
+	}
+	for i := range domains.Items {
+		h.delete(&domains.Items[i])
+	}
+	h.delete(pool)
+	w.nudge(pool)
+	if message := w.ready(pool, "False", v1alpha1.ReasonPoolFailedOver); !strings.Contains(message, "Invoke-CsPoolFailBack") {
+		t.Errorf("deleted, it says %q", message)
+	}
+	for i := range domains.Items {
+		if h.gone(&domains.Items[i]) {
+			t.Errorf("%s was let go", domains.Items[i].Name)
+		}
+	}
+	if moves := servers.moves(); len(moves) > 0 {
+		t.Errorf("something was touched: %v", moves)
+	}
+	servers.change(func(f *fakeServers) { f.pair.state = procedure.RegistrarActive })
+	w.eventually("all are gone", func() error {
+		w.nudge(pool)
+		for i := range domains.Items {
+			if !h.gone(&domains.Items[i]) {
+				return errors.New(domains.Items[i].Name + " is still there")
+			}
+		}
+		if !h.gone(pool) {
+			return errors.New("the pool is still there")
+		}
+		return nil
+	})
+}
