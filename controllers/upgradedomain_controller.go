@@ -214,7 +214,7 @@ func (r *UpgradeDomainReconciler) work(ctx context.Context, work *domainWork) (p
 	if err != nil {
 		return procedure.Domain{}, procedure.DomainDecision{}, err
 	}
-	for underway := false; ; underway = true {
+	for underway := false; ; {
 		found := observe(ctx, r.Servers, work.with, namesOf(work.object.Spec.FrontEnds))
 		domain := domainFrom(work, found)
 		domain.BackEnd, domain.Underway = backEnd, underway
@@ -247,6 +247,7 @@ func (r *UpgradeDomainReconciler) work(ctx context.Context, work *domainWork) (p
 		if err != nil || putAway == 0 {
 			return domain, decision, err
 		}
+		underway = underway || decision.PassesTurnOn(domain)
 	}
 }
 

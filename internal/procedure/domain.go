@@ -44,8 +44,8 @@ type Domain struct {
 	TurnAge time.Duration
 	// TurnLimit is how old a turn may be when the domain's work begins: the time between two questions. Zero is no limit.
 	TurnLimit time.Duration
-	// Underway: a server of the domain was verified and put away in this same pass, so that its turn goes over to the next one
-	// however long ago it was given.
+	// Underway: a server of the domain was verified and put away in this same pass, and DomainDecision.PassesTurnOn: its turn goes over to
+	// the next one however long ago it was given.
 	Underway bool
 	// Adopted: no answer has opened this domain, its turn was taken over from servers found in progress. They are finished, and
 	// no other is stopped before the pool has been asked.
@@ -337,6 +337,20 @@ func (domain Domain) notOurTurn(result *DomainDecision) (reason, message string)
 		}
 	}
 	return "", ""
+}
+
+// PassesTurnOn says whether a server that is put away now was brought from its stop to its end without a failure. One that failed, was put
+// back and has come to the build otherwise since, has had its time in service: the pool is asked before the next one is stopped.
+func (d DomainDecision) PassesTurnOn(domain Domain) bool {
+	for i, decision := range d.Servers {
+		if server := domain.Servers[i].Server; decision.Verdict == VerdictPutAway && server != nil {
+			_, failed := server.failed()
+			if last := server.lastWork(); !failed && (last == nil || StepOf(last.ID) != v1alpha1.StepRecover) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // hasFailed says whether our latest work on a server of the domain failed.

@@ -164,3 +164,27 @@ func TestAnUpdateThatStartedTheServicesDoesNotCostTheQuorum(t *testing.T) {
 		t.Errorf("starts %q, quorum broken %t, in progress %t", startsOf(got), got.QuorumBroken, got.InProgress)
 	}
 }
+
+// A server that ran into a failure and has come to the build some other way had its time in service since, and its pool may have changed.
+func TestATurnGoesOverFromAServerThatWasFinishedWithoutAFailure(t *testing.T) {
+	upgraded := []change{staged, stoppedByUs, installedByUs, restartedByUs, rebooted, atBuild(wanted)}
+	for _, test := range []struct {
+		says    string
+		changes []change
+		want    bool
+	}{
+		{"stopped, upgraded, restarted", upgraded, true},
+		{"and its services had to be started", append(upgraded, has(v1alpha1.StepStartServices, JobSucceeded)), true},
+		{"Windows was not restarted, the server was put back, and has restarted later by itself",
+			[]change{staged, stoppedByUs, installedByUs, has(v1alpha1.StepRestartComputer, JobFailed), has(v1alpha1.StepRecover, JobSucceeded), rebooted, atBuild(wanted)}, false},
+		{"the stop failed, and somebody has installed the build by hand", []change{staged, has(v1alpha1.StepStopServices, JobFailed), has(v1alpha1.StepRecover, JobSucceeded), atBuild(wanted)}, false},
+		{"it is not finished yet", []change{staged, has(v1alpha1.StepStopServices, JobRunning)}, false},
+	} {
+		t.Run(test.says, func(t *testing.T) {
+			domain := openDomain(member(test.changes...), member(staged))
+			if decision := UpgradeDomain(domain); decision.PassesTurnOn(domain) != test.want {
+				t.Errorf("%t, and the first server is %+v", !test.want, decision.Servers[0])
+			}
+		})
+	}
+}

@@ -133,7 +133,7 @@ func (m *mirrors) judgeUpdate(w *world, order procedure.Order) {
 }
 
 // mirrorRegressions are seeds of histories of mirrored pools that once broke a promise.
-var mirrorRegressions = []uint64{34, 1172, 1194, 3582609613651797618}
+var mirrorRegressions = []uint64{34, 1172, 1194, 3582609613651797618, 2437048554308344747}
 
 // Mirrors that turn and fall behind, beside front ends that come, go, move, drift, fail and are failed over, and pools that are deleted.
 func TestNothingForbiddenHappensToMirroredPools(t *testing.T) {

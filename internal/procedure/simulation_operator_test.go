@@ -132,15 +132,16 @@ func (o *operators) plan() procedure.Plan {
 }
 
 func (o *operators) domain(name string) {
-	for underway := false; o.domainOnce(name, underway); {
-		underway = true
+	for again, underway := true, false; again; {
+		again, underway = o.domainOnce(name, underway)
 	}
 }
 
-func (o *operators) domainOnce(name string, underway bool) (again bool) {
+// domainOnce says whether a server was put away, so that another may be taken at once, and whether the turn goes over to it.
+func (o *operators) domainOnce(name string, underway bool) (again, passesOn bool) {
 	w := o.w
 	if !w.there(name) {
-		return false
+		return false, false
 	}
 	version, written, object := o.status.version, o.status.domains[name].written, w.object(name)
 	generation := object.generation
@@ -160,7 +161,7 @@ func (o *operators) domainOnce(name string, underway bool) (again bool) {
 		domain.Servers = append(domain.Servers, o.look(w.machine(fqdn)))
 	}
 	if o.between() {
-		return false
+		return false, false
 	}
 	decision := procedure.UpgradeDomain(domain)
 	if decision.NeedMembers {
@@ -175,16 +176,16 @@ func (o *operators) domainOnce(name string, underway bool) (again bool) {
 		decision = procedure.UpgradeDomain(domain)
 	}
 	if object != w.object(name) || generation != object.generation {
-		return false
+		return false, false
 	}
 	if decision.InProgress && !(w.claim(name) && (w.objects.deleting || w.claim(poolObject))) && o.flaw != forgetsDeletion {
-		return false
+		return false, false
 	}
 	refused := false
 	for i, server := range decision.Servers {
 		m := w.machine(server.FQDN)
 		if o.between() || !w.there(name) {
-			return false
+			return false, false
 		}
 		switch server.Verdict {
 		case procedure.VerdictStart:
@@ -211,7 +212,7 @@ func (o *operators) domainOnce(name string, underway bool) (again bool) {
 		}
 	}
 	if o.between() || version != o.status.version && w.random.IntN(2) == 0 {
-		return false
+		return false, false
 	}
 	if o.flaw == installsAgain {
 		for _, server := range domain.Servers {
@@ -227,7 +228,7 @@ func (o *operators) domainOnce(name string, underway bool) (again bool) {
 			w.release(name, o.neededForFailOver(name, decision.Departure(domain)), domain.Turn)
 		}
 	}
-	return again
+	return again, underway || decision.PassesTurnOn(domain)
 }
 
 // takesOut says whether an order takes a server out of service that serves, and does not go on with work that has.
