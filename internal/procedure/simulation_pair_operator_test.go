@@ -280,7 +280,7 @@ func (o *operators) follow(servers []procedure.PlacedServer, decision procedure.
 			if placed.FQDN != m.fqdn {
 				m = w.machine(placed.FQDN)
 			}
-			w.start(m, placed.Order, w.desired)
+			w.start(o.elsewhere(m, placed.Order), placed.Order, w.desired)
 		}
 	}
 	over := false

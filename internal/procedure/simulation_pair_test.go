@@ -83,8 +83,9 @@ func (p *pair) passMinute(w *world) {
 	if p.sick == "" && p.state == procedure.RegistrarActive && w.chance(1500) {
 		w.turnBad()
 	}
+	w.endClaims(p.mover)
 	for _, j := range p.mover.jobs {
-		if j.Active() && !w.now.Before(j.ends) {
+		if j.State == procedure.JobRunning && !w.now.Before(j.ends) {
 			w.end(p.mover, j)
 		}
 	}

@@ -27,9 +27,10 @@ func play(seed uint64, bad faults, wrong flaw) (*world, *operators) {
 
 func playIn(w *world, bad faults, wrong flaw) (*world, *operators) {
 	o := &operators{w: w, status: newStatus(), flaw: wrong}
+	w.blindToClaims = wrong == neverOrdersAgain
 	o.predeclare()
 	end := w.now.Add(time.Duration(6+w.random.IntN(10)) * time.Hour)
-	if bad == noFaults || bad == operatorDies {
+	if bad == noFaults || bad == operatorDies || bad == jobsDoNotBegin {
 		w.atATime = 1
 		end = w.now.Add(200 * time.Hour)
 	}
@@ -42,7 +43,7 @@ func playIn(w *world, bad faults, wrong flaw) (*world, *operators) {
 			return w, o
 		}
 	}
-	if bad == noFaults || bad == operatorDies {
+	if bad == noFaults || bad == operatorDies || bad == jobsDoNotBegin {
 		return w, o
 	}
 	w.say("from here nothing goes wrong any more")

@@ -21,7 +21,7 @@ const (
 
 // faults says what goes wrong in one history, as chances of one in so many per opportunity; zero is never.
 type faults struct {
-	crash, forget, twoOperators, unreachable, jobFails, interrupted, drainTimeout, moody, reboots, breaks, people, lostOrder, deletes, members, drift, forces int
+	crash, forget, twoOperators, unreachable, jobFails, interrupted, drainTimeout, moody, reboots, breaks, people, lostOrder, deletes, members, drift, forces, neverBegins int
 }
 
 var (
@@ -62,6 +62,7 @@ type job struct {
 	ends   time.Time
 	fate   procedure.JobState
 	word   string
+	order  procedure.Order
 }
 
 var serviceNames = []string{"RTCSRV", "RTCMEETINGMCU", "REPLICA", "W3SVC"}
@@ -119,6 +120,8 @@ type world struct {
 	mirrors    *mirrors
 	declaredAt time.Time // when a person last declared another build
 	forced     bool      // a person lets the pool go, whatever is half way
+	// blindToClaims: nobody sees since when a job has been claimed.
+	blindToClaims bool
 }
 
 func newWorld(seed uint64, bad faults) *world {
@@ -210,6 +213,9 @@ func (w *world) observe(m *machine) *procedure.Server {
 	server.Services = m.services()
 	for _, j := range m.jobs {
 		server.Jobs = append(server.Jobs, j.Job)
+		if w.blindToClaims {
+			server.Jobs[len(server.Jobs)-1].Claimed = time.Time{}
+		}
 	}
 	return server
 }
@@ -282,7 +288,10 @@ func (w *world) tick(m *machine) {
 		}
 		m.starting = false
 		for _, j := range m.jobs {
-			if j.Active() {
+			switch {
+			case j.State == procedure.JobClaimed:
+				w.neverBegan(m, j)
+			case j.Active():
 				j.State, j.Message = procedure.JobInterrupted, "Windows restarted"
 				if w.pair != nil {
 					w.pair.ends(w, m, j)
@@ -316,8 +325,9 @@ func (w *world) tick(m *machine) {
 		}
 		w.back(m)
 	}
+	w.endClaims(m)
 	for _, j := range m.jobs {
-		if j.Active() && m.up() && !w.now.Before(j.ends) && !w.waitsForOthers(m, j) {
+		if j.State == procedure.JobRunning && m.up() && !w.now.Before(j.ends) && !w.waitsForOthers(m, j) {
 			w.end(m, j)
 		}
 	}
@@ -421,6 +431,10 @@ func (w *world) start(m *machine, order procedure.Order, build v1alpha1.Build) {
 	if !w.answers(m) || w.chance(w.faults.lostOrder) {
 		return
 	}
+	ordered := m.takeClaimed(order.ID)
+	if ordered != nil {
+		order, build = ordered.order, ordered.build
+	}
 	for _, j := range m.jobs {
 		if j.ID == order.ID || j.Active() {
 			return
@@ -431,11 +445,20 @@ func (w *world) start(m *machine, order procedure.Order, build v1alpha1.Build) {
 		m.membership.taken, m.membership.told = w.domainFor(m), false
 	}
 	w.say("%s: start %s", m.fqdn, order.ID)
-	if order.Action != procedure.ActionStagePackage {
+	if order.Action != procedure.ActionStagePackage && ordered == nil {
 		w.effects = append(w.effects, m.fqdn+" "+order.ID)
 	}
-	j := &job{Job: procedure.Job{ID: order.ID, Action: order.Action, State: procedure.JobRunning, Started: w.now, BootTime: m.boot}, action: order.Action, build: build, fate: procedure.JobSucceeded}
+	j := &job{Job: procedure.Job{ID: order.ID, Action: order.Action, State: procedure.JobRunning, Claimed: w.now, Started: w.now, BootTime: m.boot}, action: order.Action, build: build, fate: procedure.JobSucceeded, order: order}
 	m.jobs = append(m.jobs, j)
+	if ordered == nil && w.chance(w.faults.neverBegins) {
+		j.State, j.Started = procedure.JobClaimed, time.Time{}
+		return
+	}
+	w.begin(m, order, j)
+}
+
+// begin is the beginning of a job.
+func (w *world) begin(m *machine, order procedure.Order, j *job) {
 	length := w.minutes(1, 6)
 	switch order.Action {
 	case procedure.ActionStopServices:
