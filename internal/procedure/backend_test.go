@@ -236,6 +236,12 @@ func TestOutageIsCountedFromTheStopThatStillHolds(t *testing.T) {
 		{"put back after a failure", standard(staged, stoppedByUs, has(v1alpha1.StepRecover, JobSucceeded)), 0},
 		{"stopped again after it was put back", standard(staged, stoppedByUs, has(v1alpha1.StepRecover, JobSucceeded),
 			has(v1alpha1.StepStopServices, JobSucceeded, named("stop-services-5.0.8308.956-2")), stopped), 26 * time.Minute},
+		{"stopped again after it was started", standard(staged, stoppedByUs, has(v1alpha1.StepStartServices, JobSucceeded),
+			has(v1alpha1.StepStopServices, JobSucceeded, named("stop-services-5.0.8308.956-2")), stopped), 26 * time.Minute},
+		{"a start that failed brought nothing back", standard(staged, stoppedByUs, has(v1alpha1.StepStartServices, JobFailed), stopped), 28 * time.Minute},
+		{"stopped twice, and not back in between", standard(staged, stoppedByUs, has(v1alpha1.StepRecover, JobFailed),
+			has(v1alpha1.StepStopServices, JobSucceeded, named("stop-services-5.0.8308.956-2")), stopped), 28 * time.Minute},
+		{"stopped by somebody else after the end of our work", standard(has(v1alpha1.StepStartServices, JobSucceeded), stopped, atBuild(wanted)), 0},
 	}
 	for _, test := range cases {
 		t.Run(test.name, func(t *testing.T) {

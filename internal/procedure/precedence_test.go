@@ -68,6 +68,9 @@ func TestPrecedence(t *testing.T) {
 		{"the others are finished: it is its turn", pool("a", central), []Peer{pool("b", finished)}, "", ""},
 		{"a pool that depends on it cannot come before it", pool("a", central), []Peer{pool("b", afterServer("s")), server("s", afterPool("a"))}, "", ""},
 		{"pools that are only observed, and those of other roles, are not waited for", pool("a", central), []Peer{pool("b", edge)}, "", ""},
+		{"of two that say they hold it neither waits for the other", pool("a", central), []Peer{pool("b", central)}, "", ""},
+		{"a pool that is on its way out is not waited for", pool("a", central), []Peer{pool("b", leaving)}, "", ""},
+		{"a back end is no pool", pool("a", central), []Peer{server("b", func(p *Peer) { p.Upgrades = true })}, "", ""},
 		{"once begun it goes on", pool("a", central, begun), []Peer{pool("b")}, "", ""},
 
 		{"a limit of one: another is under way", pool("a", limit(1, "")), []Peer{pool("b", active)}, v1alpha1.ReasonWaitingForOtherPool, "1 of the pools of this namespace may be under way together, and now it is b"},
@@ -81,6 +84,7 @@ func TestPrecedence(t *testing.T) {
 		{"another value of the label is another group", pool("a", limit(1, "site"), site("north")), []Peer{pool("b", active, site("south"))}, "", ""},
 		{"the same value of the label", pool("a", limit(1, "site"), site("north")), []Peer{pool("b", active, site("north"))}, v1alpha1.ReasonWaitingForOtherPool, "site=north"},
 		{"those without the label are a group", pool("a", limit(1, "site")), []Peer{pool("b", active)}, v1alpha1.ReasonWaitingForOtherPool, ""},
+		{"one with another value of the label fills no group but its own", pool("a", limit(2, "site"), site("north")), []Peer{pool("b", active, site("north")), pool("c", active, limit(1, "site"), site("south"))}, "", ""},
 		{"back ends are not counted", pool("a", limit(1, "")), []Peer{server("b", onlyClaimed)}, "", ""},
 	}
 	for _, test := range cases {
