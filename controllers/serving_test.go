@@ -31,3 +31,14 @@ func TestAServerThatDoesNotListenHoldsTheRollout(t *testing.T) {
 	w.nudge(w.domain("pool01-upgradedomain1"))
 	w.ready(pool, metav1.ConditionTrue, v1alpha1.ReasonUpToDate)
 }
+
+// What is shown of a server that is back is the activity of its front end service, and nothing where it did not say.
+func TestActivityIsThatOfTheFrontEndService(t *testing.T) {
+	answer := lync.Serving{Activity: []lync.Activity{{Name: "RTCMCU", Level: "Conferences=1"}, {Name: "rtcsrv", Level: "Incoming Requests per Second=3,Messages in Server=1"}}}
+	if got, want := activityFrom(answer), "rtcsrv: Incoming Requests per Second=3, Messages in Server=1"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := activityFrom(lync.Serving{Activity: answer.Activity[:1]}); got != "" {
+		t.Errorf("got %q", got)
+	}
+}

@@ -21,8 +21,12 @@ func (f FailOver) failBack(d FailOverDecision, memory failOverMemory) FailOverDe
 func (f FailOver) afterFailBack(d FailOverDecision, memory failOverMemory) FailOverDecision {
 	last := memory.failBack
 	d.Phase, d.Server, d.Attempt, d.UsersOnBackupPool = v1alpha1.FailOverFailingBack, last.fqdn, last.attempt, true
+	tries := maximumOwnAttempts
 	if memory.failOver == nil {
 		memory.failOver = last // its own record was put away first
+	} else {
+		// Attempts are counted from those of the failover before it, for which a person may have asked more than once.
+		tries += memory.failOver.attempt - 1
 	}
 	switch {
 	case last.job.Active():
@@ -42,7 +46,7 @@ func (f FailOver) afterFailBack(d FailOverDecision, memory failOverMemory) FailO
 		}
 		return d.hold(v1alpha1.ReasonPoolFailBackFailed, "Invoke-CsPoolFailBack on %s ended without an error, but the registrar of %s is still %s. Look at Get-CsRegistrarConfiguration; when it is Active, the operator goes on by itself. Another try: the annotation %s",
 			last.fqdn, f.PoolFQDN, f.Partner.PoolState, v1alpha1.AnnotationRetry)
-	case last.attempt < max(f.Permitted, maximumOwnAttempts):
+	case last.attempt < max(f.Permitted, tries):
 		return f.upgrading(d, memory)
 	}
 	d.Retriable, d.Open = true, !f.Paused && !f.Observe

@@ -32,6 +32,7 @@ func TestAServerThatRunsMustAlsoListen(t *testing.T) {
 		{"no port is asked for", plan, nil, VerdictPutAway, v1alpha1.ReasonUpgrading, false, "run as before"},
 		{"it is asked before anything is concluded", asked, nil, VerdictWait, v1alpha1.ReasonUpgrading, true, "is being asked"},
 		{"both listen", asked, []change{listening(5090, 5061)}, VerdictPutAway, v1alpha1.ReasonUpgrading, false, "TCP 5061, 5090 listen"},
+		{"and what the front end service does is said", asked, []change{listening(5061, 5090), func(s *Server) { s.Activity = "RTCSRV: Incoming Requests per Second=3" }}, VerdictPutAway, v1alpha1.ReasonUpgrading, false, "TCP 5061, 5090 listen; RTCSRV: Incoming Requests per Second=3"},
 		{"one does not, shortly after the restart", asked, []change{listening(5061)}, VerdictWait, v1alpha1.ReasonPortsNotListening, false, "nothing listens on TCP port 5090"},
 		{"none does", asked, []change{listening()}, VerdictWait, v1alpha1.ReasonPortsNotListening, false, "TCP port 5061, 5090"},
 		{"one does not, long after the restart", asked, []change{listening(5061), up(16 * time.Minute)}, VerdictHold, v1alpha1.ReasonPortsNotListening, false, "nothing listens on TCP port 5090"},

@@ -33,6 +33,21 @@ func betweenStories() []story {
 			s.finishes()
 			s.onceEach(s.frontEnds...)
 		}},
+		{"replicas", "replicas are missing before the first domain, and move while the pool soaks", func(s *scenario) {
+			pool := string(s.pool.Spec.PoolFQDN)
+			missing, moving := s.fault(lab.Fault{Kind: "replicaMissing", Target: pool}), s.fault(lab.Fault{Kind: "primariesMove", Target: pool})
+			s.declare()
+			s.awaits(s.pool, v1alpha1.ReasonFabricIncomplete)
+			s.mend(missing)
+			// Where primaries are does not keep the first domain closed; that they change begins the soak after it again and again.
+			checkEvent(s.T, s.lab, s.pool, v1alpha1.EventSoakBegunAgain)
+			s.onceEach(s.frontEnds[0])
+			s.staysHeld(s.pool, v1alpha1.ReasonSoaking)
+			s.untouched(s.frontEnds[1:]...)
+			s.mend(moving)
+			s.finishes()
+			s.onceEach(s.frontEnds...)
+		}},
 		{"drift", "a server is patched by hand, and another one rebuilt at an older build when all is done", func(s *scenario) {
 			s.pool.Spec.Rollout.Verify.DriftInterval = duration(2 * time.Second)
 			s.setBuild(s.frontEnds[2], build, false)

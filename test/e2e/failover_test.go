@@ -15,7 +15,7 @@ import (
 )
 
 // pairedPools are the scenarios whose pool is paired with another one, which bears its name and -backup.
-var pairedPools = []string{"busy3", "approved", "overkill", "overgone", "cmsmove"}
+var pairedPools = []string{"busy3", "approved", "overkill", "overgone", "cmsmove", "overfail"}
 
 // holdsStore is the scenario whose pool holds the central management store of its pair.
 const holdsStore = "cmsmove"
@@ -199,6 +199,49 @@ func failOverStories() []story {
 				if strings.Contains(file, `\LyncOps\jobs\`) && strings.Contains(file, "move-central-management") && !strings.Contains(file, `\history\`) {
 					s.Errorf("%s keeps %s", mover, file)
 				}
+			}
+		}},
+		{"overfail", "a backup service in error, a failover and failbacks that fail: each is held, and goes on from there", func(s *scenario) {
+			s.mayFailOver()
+			s.pool.Spec.Rollout.WhenUnready = v1alpha1.UnreadyFailOver
+			pool := string(s.pool.Spec.PoolFQDN)
+			s.fault(lab.Fault{Kind: "poolBusy", Target: pool})
+			unhealthy := s.fault(lab.Fault{Kind: "backupUnhealthy", Target: pool})
+			over := s.fault(lab.Fault{Kind: "poolFailOverFails", Target: pool})
+			back := s.fault(lab.Fault{Kind: "poolFailBackFails", Target: pool})
+			s.declare()
+			s.refused(s.pool, v1alpha1.ReasonBackupServiceUnhealthy)
+			if moved := s.jobs("fail-over-pool"); moved > 0 {
+				s.Error("a pool was failed over although its backup service is in error")
+			}
+			// It goes on by itself.
+			s.mend(unhealthy)
+			s.look(s.pool)
+			s.held(s.pool, v1alpha1.ReasonFailOverFailed)
+			s.staysHeld(s.pool, v1alpha1.ReasonFailOverFailed)
+			s.users("Active")
+			s.inService(s.frontEnds...)
+			if begun := s.record(s.frontEnds...).begun(); begun != 0 {
+				s.Errorf("%d installers were begun although the users are still there", begun)
+			}
+			s.mend(over)
+			s.retry(s.pool)
+			s.held(s.pool, v1alpha1.ReasonPoolFailBackFailed)
+			s.staysHeld(s.pool, v1alpha1.ReasonPoolFailBackFailed)
+			s.users("FailedOver")
+			checkBuild(s.T, s.lab, build, s.frontEnds...)
+			if tries := s.jobs("fail-back-pool"); tries != 3 {
+				s.Errorf("the failback was tried %d times before a person was asked", tries)
+			}
+			s.mend(back)
+			s.retry(s.pool)
+			awaitAllReady(s.T, s.lab, s.name, 4)
+			s.users("Active")
+			all := slices.Concat(s.frontEnds, s.backupServers())
+			checkNoViolations(s.T, s.lab, all...)
+			s.inService(all...)
+			if begun := s.record(s.frontEnds...).begun(); begun != len(s.frontEnds) {
+				s.Errorf("%d installers were begun on %d front ends", begun, len(s.frontEnds))
 			}
 		}},
 		{"nopair", "insufficient front ends, and no backup pool", func(s *scenario) {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"lyncops.dev/operator/api/v1alpha1"
 	"lyncops.dev/operator/test/lab"
 )
@@ -17,6 +19,7 @@ type productPool struct {
 const (
 	build2015     = "6.0.9319.869"
 	build2019     = "7.0.2046.530"
+	buildSE       = "7.0.2046.879"
 	edgeUser      = "edge-lyncops"
 	edgePassword  = "Perimeter-Only-3-Walls"
 	skypePackages = "https://packages.contoso.com/skype/"
@@ -26,6 +29,7 @@ const (
 var productPools = map[string]productPool{
 	"skype15": {"Skype for Business Server 2015", "FrontEnd", build2015, skypePackages + "2015/SkypeServerUpdateInstaller.exe", "MZ an update of Skype for Business Server 2015"},
 	"skype19": {"Skype for Business Server 2019", "FrontEnd", build2019, skypePackages + "2019/SkypeServerUpdateInstaller.exe", "MZ an update of Skype for Business Server 2019"},
+	"skypese": {"Skype for Business Server Subscription Edition", "FrontEnd", buildSE, skypePackages + "se/SkypeServerUpdateInstaller.exe", "MZ an update of Skype for Business Server Subscription Edition"},
 	"edge":    {"Microsoft Lync Server 2013", "Edge", build, packageSource, packageContents},
 	alwaysOn:  {"Skype for Business Server 2019", "FrontEnd", build2019, skypePackages + "2019/databases/SkypeServerUpdateInstaller.exe", "MZ an update of Skype for Business Server 2019 with databases"},
 	"direct":  {"Microsoft Lync Server 2013", "Director", build, packageSource, packageContents},
@@ -87,6 +91,18 @@ func productStories() []story {
 			skype(s, v1alpha1.ProductSkypeForBusinessServer2019)
 			s.pool.Spec.Rollout.ServersAtATime = 4
 			s.declare()
+			s.finishes()
+			failedOverAndBack(s, s.frontEnds...)
+		}},
+		{"skypese", "Skype for Business Server Subscription Edition, declared as 2019 first, with which it shares its builds", func(s *scenario) {
+			skype(s, v1alpha1.ProductSkypeForBusinessServer2019)
+			s.declare()
+			s.refused(s.pool, v1alpha1.ReasonProductMismatch)
+			s.delete(s.pool, s.domain(1), s.domain(2), s.domain(3))
+			s.gone(s.pool, s.domain(1), s.domain(2), s.domain(3))
+			s.pool.ObjectMeta = metav1.ObjectMeta{Namespace: s.name, Name: s.name}
+			s.pool.Spec.Product = v1alpha1.ProductSkypeForBusinessServerSubscriptionEdition
+			s.create(s.pool)
 			s.finishes()
 			failedOverAndBack(s, s.frontEnds...)
 		}},
