@@ -102,6 +102,7 @@ type world struct {
 	endedAt     time.Time // when it ended, by a failure
 	storedAt    time.Time // when an operator last wrote down what it had read of the pool's servers
 	republished time.Time // when the topology last changed
+	published   []publication
 	smallest    int
 	sessionEnd  bool
 	lastChange  time.Time
