@@ -89,3 +89,12 @@ func cut(text string, limit int) string {
 	}
 	return text[:end] + mark
 }
+
+func readyReason(list []metav1.Condition) (reason, message string) {
+	for _, condition := range list {
+		if condition.Type == v1alpha1.ConditionReady {
+			return condition.Reason, condition.Message
+		}
+	}
+	return "", ""
+}

@@ -201,3 +201,43 @@ func (r *BackEndServerReconciler) leaveOrStay(work *backEndWork, backEnd procedu
 	work.forced = r.depart(work.conditions, departure)
 	work.leaves = work.forced.LetGo
 }
+
+// departUnseen is for a domain that is being deleted and whose servers cannot be asked at all.
+func (r *UpgradeDomainReconciler) departUnseen(work *domainWork, conditions conditions, problem procedure.Problem) {
+	departure := procedure.Departure{Unseen: namesOf(work.object.Spec.FrontEnds), Obstacle: &problem, Force: work.force()}
+	if work.object.Status.InProgress && work.object.Status.CurrentServer != "" {
+		departure.HalfWay = []string{work.object.Status.CurrentServer}
+	}
+	work.forced = r.depart(conditions, departure)
+	work.leaves = work.forced.LetGo
+}
+
+// leaveOrStay says how a deletion stands, and lets go where nothing is left to be finished: after a deletion at once, otherwise
+// when the domain's turn, or a failover of its pool, is over.
+func (r *UpgradeDomainReconciler) leaveOrStay(ctx context.Context, work *domainWork, conditions conditions, domain procedure.Domain, decision procedure.DomainDecision) error {
+	if !claimed(work.object) {
+		return nil
+	}
+	departure := decision.Departure(domain)
+	if procedure.Depart(departure).LetGo {
+		needed, err := r.neededForFailOver(ctx, work)
+		if err != nil {
+			return fmt.Errorf("asking whether the pool of %s is being failed over: %w", work.object.Spec.DomainName, err)
+		}
+		if needed {
+			departure.FailOver = string(work.pool.Spec.PoolFQDN)
+			if decision.State == v1alpha1.DomainHeld {
+				departure.Obstacle = &procedure.Problem{Reason: decision.Reason, Message: decision.Message, Lasting: true}
+			}
+		}
+	}
+	if !work.deleting() {
+		// Who else knew of the turn may have used it since the servers were looked at: a pass whose turn was refused has looked too early.
+		work.leaves = !domain.Turn && !work.refused && procedure.Depart(departure).LetGo
+		return nil
+	}
+	departure.Force = work.force()
+	work.forced = r.depart(conditions, departure)
+	work.leaves = work.forced.LetGo
+	return nil
+}
