@@ -189,6 +189,7 @@ func (r *LyncPoolReconciler) failOverOf(ctx context.Context, work *poolWork) (pr
 	if status.FailOver != nil {
 		given.Permitted, given.Opened = int(status.FailOver.Attempt), status.FailOver.GateAbandoned
 		given.Phase, given.UsersOnBackupPool = status.FailOver.Phase, status.FailOver.UsersOnBackupPool
+		given.PhaseAge = work.now.Sub(status.FailOver.Since.Time)
 	}
 	for _, one := range r.dropDead(ctx, work, observe(ctx, r.Servers, work.with, work.names())) {
 		if beingDeleted(object) && !work.inADomain(one.fqdn) {

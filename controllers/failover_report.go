@@ -18,7 +18,8 @@ func (r *LyncPoolReconciler) reportFailOver(work *poolWork, decision procedure.F
 		GateAbandoned: decision.Open, Server: decision.Server, Attempt: int32(min(max(decision.Attempt, 1), 1000)),
 		Since: metav1.NewTime(work.now.Truncate(time.Second)), Message: bounded(decision.Message)}
 	if before != nil {
-		if before.Phase == now.Phase {
+		elsewhere := now.Phase == v1alpha1.FailOverAbandoning && before.UsersOnBackupPool != now.UsersOnBackupPool
+		if before.Phase == now.Phase && !elsewhere {
 			now.Since = before.Since
 		}
 		if now.BackupPool == "" {

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
+	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"lyncops.dev/operator/api/v1alpha1"
@@ -47,7 +49,10 @@ func TestAFailOverOfWhichNobodyKnowsKeepsItsPool(t *testing.T) {
 		f.state, f.pair.state = lync.ReadinessReady, procedure.RegistrarFailedOver
 		f.hosts["fe02.contoso.com"].jobs = []*lync.Job{{ID: "record-services-" + string(newBuild) + "-1", Action: lync.ActionRecordServices, State: lync.JobSucceeded}}
 	})
-	w := startedWorld(t, servers)
+	w := newWorld(t, servers)
+	now := clocktesting.NewFakePassiveClock(time.Now())
+	w.clock = now
+	w.startOperator()
 	pool := w.pool(failsOver)
 	if message := w.ready(pool, "False", v1alpha1.ReasonPoolFailedOver); !strings.Contains(message, "Invoke-CsPoolFailBack") || !hasCondition(pool, v1alpha1.ConditionStalled) {
 		t.Errorf("it says %q", message)
@@ -76,9 +81,15 @@ func TestAFailOverOfWhichNobodyKnowsKeepsItsPool(t *testing.T) {
 	if moves := servers.moves(); len(moves) > 0 {
 		t.Errorf("something was touched: %v", moves)
 	}
+	// A front end's copy of the topology is believed when it has said the same for a while.
 	servers.change(func(f *fakeServers) { f.pair.state = procedure.RegistrarActive })
+	w.nudge(pool)
+	if message := w.ready(pool, "False", v1alpha1.ReasonFailingOver); !strings.Contains(message, "believed when it still says so") {
+		t.Errorf("it says %q", message)
+	}
+	now.SetTime(now.Now().Add(16 * time.Minute))
+	w.nudge(pool)
 	w.eventually("all are gone", func() error {
-		w.nudge(pool)
 		for i := range domains.Items {
 			if !h.gone(&domains.Items[i]) {
 				return errors.New(domains.Items[i].Name + " is still there")

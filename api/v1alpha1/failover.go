@@ -80,7 +80,7 @@ type FailOverStatus struct {
 	// +optional
 	Attempt int32 `json:"attempt,omitempty"`
 
-	// When this phase began.
+	// When this phase began; of a failover that is abandoned, also when the registrar last said something else.
 	Since metav1.Time `json:"since"`
 
 	// What is going on, in one sentence.

@@ -62,7 +62,10 @@ func (f FailOver) verifyFailBack(d FailOverDecision, memory failOverMemory) Fail
 		current = current && frontEnd.Server != nil && !frontEnd.Server.Build.OlderThan(f.Plan.Build)
 		switch {
 		case frontEnd.Server == nil:
-			return d.wait(v1alpha1.ReasonFailingBack, "the users of %s are back; %s does not answer and cannot be verified", f.PoolFQDN, frontEnd.FQDN)
+			return d.wait(v1alpha1.ReasonFailingBack, "the users of %s are back; %s does not answer and cannot be verified. Start it, or take it out of the topology", f.PoolFQDN, frontEnd.FQDN)
+		case !frontEnd.Server.Serving() && memory.failBack.job.age(memory.failBack.server.Time) > f.Plan.RestartTimeout:
+			return d.hold(v1alpha1.ReasonServicesNotRunning, "the users of %s are back; the front end service of %s has not come to run within %s. Start it (Start-CsWindowsService), or take the front end out of the topology; the operator then goes on by itself",
+				f.PoolFQDN, frontEnd.FQDN, f.Plan.RestartTimeout)
 		case !frontEnd.Server.Serving():
 			return d.wait(v1alpha1.ReasonFailingBack, "the users of %s are back; the front end service of %s does not run yet. If it does not start, start it (Start-CsWindowsService)", f.PoolFQDN, frontEnd.FQDN)
 		case frontEnd.Server.activeJob() != nil:

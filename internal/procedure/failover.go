@@ -29,8 +29,10 @@ type FailOver struct {
 	Permitted int
 	// Opened: servers were let be worked on at the last look, on the strength of an answer about the pair.
 	Opened bool
-	// Phase and UsersOnBackupPool are what was written down at the last look; empty and false when nothing was.
+	// Phase and UsersOnBackupPool are what was written down at the last look, and PhaseAge is how long ago that phase began; empty, false and
+	// zero when nothing was.
 	Phase             v1alpha1.FailOverPhase
+	PhaseAge          time.Duration
 	UsersOnBackupPool bool
 	// BackEnd names a back end of the pool that is being worked on.
 	BackEnd string

@@ -12,7 +12,7 @@ func (f FailOver) notWanted(d FailOverDecision, memory failOverMemory) FailOverD
 	if len(memory.hosts) == 0 {
 		return FailOverDecision{}
 	}
-	d.Phase = v1alpha1.FailOverAbandoning
+	d.Phase, d.UsersOnBackupPool = v1alpha1.FailOverAbandoning, f.UsersOnBackupPool
 	// A server that does not answer may remember more.
 	if unfinished := f.unfinishedJob(); unfinished != "" {
 		return d.wait(v1alpha1.ReasonFailingOver, "a failover was begun that is not wanted any more; %s", unfinished)
@@ -28,17 +28,35 @@ func (f FailOver) notWanted(d FailOverDecision, memory failOverMemory) FailOverD
 		return d.hold(v1alpha1.ReasonPoolFailedOver, "the registrar of %s is %s, and no front end remembers who has moved its users. Nothing is touched. Start the services of its front ends and finish what was begun by hand (Invoke-CsPoolFailBack); the operator then goes on by itself",
 			f.PoolFQDN, orUnknown(f.Partner.PoolState))
 	}
+	d.UsersOnBackupPool = false
+	if f.mayHaveMoved() {
+		return d.wait(v1alpha1.ReasonFailingOver, "a failover was begun that is not wanted any more; the registrar is %s in the copy of the topology on a front end. Who may have moved the users does not answer or is gone: that is believed when it still says so after %s",
+			f.Partner.PoolState, registrarLag)
+	}
 	d.Verdict, d.PutAway, d.Reason = VerdictPutAway, memory.hosts, v1alpha1.ReasonFailingOver
 	d.Message = "no failover is due any more; nobody was moved"
 	return d
 }
 
+// mayHaveMoved says whether a front end that nobody hears of any more may have moved the users a moment ago: then a registrar that is said to
+// be Active proves nothing yet. Before the failover itself was ordered nobody can have moved them.
+func (f FailOver) mayHaveMoved() bool {
+	switch f.Phase {
+	case v1alpha1.FailOverChecking, v1alpha1.FailOverRecording, v1alpha1.FailOverMovingCentralManagement:
+		return false
+	case v1alpha1.FailOverAbandoning:
+		return f.UsersOnBackupPool || f.PhaseAge <= registrarLag
+	default:
+		return true
+	}
+}
+
 // allCurrent says whether there is nothing to move users for: every front end has the build, and no installer of ours for it is to be run
-// again. It also keeps a failover whose jobs have
+// again or its restart is still due. It also keeps a failover whose jobs have
 // just been put away, while its end was not written down, from beginning anew.
 func (f FailOver) allCurrent() bool {
 	for _, frontEnd := range f.FrontEnds {
-		if frontEnd.Server == nil || frontEnd.Server.Build.OlderThan(f.Plan.Build) || frontEnd.Server.unfinishedInstall(f.Plan.Build) {
+		if frontEnd.Server == nil || frontEnd.Server.Build.OlderThan(f.Plan.Build) || frontEnd.Server.unfinishedInstall(f.Plan.Build) || frontEnd.Server.restartDue(f.Plan) {
 			return false
 		}
 	}

@@ -45,9 +45,18 @@ func poolToFailOver(partner *Partner, each change, first ...change) FailOver {
 	return f
 }
 
-func (f FailOver) with(apply func(*FailOver)) FailOver {
-	apply(&f)
+func (f FailOver) with(changes ...func(*FailOver)) FailOver {
+	for _, apply := range changes {
+		apply(&f)
+	}
 	return f
+}
+
+func noCause(f *FailOver) { f.Cause = "" }
+
+// wasIn is what was written down at the last look.
+func wasIn(phase v1alpha1.FailOverPhase, age time.Duration) func(*FailOver) {
+	return func(f *FailOver) { f.Phase, f.PhaseAge = phase, age }
 }
 
 // recorded: the services were written down before the failover.
@@ -218,6 +227,7 @@ func TestNextFailOverStep(t *testing.T) {
 		{"the registrar must say Active", poolToFailOver(pair(registrar(RegistrarFailingBack)), upToDate, failedOverByUs, failedBackByUs), v1alpha1.FailOverFailingBack, VerdictWait, v1alpha1.ReasonFailingBack, "", false, true},
 		{"a registrar that never does is shown to a person", poolToFailOver(pair(registrar(RegistrarFailedOver)), upToDate, failedOverByUs, failedBackByUs, func(s *Server) { s.Time = started.Add(5 * time.Hour) }), v1alpha1.FailOverFailingBack, VerdictHold, v1alpha1.ReasonPoolFailBackFailed, "", false, true},
 		{"and every front end must serve", poolToFailOver(pair(), upToDate, failedOverByUs, failedBackByUs, stopped), v1alpha1.FailOverFailingBack, VerdictWait, v1alpha1.ReasonFailingBack, "", false, false},
+		{"back, and the services of a front end have not come up for long: a person starts them", poolToFailOver(pair(), upToDate, failedOverByUs, failedBackByUs, stopped, func(s *Server) { s.Time = s.Time.Add(2 * time.Hour) }), v1alpha1.FailOverFailingBack, VerdictHold, v1alpha1.ReasonServicesNotRunning, "", false, false},
 		{"and its domains must have seen that", poolToFailOver(pair(), upToDate, failedOverByUs, failedBackByUs), v1alpha1.FailOverFailingBack, VerdictWait, v1alpha1.ReasonFailingBack, "", false, false},
 		{"a domain that is being deleted is not waited for", poolToFailOver(pair(), upToDate, failedOverByUs, failedBackByUs).with(domainsDone).with(func(f *FailOver) {
 			f.Domains[1] = PoolDomain{Name: domain2, State: v1alpha1.DomainUnknown, Leaving: true}
@@ -225,9 +235,13 @@ func TestNextFailOverStep(t *testing.T) {
 		{"then it is over, and put away", poolToFailOver(pair(), upToDate, failedOverByUs, failedBackByUs).with(domainsDone), v1alpha1.FailOverFailingBack, VerdictPutAway, v1alpha1.ReasonFailingBack, "", false, false},
 		{"put away halfway: the fail back's record alone is enough", poolToFailOver(pair(), upToDate, failedBackByUs).with(domainsDone), v1alpha1.FailOverFailingBack, VerdictPutAway, v1alpha1.ReasonFailingBack, "", false, false},
 		{"but where an installer of ours is to be run again, that is something to move them for", poolToFailOver(pair(), recorded, upToDate, has(v1alpha1.StepStopServices, JobSucceeded), has(v1alpha1.StepInstall, JobFailed), has(v1alpha1.StepRecover, JobSucceeded)), v1alpha1.FailOverFailingOver, VerdictStart, v1alpha1.ReasonFailingOver, "fe01 fail-over-pool-5.0.8308.956-1", false, false},
-		{"nobody is moved where every front end has the build already", poolToFailOver(pair(), upToDate, has(v1alpha1.StepRecordServices, JobSucceeded)), v1alpha1.FailOverAbandoning, VerdictPutAway, v1alpha1.ReasonFailingOver, "", false, false},
+		{"nobody is moved where every front end has the build already", poolToFailOver(pair(), upToDate, has(v1alpha1.StepRecordServices, JobSucceeded)).with(wasIn(v1alpha1.FailOverRecording, 0)), v1alpha1.FailOverAbandoning, VerdictPutAway, v1alpha1.ReasonFailingOver, "", false, false},
 		{"nor again, where the record of a failed attempt was not put away with the others", poolToFailOver(pair(), upToDate, failOverFailed).with(permitted(2)), v1alpha1.FailOverFailingOver, VerdictPutAway, v1alpha1.ReasonFailOverFailed, "", false, false},
-		{"the problem has gone before anybody was moved", poolToFailOver(pair(), recorded, has(v1alpha1.StepRecordServices, JobSucceeded)).with(func(f *FailOver) { f.Cause = "" }), v1alpha1.FailOverAbandoning, VerdictPutAway, v1alpha1.ReasonFailingOver, "", false, false},
+		{"the problem has gone before anybody was moved", poolToFailOver(pair(), recorded, has(v1alpha1.StepRecordServices, JobSucceeded)).with(noCause, wasIn(v1alpha1.FailOverRecording, 0)), v1alpha1.FailOverAbandoning, VerdictPutAway, v1alpha1.ReasonFailingOver, "", false, false},
+		{"who may have moved the users is gone: the registrar is not believed at once", poolToFailOver(pair(), recorded, has(v1alpha1.StepRecordServices, JobSucceeded)).with(noCause, wasIn(v1alpha1.FailOverFailingOver, 0)), v1alpha1.FailOverAbandoning, VerdictWait, v1alpha1.ReasonFailingOver, "", false, false},
+		{"nor after the status was lost", poolToFailOver(pair(), recorded, has(v1alpha1.StepRecordServices, JobSucceeded)).with(noCause), v1alpha1.FailOverAbandoning, VerdictWait, v1alpha1.ReasonFailingOver, "", false, false},
+		{"nor when it has just said something else", poolToFailOver(pair(), recorded, has(v1alpha1.StepRecordServices, JobSucceeded)).with(noCause, wasIn(v1alpha1.FailOverAbandoning, time.Hour), func(f *FailOver) { f.UsersOnBackupPool = true }), v1alpha1.FailOverAbandoning, VerdictWait, v1alpha1.ReasonFailingOver, "", false, false},
+		{"but when it says so for long enough", poolToFailOver(pair(), recorded, has(v1alpha1.StepRecordServices, JobSucceeded)).with(noCause, wasIn(v1alpha1.FailOverAbandoning, 16*time.Minute)), v1alpha1.FailOverAbandoning, VerdictPutAway, v1alpha1.ReasonFailingOver, "", false, false},
 	}
 	for _, test := range cases {
 		t.Run(test.says, func(t *testing.T) {

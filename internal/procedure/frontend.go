@@ -267,16 +267,20 @@ func (d ServerDecision) backToService(plan Plan, server Server) ServerDecision {
 	return d
 }
 
+// restartDue says whether Windows must still be restarted for the latest installer. One for another build that did not succeed needs none.
+func (s Server) restartDue(plan Plan) bool {
+	install := s.lastInstall()
+	if install == nil || s.restartedSince(*install) {
+		return false
+	}
+	_, subject, _, _ := parseJobID(install.ID)
+	ours := subject == string(plan.Build) || install.State == JobSucceeded
+	return ours && (plan.RestartComputer || s.PendingReboot)
+}
+
 // restart says whether the restart after the latest installer is behind us, and what to do while it is not.
 func (d ServerDecision) restart(plan Plan, server Server) (ServerDecision, bool) {
-	install := server.lastInstall()
-	if install == nil || server.restartedSince(*install) {
-		return d, true
-	}
-	if _, subject, _, _ := parseJobID(install.ID); subject != string(plan.Build) && install.State != JobSucceeded {
-		return d, true
-	}
-	if !plan.RestartComputer && !server.PendingReboot {
+	if !server.restartDue(plan) {
 		return d, true
 	}
 	restart := server.job(JobID(v1alpha1.StepRestartComputer, plan.Build, d.Attempt))

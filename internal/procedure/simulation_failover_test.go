@@ -62,6 +62,7 @@ type failOverWorld struct {
 	// What the operator keeps outside the servers.
 	cause     string
 	phase     v1alpha1.FailOverPhase
+	since     time.Time
 	open      bool
 	users     bool // they are on the backup pool
 	permitted int
@@ -346,7 +347,7 @@ func (w *failOverWorld) partner() *procedure.Partner {
 
 // poolPass is one look of the pool's controller. An order is given only in the phase that an earlier pass has written down.
 func (w *failOverWorld) poolPass() {
-	given := procedure.FailOver{PoolFQDN: "pool01.contoso.com", Plan: w.plan(), Cause: w.cause, Allowed: true, Timeout: time.Hour, FailBackTimeout: 2 * time.Hour, Permitted: w.permitted, Opened: w.open, Phase: w.phase, UsersOnBackupPool: w.users, TopologyChanged: new(string), Paused: w.paused}
+	given := procedure.FailOver{PoolFQDN: "pool01.contoso.com", Plan: w.plan(), Cause: w.cause, Allowed: true, Timeout: time.Hour, FailBackTimeout: 2 * time.Hour, Permitted: w.permitted, Opened: w.open, Phase: w.phase, PhaseAge: w.now.Sub(w.since), UsersOnBackupPool: w.users, TopologyChanged: new(string), Paused: w.paused}
 	unknown := false
 	for _, m := range w.machines {
 		server := w.observe(m)
@@ -417,6 +418,9 @@ func (w *failOverWorld) poolPass() {
 			return // that is not written down any more
 		}
 		w.cause = ""
+	}
+	if w.phase != decision.Phase || w.users != decision.UsersOnBackupPool && w.phase == v1alpha1.FailOverAbandoning {
+		w.since = w.now
 	}
 	w.phase, w.open, w.users, w.permitted = decision.Phase, decision.Open, decision.UsersOnBackupPool, max(w.permitted, decision.Attempt)
 }

@@ -8,7 +8,8 @@ import (
 )
 
 // failOverRegressions are seeds of histories of paired pools that once broke a promise.
-var failOverRegressions = []uint64{13, 17, 22, 38, 44, 46, 168, 306, 401, 213, 534, 1193533963554406476, 738099366284045486, 3384655241794231970}
+var failOverRegressions = []uint64{13, 17, 22, 38, 44, 46, 168, 306, 401, 213, 534, 1193533963554406476, 738099366284045486, 3384655241794231970,
+	2302782174975111022, 2547264039100651149, 3631454523425354251, 2564526999398656311, 225230172902406294, 1930907385323807057}
 
 // pairChanges is a bad time for a paired pool: it changes, drifts and is deleted as well, in the middle of a failover too.
 func pairChanges() faults {

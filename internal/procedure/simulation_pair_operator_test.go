@@ -25,7 +25,8 @@ const (
 // failOverStatus is what an operator keeps of a failover outside the servers.
 type failOverStatus struct {
 	phase      v1alpha1.FailOverPhase
-	open       bool // every front end may be worked on
+	since      time.Time // when that began, or when it was last said of an abandoned one that the users are elsewhere, or not
+	open       bool      // every front end may be worked on
 	attempt    int
 	users      bool // they are on the backup pool
 	reason     string
@@ -164,6 +165,7 @@ func (o *operators) failOver(servers []procedure.PlacedServer) (engaged bool) {
 		Timeout: time.Hour, FailBackTimeout: 2 * time.Hour, Domains: o.view(servers), Paused: w.paused && o.flaw != forgetsPause}
 	if s.failOver != nil {
 		given.Permitted, given.Opened, given.Phase, given.UsersOnBackupPool = s.failOver.attempt, s.failOver.open, s.failOver.phase, s.failOver.users
+		given.PhaseAge = w.now.Sub(s.failOver.since)
 	}
 	servers = o.dropDead(servers)
 	for _, known := range servers {
@@ -299,7 +301,11 @@ func (o *operators) follow(servers []procedure.PlacedServer, decision procedure.
 		o.failOverIsOver(decision)
 		return
 	}
-	s.failOver = &failOverStatus{phase: decision.Phase, open: decision.Open, attempt: max(decision.Attempt, 1), users: decision.UsersOnBackupPool, reason: decision.Reason, message: decision.Message,
+	since := w.now
+	if before := s.failOver; before != nil && before.phase == decision.Phase && (before.users == decision.UsersOnBackupPool || before.phase != v1alpha1.FailOverAbandoning) {
+		since = before.since
+	}
+	s.failOver = &failOverStatus{phase: decision.Phase, since: since, open: decision.Open, attempt: max(decision.Attempt, 1), users: decision.UsersOnBackupPool, reason: decision.Reason, message: decision.Message,
 		held: decision.Verdict == procedure.VerdictHold, idle: decision.Idle && decision.Reason == v1alpha1.ReasonPaused}
 	w.sayOnce("failover, %s: %s", decision.Phase, decision.Message)
 	if s.soak = nil; decision.Phase != v1alpha1.FailOverChecking {
@@ -339,20 +345,32 @@ func (o *operators) failOverIsOver(decision procedure.FailOverDecision) {
 	}
 }
 
-// mend is what a person does by hand about users that nobody brings back, and about a store of which nobody knows where it is.
+// mend is what a person does by hand about users that nobody brings back, and about a front end that does not serve those who are back.
 func (p *pair) mend(w *world, o *operators) {
-	if failOver := o.status.failOver; w.usersMoved() && failOver != nil && failOver.held && failOver.reason == v1alpha1.ReasonPoolFailedOver {
+	failOver := o.status.failOver
+	if failOver == nil || !failOver.held {
+		return
+	}
+	switch moved := w.usersMoved(); {
+	case moved && failOver.reason == v1alpha1.ReasonPoolFailedOver:
 		w.say("a person fails the pool back by hand")
 		p.cold = false
-		for _, m := range w.members() {
-			if m.up() {
-				for _, name := range serviceNames {
-					m.running[name] = true
-				}
-				m.starting = false
-				w.back(m)
-			}
-		}
+		p.startAll(w)
 		p.comeHome(w)
+	case !moved && failOver.reason == v1alpha1.ReasonServicesNotRunning:
+		w.say("a person starts the services of the pool")
+		p.startAll(w)
+	}
+}
+
+func (p *pair) startAll(w *world) {
+	for _, m := range w.members() {
+		if m.up() {
+			for _, name := range serviceNames {
+				m.running[name] = true
+			}
+			m.starting = false
+			w.back(m)
+		}
 	}
 }

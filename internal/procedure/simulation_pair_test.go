@@ -236,8 +236,14 @@ func (w *world) rememberedWithout(rebuilt *machine) bool {
 	if w.pair == nil || !w.usersMoved() {
 		return w.pair == nil || w.now.Sub(w.pair.moved) > time.Hour
 	}
-	return w.now.Sub(w.pair.moved) > time.Hour && slices.ContainsFunc(w.members(), func(m *machine) bool {
-		return m != rebuilt && slices.ContainsFunc(m.jobs, func(j *job) bool { return procedure.OfFailOver(j.ID) })
+	return w.now.Sub(w.pair.moved) > time.Hour && w.remembered(rebuilt)
+}
+
+// remembered says whether a front end of the pool, other than this one, remembers the failover. A person who lets a pool go by force answers
+// for what the front end knew that leaves the pool then.
+func (w *world) remembered(except *machine) bool {
+	return slices.ContainsFunc(w.members(), func(m *machine) bool {
+		return m != except && slices.ContainsFunc(m.jobs, func(j *job) bool { return procedure.OfFailOver(j.ID) })
 	})
 }
 
@@ -286,8 +292,10 @@ func (p *pair) judgeFailOver(w *world) {
 	}
 	needed := false
 	for _, m := range w.members() {
-		toBeRepeated := slices.ContainsFunc(m.jobs, func(j *job) bool { return j.action == procedure.ActionInstall && j.State != procedure.JobSucceeded })
-		needed = needed || m.build.OlderThan(w.desired) || toBeRepeated || w.recently(m.drift.at) || w.recently(w.declaredAt)
+		unfinished := slices.ContainsFunc(m.jobs, func(j *job) bool {
+			return j.action == procedure.ActionInstall && (j.State != procedure.JobSucceeded || !m.boot.After(j.Started))
+		})
+		needed = needed || m.build.OlderThan(w.desired) || unfinished || w.recently(m.drift.at) || w.recently(w.declaredAt)
 		if m.baseline == nil && !w.recently(w.republished) && !w.recently(m.drift.at) && !w.objects.deleting {
 			w.violated(ruleUnrecorded, "the services of %s are stopped and were not written down", m.fqdn)
 		}
@@ -331,7 +339,7 @@ func (w *world) judgeUsers(m *machine, order procedure.Order) (away bool) {
 	if moving := w.moving(); moving != nil && works && !m.membership.left {
 		w.violated(ruleMoving, "%s on %s while %s runs", order.ID, m.fqdn, moving.ID)
 	}
-	if order.Action == procedure.ActionUpdateDatabases && w.usersMoved() {
+	if order.Action == procedure.ActionUpdateDatabases && w.usersMoved() && !(w.pair.forced && !w.remembered(nil)) {
 		w.violated(ruleAway, "databases change while the registrar is %s", w.pair.state)
 	}
 	return w.usersAway()

@@ -147,7 +147,7 @@ func (w *world) retry(o *operators) {
 // mend is what a person does by hand before asking for another try.
 func (w *world) mend(o *operators) {
 	for _, m := range w.machines {
-		if m.hurt && m.up() {
+		if (m.hurt || m.membership.forced) && m.up() {
 			for name := range m.running {
 				m.running[name] = true
 			}
@@ -171,7 +171,7 @@ func (w *world) nothingLeftStopped() {
 		if m.computer.failedOver && !m.hurt {
 			w.violated(8, "%s was failed over and never failed back", m.fqdn)
 		}
-		if !m.whole() && !m.hurt && !m.membership.off && !m.membership.untold && !w.leftWithTheMove(m) {
+		if !m.whole() && !m.hurt && !m.membership.off && !m.membership.forced && !m.membership.untold && !w.leftWithTheMove(m) {
 			w.violated(8, "%s is left with stopped services: %v", m.fqdn, m.running)
 		}
 	}
