@@ -249,6 +249,8 @@ func (r *BackEndServerReconciler) observe(ctx context.Context, work *backEndWork
 		Confirmed: object.Status.ObservedGeneration == object.Generation && object.Status.CurrentStep == v1alpha1.StepDone,
 	}
 	backEnd.Plan.Product = object.Spec.Product
+	// The ports that a pool declares are those of its front ends.
+	backEnd.Plan.Ports = nil
 	describeDatabases(&backEnd, object.Spec)
 	backEnd.Away, backEnd.MirrorSaid = work.away(), mirrorSaid(object)
 	if work.pool != nil {

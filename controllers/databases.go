@@ -54,6 +54,11 @@ func (r *BackEndServerReconciler) decide(ctx context.Context, work *backEndWork,
 			backEnd.TopologyChanged = &changed
 		case decision.Server.NeedLocalDatabases:
 			backEnd.LocalDatabases = askLocalDatabases(ctx, r.Servers, work.with.At(decision.Server.FQDN))
+		case decision.Server.NeedPatchVersion:
+			said, problem := r.patchVersion(ctx, work.with.At(decision.Server.FQDN), decision.Server.FQDN)
+			if backEnd.Server.PatchVersion = &said; problem != nil {
+				backEnd.Server, backEnd.Problem = nil, problem
+			}
 		default:
 			return decision
 		}

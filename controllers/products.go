@@ -23,26 +23,35 @@ func (r *UpgradeDomainReconciler) askPatchVersion(ctx context.Context, work *dom
 			continue
 		}
 		asked = true
-		said := v1alpha1.Build("")
-		components, err := r.Servers.PatchVersion(ctx, work.with.At(server.FQDN))
-		switch {
-		case err != nil && !cannotSay(err):
-			domain.Servers[i].Server, domain.Servers[i].Problem = nil, problemFrom(err)
+		said, problem := r.patchVersion(ctx, work.with.At(server.FQDN), server.FQDN)
+		if problem != nil {
+			domain.Servers[i].Server, domain.Servers[i].Problem = nil, problem
 			continue
-		case err != nil:
-			logr.FromContextOrDiscard(ctx).Info("the product does not say which build is installed", "server", server.FQDN, "reason", err.Error())
-		}
-		for _, component := range components {
-			if strings.HasSuffix(strings.ToLower(component.Name), coreComponents) {
-				said = v1alpha1.Build(component.Version)
-			}
-		}
-		if said.Validate() != nil {
-			said = ""
 		}
 		domain.Servers[i].Server.PatchVersion = &said
 	}
 	return asked
+}
+
+// patchVersion asks a server what the product itself says is the build of its core components; empty where it cannot say.
+func (s Shared) patchVersion(ctx context.Context, access lync.Access, fqdn string) (v1alpha1.Build, *procedure.Problem) {
+	components, err := s.Servers.PatchVersion(ctx, access)
+	switch {
+	case err != nil && !cannotSay(err):
+		return "", problemFrom(err)
+	case err != nil:
+		logr.FromContextOrDiscard(ctx).Info("the product does not say which build is installed", "server", fqdn, "reason", err.Error())
+	}
+	said := v1alpha1.Build("")
+	for _, component := range components {
+		if strings.HasSuffix(strings.ToLower(component.Name), coreComponents) {
+			said = v1alpha1.Build(component.Version)
+		}
+	}
+	if said.Validate() != nil {
+		said = ""
+	}
+	return said, nil
 }
 
 // cannotSay says whether a server answered that it has no answer.

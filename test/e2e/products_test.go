@@ -27,15 +27,19 @@ const (
 
 // productPools are the pools of productStories, by name. Each has three servers like the others, and no SQL Server but alwaysOn.
 var productPools = map[string]productPool{
-	"skype15": {"Skype for Business Server 2015", "FrontEnd", build2015, skypePackages + "2015/SkypeServerUpdateInstaller.exe", "MZ an update of Skype for Business Server 2015"},
-	"skype19": {"Skype for Business Server 2019", "FrontEnd", build2019, skypePackages + "2019/SkypeServerUpdateInstaller.exe", "MZ an update of Skype for Business Server 2019"},
-	"skypese": {"Skype for Business Server Subscription Edition", "FrontEnd", buildSE, skypePackages + "se/SkypeServerUpdateInstaller.exe", "MZ an update of Skype for Business Server Subscription Edition"},
-	"edge":    {"Microsoft Lync Server 2013", "Edge", build, packageSource, packageContents},
-	alwaysOn:  {"Skype for Business Server 2019", "FrontEnd", build2019, skypePackages + "2019/databases/SkypeServerUpdateInstaller.exe", "MZ an update of Skype for Business Server 2019 with databases"},
-	"direct":  {"Microsoft Lync Server 2013", "Director", build, packageSource, packageContents},
-	"mediate": {"Microsoft Lync Server 2013", "Mediation", build, packageSource, packageContents},
-	"chat":    {"Microsoft Lync Server 2013", "PersistentChat", build, packageSource, packageContents},
+	"skype15":     {"Skype for Business Server 2015", "FrontEnd", build2015, skypePackages + "2015/SkypeServerUpdateInstaller.exe", "MZ an update of Skype for Business Server 2015"},
+	"skype19":     {"Skype for Business Server 2019", "FrontEnd", build2019, skypePackages + "2019/SkypeServerUpdateInstaller.exe", "MZ an update of Skype for Business Server 2019"},
+	standardSkype: {"Skype for Business Server 2019", "FrontEnd", build2019, skypePackages + "2019/standard/SkypeServerUpdateInstaller.exe", "MZ an update of Skype for Business Server 2019 for a Standard Edition server"},
+	"skypese":     {"Skype for Business Server Subscription Edition", "FrontEnd", buildSE, skypePackages + "se/SkypeServerUpdateInstaller.exe", "MZ an update of Skype for Business Server Subscription Edition"},
+	"edge":        {"Microsoft Lync Server 2013", "Edge", build, packageSource, packageContents},
+	alwaysOn:      {"Skype for Business Server 2019", "FrontEnd", build2019, skypePackages + "2019/databases/SkypeServerUpdateInstaller.exe", "MZ an update of Skype for Business Server 2019 with databases"},
+	"direct":      {"Microsoft Lync Server 2013", "Director", build, packageSource, packageContents},
+	"mediate":     {"Microsoft Lync Server 2013", "Mediation", build, packageSource, packageContents},
+	"chat":        {"Microsoft Lync Server 2013", "PersistentChat", build, packageSource, packageContents},
 }
+
+// standardSkype is the scenario with a Standard Edition server of Skype for Business Server.
+const standardSkype = "skype2"
 
 // alwaysOn is the pool whose databases are in an availability group.
 const alwaysOn = "always"
@@ -61,6 +65,9 @@ func productDeployment(names []string) (packages, pools string) {
 		sql := ""
 		if name == alwaysOn {
 			sql = "sqlServer: always-ag.contoso.com, sqlInstance: rtc, "
+		}
+		if name == standardSkype {
+			pools += fmt.Sprintf("- {fqdn: %s-se.contoso.com, edition: Standard, product: %q}\n", name, p.product)
 		}
 		pools += fmt.Sprintf("- {fqdn: %[1]s.contoso.com, product: %[2]q, role: %[3]s, %[4]sfrontEnds: [%[1]s-fe1.contoso.com, %[1]s-fe2.contoso.com, %[1]s-fe3.contoso.com]}\n", name, p.product, p.role, sql)
 	}
@@ -93,6 +100,17 @@ func productStories() []story {
 			s.declare()
 			s.finishes()
 			failedOverAndBack(s, s.frontEnds...)
+		}},
+		{standardSkype, "a Standard Edition server of Skype for Business Server 2019, by the eleven steps", func(s *scenario) {
+			skype(s, v1alpha1.ProductSkypeForBusinessServer2019)
+			server, host := s.standard(), s.standardHost()
+			server.Spec.Product, server.Spec.DesiredBuild = s.pool.Spec.Product, s.pool.Spec.DesiredBuild
+			s.create(s.goodSecret(), s.authorityMap(s.authority), server)
+			awaitAllReady(s.T, s.lab, s.name, 1)
+			checkNoViolations(s.T, s.lab, host)
+			checkSteps(s.T, s.record(host), host, standardSteps, false)
+			checkBuild(s.T, s.lab, build2019, host)
+			s.inService(host)
 		}},
 		{"skypese", "Skype for Business Server Subscription Edition, declared as 2019 first, with which it shares its builds", func(s *scenario) {
 			skype(s, v1alpha1.ProductSkypeForBusinessServer2019)

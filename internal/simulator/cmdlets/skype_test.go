@@ -104,3 +104,27 @@ func TestTextsThatAreTimeSpans(t *testing.T) {
 		t.Error("a bad time span was taken")
 	}
 }
+
+// Subscription Edition has the cmdlets of 2019, on whose base it stands, and calls itself by its own name.
+func TestSubscriptionEditionIs2019ByAnotherName(t *testing.T) {
+	sample.InVirtualTime(t, "skype.yaml", `- fqdn: poolse.contoso.com
+  product: Skype for Business Server Subscription Edition
+  frontEnds: [ses1.contoso.com, ses2.contoso.com, ses3.contoso.com]
+`, func(t *testing.T, m *deployment.Model) {
+		for _, test := range []struct{ script, want string }{
+			{"(Get-CsUpgradeDomainInfo).State", "Ready"},
+			{"(Get-CsPoolUpgradeReadinessState).State", "not recognized"},
+			{"@(Get-CsServerPatchVersion)[0].ComponentName", "Skype for Business Server Subscription Edition, Core Components"},
+			{"Get-CsServerVersion", "Skype for Business Server Subscription Edition (7.0.2046.0)"},
+			{"Import-Module SkypeForBusiness; 'loaded'", "loaded"},
+			{"(Get-CsService -Registrar -PoolFqdn poolse.contoso.com).Version", "8"},
+		} {
+			if got := typed(t, m, "ses1", test.script); !strings.Contains(got, test.want) {
+				t.Errorf("%s: %q, want %q", test.script, got, test.want)
+			}
+		}
+		if v := m.Violations(); len(v) > 0 {
+			t.Errorf("%+v", v)
+		}
+	})
+}
