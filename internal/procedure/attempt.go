@@ -8,7 +8,7 @@ func (s Server) latestAttempt() (build v1alpha1.Build, attempt int, found bool) 
 	for i := range s.Jobs {
 		job := &s.Jobs[i]
 		step, subject, number, _ := parseJobID(job.ID)
-		if bringsForward(step) && (last == nil || !job.Started.Before(last.Started)) {
+		if bringsForward(step) && (last == nil || !job.since().Before(last.since())) {
 			last, build, attempt, found = job, v1alpha1.Build(subject), number, true
 		}
 	}

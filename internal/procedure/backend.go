@@ -142,7 +142,9 @@ func (b BackEnd) finish(result BackEndDecision) BackEndDecision {
 	if b.Server != nil {
 		*d = d.afterInstaller(b.Plan, *b.Server, b.LocalDatabases)
 	}
-	if reason, message := b.resting(*d); reason != "" {
+	if reason, message := b.resting(*d); reason != "" && d.Anew {
+		*d = d.onlyAwaited()
+	} else if reason != "" {
 		*d = d.wait(v1alpha1.StepWaiting, reason, "%s", message)
 	}
 	if d.Verdict == VerdictTurn {
@@ -166,7 +168,7 @@ func (b BackEnd) finish(result BackEndDecision) BackEndDecision {
 
 // resting says why nothing is started on a server that is not being worked on yet.
 func (b BackEnd) resting(d ServerDecision) (reason, message string) {
-	underway := b.Server != nil && (b.Server.halfWay() || d.Verdict == VerdictTurn && d.worksOn(*b.Server))
+	underway := b.Server != nil && !d.Anew && (b.Server.halfWay() || d.Verdict == VerdictTurn && d.worksOn(*b.Server))
 	first := d.Verdict == VerdictTurn || d.Verdict == VerdictStart &&
 		(!d.Begun || d.Step == v1alpha1.StepStagePackage || d.Step == v1alpha1.StepStopServices)
 	switch {

@@ -16,11 +16,27 @@ func (d ServerDecision) orderAgain(server Server, job Job, decide func(Server) S
 	if !job.overdueToBegin(server.Time) || d.Verdict != VerdictWait {
 		return d
 	}
-	again := decide(server.without(job))
+	without := server.without(job)
+	again := decide(without)
 	if again.Order == nil || again.Order.ID != job.ID || again.Verdict != VerdictStart && again.Verdict != VerdictTurn {
 		return d
 	}
 	d.Verdict, d.Order = again.Verdict, again.Order
+	d.Anew = again.Verdict == VerdictTurn && !again.worksOn(without)
+	return d
+}
+
+// forGates is the decision as the gates in front of a server see it: what was ordered and has not begun counts as not ordered.
+func (d ServerDecision) forGates() ServerDecision {
+	if d.Anew {
+		d.Begun, d.InProgress = false, false
+	}
+	return d
+}
+
+// onlyAwaited is the decision where the job is not ordered once more: until the server has ended it, it is awaited.
+func (d ServerDecision) onlyAwaited() ServerDecision {
+	d.Verdict, d.Order, d.Anew = VerdictWait, nil, false
 	return d
 }
 
@@ -84,6 +100,19 @@ func (f FailOver) without(found *placedJob) FailOver {
 func (s Server) without(job Job) Server {
 	s.Jobs = slices.DeleteFunc(slices.Clone(s.Jobs), func(one Job) bool { return one.ID == job.ID })
 	return s
+}
+
+// neverBegan says whether the server has ended a job that was claimed and had not begun: it has done nothing.
+func (j Job) neverBegan() bool {
+	return j.State == JobInterrupted && j.Started.IsZero() && !j.Claimed.IsZero()
+}
+
+// since is when the job began, or was ordered where it has not.
+func (j Job) since() time.Time {
+	if j.Started.IsZero() {
+		return j.Claimed
+	}
+	return j.Started
 }
 
 func (j Job) overdueToBegin(now time.Time) bool {

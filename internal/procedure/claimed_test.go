@@ -88,3 +88,87 @@ func TestAJobOfAFailOverThatDoesNotBeginIsOrderedOnceMore(t *testing.T) {
 		})
 	}
 }
+
+// A stop that has not begun has done nothing: whether it is ordered once more is decided as if it had not been ordered, and until the server
+// ends it nobody lets go of the server.
+func TestAStopThatDoesNotBeginPassesEveryGateOnceMore(t *testing.T) {
+	claimedStop := func() DomainServer {
+		return member(staged, has(v1alpha1.StepStopServices, JobClaimed, claimed(time.Minute)))
+	}
+	fails := has(v1alpha1.StepInstall, JobFailed)
+	cases := []struct {
+		says   string
+		given  Domain
+		starts string
+	}{
+		{"every gate is open", openDomain(claimedStop(), member(staged)), "fe01 StopServices"},
+		{"the turn is older than one may begin with: the job has taken it in time", with(openDomain(claimedStop()), func(d *Domain) { d.TurnLimit, d.TurnAge = time.Minute, 2*time.Minute }), "fe01 StopServices"},
+		{"the turn is over", with(openDomain(claimedStop()), func(d *Domain) { d.Turn = false }), ""},
+		{"the pool is paused", with(openDomain(claimedStop()), func(d *Domain) { d.Paused = true }), ""},
+		{"it is deleted", with(openDomain(claimedStop()), func(d *Domain) { d.Deleting = true }), ""},
+		{"a back end has begun", with(openDomain(claimedStop()), func(d *Domain) { d.BackEnd = "sql01" }), ""},
+		{"the topology has changed", with(openDomain(claimedStop()), func(d *Domain) { d.TopologyChanged = "fe07 has come" }), ""},
+		{"another one has failed", openDomain(claimedStop(), member(staged, stoppedByUs, fails)), "fe02 StartServices"},
+		{"another domain is half way", with(openDomain(claimedStop()), func(d *Domain) { d.Members[5].Begun = true }), ""},
+		{"too few would be left", with(openDomain(claimedStop()), func(d *Domain) {
+			for i := range 3 {
+				d.Members[i+3].Serving = false
+			}
+		}), ""},
+		{"users are on the backup pool", failedOverDomain(func(d *Domain) { *d.Servers[0].Server = *claimedStop().Server; d.Servers = d.Servers[:1] }), "fe01 StopServices"},
+		{"they are, and another one has failed", failedOverDomain(func(d *Domain) {
+			*d.Servers[0].Server, d.Servers, d.Members[1].Failed = *claimedStop().Server, d.Servers[:1], true
+		}), ""},
+		{"they are, and it is paused", failedOverDomain(func(d *Domain) {
+			*d.Servers[0].Server, d.Servers, d.Paused = *claimedStop().Server, d.Servers[:1], true
+		}), ""},
+	}
+	for _, test := range cases {
+		t.Run(test.says, func(t *testing.T) {
+			if test.says == "another one has failed" {
+				stopped(test.given.Servers[1].Server)
+			}
+			got := UpgradeDomain(test.given)
+			if startsOf(got) != test.starts {
+				t.Errorf("starts %q: %+v", startsOf(got), got.Servers)
+			}
+			if first := got.Servers[0]; !first.InProgress || first.Step != v1alpha1.StepStopServices {
+				t.Errorf("it is not awaited: %+v", first)
+			}
+		})
+	}
+}
+
+func TestAStandardEditionServerWhoseStopDoesNotBeginIsNotStoppedWhilePaused(t *testing.T) {
+	given := standard(staged, has(v1alpha1.StepStopServices, JobClaimed, claimed(time.Minute)))
+	if got := NextBackEndStep(given); got.Server.Verdict != VerdictStart {
+		t.Errorf("got %+v", got.Server)
+	}
+	given.Paused = true
+	if got := NextBackEndStep(given); got.Server.Verdict != VerdictWait || !got.InProgress {
+		t.Errorf("paused: got %+v", got.Server)
+	}
+}
+
+// neverBegan is a job that the server has ended before it began.
+func neverBegan(j *Job) { j.Started, j.Claimed, j.State = time.Time{}, j.Started, JobInterrupted }
+
+func TestAJobThatNeverBeganHasDoneNothing(t *testing.T) {
+	over := func(j *Job) { j.Action = ActionFailOverComputer }
+	server := frontEnd(staged, has(v1alpha1.StepStopServices, JobInterrupted, over, neverBegan))
+	if server.failedOver() || server.halfWay() {
+		t.Errorf("failed over %t, half way %t", server.failedOver(), server.halfWay())
+	}
+	cut := frontEnd(staged, has(v1alpha1.StepStopServices, JobInterrupted, over))
+	if !cut.failedOver() {
+		t.Error("one that was cut off may have failed the server over")
+	}
+}
+
+func TestAnAttemptThatNeverBeganHasFailed(t *testing.T) {
+	server := frontEnd(has(v1alpha1.StepStopServices, JobSucceeded, named("stop-services-5.0.8308.420-1")), has(v1alpha1.StepInstall, JobFailed, named("install-5.0.8308.420-1")),
+		has(v1alpha1.StepStopServices, JobInterrupted, neverBegan))
+	if member := MemberFrom(plan, server); !member.Failed {
+		t.Errorf("got %+v", member)
+	}
+}

@@ -43,6 +43,9 @@ type ServerDecision struct {
 	InProgress bool
 	// Aside: held, and standing in nobody's way: the server has a newer build than the declared one and is left as it is.
 	Aside bool
+	// Anew: the order is the first of our work on the server, and was given before for a job that has not begun (VerdictTurn). Every gate counts
+	// as it did then, but for how old the turn may be: the job has taken it in time.
+	Anew bool
 	// NeedServing: what is to be decided depends on whether the server's ports listen, which it has not been asked.
 	NeedServing bool
 	// NeedPatchVersion: what is to be decided depends on Get-CsServerPatchVersion, which the server has not been asked.

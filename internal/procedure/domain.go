@@ -203,11 +203,14 @@ func (domain Domain) grantTurns(result *DomainDecision) {
 			continue
 		}
 		// A server that is already out of service because of us is finished, whatever has been declared since.
-		if decision.InProgress && decision.OutOfService {
+		if asked := decision.forGates(); asked.InProgress && asked.OutOfService {
 			*decision = decision.grant()
 			continue
 		}
-		if reason, message := domain.turnClosed(result, i, limit); reason != "" {
+		if reason, message := domain.turnClosed(result, i, limit); reason != "" && decision.Anew {
+			*decision = decision.onlyAwaited()
+			continue
+		} else if reason != "" {
 			*decision = decision.wait(v1alpha1.StepReady, reason, "%s", message)
 			continue
 		}
@@ -226,7 +229,7 @@ func (d ServerDecision) grant() ServerDecision {
 // turnClosed names the first closed gate in front of a server, or nothing when it may be stopped. For a server whose upgrade has
 // begun and that serves again before its end only the last gate counts: it is finished, but not at the price of the quorum.
 func (domain Domain) turnClosed(result *DomainDecision, index, limit int) (reason, message string) {
-	decision := result.Servers[index]
+	decision := result.Servers[index].forGates()
 	if domain.PoolFailedOver {
 		return domain.failedOverClosed(result, index)
 	}
@@ -377,7 +380,7 @@ func (domain Domain) othersFirst(result *DomainDecision, index, limit int) (reas
 			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s failed and is being put back into service; no further server is touched", other.FQDN)
 		case domain.Servers[i].Server == nil:
 			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s does not answer; no further server is touched", other.FQDN)
-		case other.InProgress || other.OutOfService || other.Begun && !result.Servers[index].Begun:
+		case other.InProgress || other.OutOfService || other.Begun && !result.Servers[index].forGates().Begun:
 			out = append(out, other.FQDN)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 // then has "force upgrade all front ends": no domain, no answer of the pool and no quorum is asked for. Two things are: a front end
 // must remember the failover, so that nothing is taken for failed over that is not, and after a failure no further server is touched.
 func (domain Domain) failedOverClosed(result *DomainDecision, index int) (reason, message string) {
-	decision := result.Servers[index]
+	decision := result.Servers[index].forGates()
 	if domain.Members == nil {
 		result.NeedMembers = true
 		return v1alpha1.ReasonWaitingForTurn, "the front ends of the pool are being asked whether it is failed over"

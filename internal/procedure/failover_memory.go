@@ -105,7 +105,7 @@ func laterJob(one, other *placedJob) *placedJob {
 		if other.attempt > one.attempt {
 			return other
 		}
-	case other.job.Active() && !one.job.Active() || other.job.Started.After(one.job.Started) && !one.job.Active():
+	case other.job.Active() && !one.job.Active() || other.job.since().After(one.job.since()) && !one.job.Active():
 		return other
 	}
 	return one

@@ -213,7 +213,7 @@ func (s Server) failedOver() bool {
 	var over *Job
 	for i := range s.Jobs {
 		job := &s.Jobs[i]
-		if job.Action == ActionFailOverComputer && !job.refused() && (over == nil || job.Started.After(over.Started)) {
+		if job.Action == ActionFailOverComputer && !job.refused() && !job.neverBegan() && (over == nil || job.Started.After(over.Started)) {
 			over = job
 		}
 	}
