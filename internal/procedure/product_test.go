@@ -396,6 +396,11 @@ func TestOnlyAServerThatServesIsFailedOver(t *testing.T) {
 			if got.Order == nil || got.Order.Action != test.action {
 				t.Errorf("got %s %+v: %s", got.Verdict, got.Order, got.Message)
 			}
+			elsewhere := overPlan()
+			elsewhere.PoolFailedOver = true
+			if got := FrontEnd(elsewhere, test.server, test.at); got.Order == nil || got.Order.Action != ActionStopServices {
+				t.Errorf("while the users of the pool are on its backup pool: %s %+v: %s", got.Verdict, got.Order, got.Message)
+			}
 		})
 	}
 }

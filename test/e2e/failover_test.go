@@ -15,7 +15,7 @@ import (
 )
 
 // pairedPools are the scenarios whose pool is paired with another one, which bears its name and -backup.
-var pairedPools = []string{"busy3", "approved", "overkill", "overgone", "cmsmove", "overfail"}
+var pairedPools = []string{"busy3", "approved", "overkill", "overgone", "cmsmove", "overfail", "skypair"}
 
 // holdsStore is the scenario whose pool holds the central management store of its pair.
 const holdsStore = "cmsmove"

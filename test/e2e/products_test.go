@@ -29,6 +29,7 @@ const (
 var productPools = map[string]productPool{
 	"skype15":     {"Skype for Business Server 2015", "FrontEnd", build2015, skypePackages + "2015/SkypeServerUpdateInstaller.exe", "MZ an update of Skype for Business Server 2015"},
 	"skype19":     {"Skype for Business Server 2019", "FrontEnd", build2019, skypePackages + "2019/SkypeServerUpdateInstaller.exe", "MZ an update of Skype for Business Server 2019"},
+	"skypair":     {"Skype for Business Server 2019", "FrontEnd", build2019, skypePackages + "2019/pair/SkypeServerUpdateInstaller.exe", "MZ an update of Skype for Business Server 2019 for a paired pool"},
 	standardSkype: {"Skype for Business Server 2019", "FrontEnd", build2019, skypePackages + "2019/standard/SkypeServerUpdateInstaller.exe", "MZ an update of Skype for Business Server 2019 for a Standard Edition server"},
 	"skypese":     {"Skype for Business Server Subscription Edition", "FrontEnd", buildSE, skypePackages + "se/SkypeServerUpdateInstaller.exe", "MZ an update of Skype for Business Server Subscription Edition"},
 	"edge":        {"Microsoft Lync Server 2013", "Edge", build, packageSource, packageContents},
@@ -66,10 +67,15 @@ func productDeployment(names []string) (packages, pools string) {
 		if name == alwaysOn {
 			sql = "sqlServer: always-ag.contoso.com, sqlInstance: rtc, "
 		}
+		backup := ""
+		if slices.Contains(pairedPools, name) {
+			backup = fmt.Sprintf("backupPool: %s-backup.contoso.com, ", name)
+			pools += fmt.Sprintf("- {fqdn: %[1]s-backup.contoso.com, product: %[2]q, backupPool: %[1]s.contoso.com, frontEnds: [%[1]s-b1.contoso.com, %[1]s-b2.contoso.com, %[1]s-b3.contoso.com]}\n", name, p.product)
+		}
 		if name == standardSkype {
 			pools += fmt.Sprintf("- {fqdn: %s-se.contoso.com, edition: Standard, product: %q}\n", name, p.product)
 		}
-		pools += fmt.Sprintf("- {fqdn: %[1]s.contoso.com, product: %[2]q, role: %[3]s, %[4]sfrontEnds: [%[1]s-fe1.contoso.com, %[1]s-fe2.contoso.com, %[1]s-fe3.contoso.com]}\n", name, p.product, p.role, sql)
+		pools += fmt.Sprintf("- {fqdn: %[1]s.contoso.com, product: %[2]q, role: %[3]s, %[4]s%[5]sfrontEnds: [%[1]s-fe1.contoso.com, %[1]s-fe2.contoso.com, %[1]s-fe3.contoso.com]}\n", name, p.product, p.role, sql, backup)
 	}
 	return packages, pools
 }
@@ -100,6 +106,18 @@ func productStories() []story {
 			s.declare()
 			s.finishes()
 			failedOverAndBack(s, s.frontEnds...)
+		}},
+		{"skypair", "a paired pool of Skype for Business Server 2019 stays Busy: it is failed over as a whole, and no front end by itself", func(s *scenario) {
+			s.mayFailOver()
+			skype(s, v1alpha1.ProductSkypeForBusinessServer2019)
+			s.pool.Spec.Rollout.WhenUnready = v1alpha1.UnreadyFailOver
+			s.fault(lab.Fault{Kind: "poolBusy", Target: string(s.pool.Spec.PoolFQDN)})
+			s.declare()
+			s.failedOverAndBack()
+			s.users("Active")
+			if alone := s.record(s.frontEnds...).withEffect("users and data are moved away"); len(alone) > 0 {
+				s.Errorf("front ends were failed over although their users were elsewhere: %v", alone)
+			}
 		}},
 		{standardSkype, "a Standard Edition server of Skype for Business Server 2019, by the eleven steps", func(s *scenario) {
 			skype(s, v1alpha1.ProductSkypeForBusinessServer2019)
