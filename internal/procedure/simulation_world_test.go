@@ -425,6 +425,9 @@ func (w *world) end(m *machine, j *job) {
 	if j.State != procedure.JobSucceeded {
 		w.failed(m, j)
 	}
+	if j.action == procedure.ActionStopServices && j.State != procedure.JobSucceeded {
+		w.back(m) // what it stopped had been stopped by somebody before
+	}
 }
 
 // start is what Start-LyncOpsJob does: idempotent by identity, refused while another job runs.
