@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"lyncops.dev/operator/api/v1alpha1"
@@ -69,6 +71,40 @@ func TestAServerThatOnlyTheFinalizerRemembersIsWaitedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	stepOn("the rollout goes on without it", func() bool { return len(s.stopped()) > 1 })
+}
+
+// Two copies of the operator have looked at the same time: the second to write down whom it takes is refused, and gives no order.
+func TestNoServerIsTakenThatIsNotWrittenDownFirst(t *testing.T) {
+	s := newStandstill(t)
+	s.servers.breaks(fakeFault{method: "StartJob", server: "fe01.contoso.com", action: lync.ActionStopServices, fails: troubleWith(lync.KindSessionLost, "fe01.contoso.com", "Start-LyncOpsJob", "the connection was closed"), left: 1})
+	domain := &v1alpha1.UpgradeDomain{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "pool01-upgradedomain1"}}
+	if err := s.look(domain); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.shared(s.client).claim(t.Context(), domain, domain.DeepCopy()); err != nil {
+		t.Fatal(err)
+	}
+	old := domain.DeepCopy()
+	behind := interceptor.NewClient(s.client, interceptor.Funcs{
+		Get: func(ctx context.Context, from client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
+			if one, ok := object.(*v1alpha1.UpgradeDomain); ok {
+				old.DeepCopyInto(one)
+				return nil
+			}
+			return from.Get(ctx, key, object, options...)
+		},
+	})
+	for _, cached := range []client.Client{s.client, behind, behind} {
+		if _, err := (&UpgradeDomainReconciler{s.shared(cached)}).Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(domain)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if names := s.stopped(); len(names) != 1 {
+		t.Errorf("orders were given to %v", names)
+	}
+	if err := s.look(domain); err != nil || !domain.Status.InProgress || domain.Status.Servers[0].Step != v1alpha1.StepStopServices {
+		t.Errorf("the status says %+v, %v", domain.Status, err)
+	}
 }
 
 // Who was refused has looked at the servers before somebody else may have used the turn: it lets go of nothing before it has looked again.

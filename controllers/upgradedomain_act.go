@@ -85,9 +85,12 @@ func takesAnyOut(work *domainWork, decision procedure.DomainDecision) bool {
 
 // takesOut says whether an order takes a server that serves out of service, and is not the continuation of work that already has.
 func takesOut(server *procedure.ServerDecision, row *v1alpha1.ServerStatus) bool {
+	return !server.OutOfService && beginsWith(server, row)
+}
+
+// beginsWith says whether an order is the first of our work on the services of a server, and not the continuation of work that has begun.
+func beginsWith(server *procedure.ServerDecision, row *v1alpha1.ServerStatus) bool {
 	switch {
-	case server.OutOfService:
-		return false
 	case server.Order.Action == procedure.ActionRestartComputer, server.Step == v1alpha1.StepStopServicesAgain:
 		return row == nil || row.Step == v1alpha1.StepReady || row.Step == v1alpha1.StepWaiting || row.Step == v1alpha1.StepHeld
 	case server.Order.Action == procedure.ActionStopServices, server.Order.Action == procedure.ActionFailOverComputer:

@@ -178,6 +178,9 @@ func (r *UpgradeDomainReconciler) work(ctx context.Context, work *domainWork) (p
 				decision = procedure.UpgradeDomain(domain)
 			}
 		}
+		if err := r.writeAhead(ctx, work, decision); err != nil {
+			return domain, decision, err
+		}
 		putAway, err := r.act(ctx, work, domain, decision)
 		if err != nil || putAway == 0 {
 			return domain, decision, err

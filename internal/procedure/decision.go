@@ -77,7 +77,7 @@ func (d ServerDecision) worksOn(server Server) bool {
 	case VerdictTurn:
 		// Some updates start all services at their end; the restart that is still due belongs to the same work.
 		step := StepOf(d.Order.ID)
-		return server.halfWay() || (step == v1alpha1.StepRestartComputer || step == v1alpha1.StepStopServicesAgain) && !server.putBack() && !server.backByHand()
+		return server.halfWay() && !server.heldInService(d.Attempt) || (step == v1alpha1.StepRestartComputer || step == v1alpha1.StepStopServicesAgain) && !server.putBack() && !server.backByHand()
 	default:
 		return server.halfWay()
 	}

@@ -114,6 +114,10 @@ func TestUpgradeDomain(t *testing.T) {
 			s.Jobs = append(s.Jobs, Job{ID: plan.stageJobID(2), State: JobSucceeded})
 			s.Services[0].Status = ServiceStopped
 		})), func(d *Domain) { d.Turn = false }), "", v1alpha1.DomainWaiting, v1alpha1.ReasonWaitingForTurn, false},
+		{"a retried server whose stop failed, and of which somebody has stopped a service since, needs every gate", with(openDomain(member(staged, has(v1alpha1.StepStopServices, JobFailed), func(s *Server) {
+			s.Jobs = append(s.Jobs, Job{ID: plan.stageJobID(2), State: JobSucceeded})
+			s.Services[1].Status = ServiceStopped
+		})), func(d *Domain) { d.Turn = false }), "", v1alpha1.DomainWaiting, v1alpha1.ReasonWaitingForTurn, false},
 		{"a server whose restart failed and that a person has started is in service, and needs every gate", with(openDomain(startedByHand()), func(d *Domain) { d.Turn = false }), "", v1alpha1.DomainWaiting, v1alpha1.ReasonWaitingForTurn, false},
 		{"a server that has left the pool is not begun", with(openDomain(member(staged), member(staged)), func(d *Domain) { d.Servers[0].Left, d.Members = true, d.Members[1:] }), "fe02 StopServices", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
 		{"a server that leaves the pool in the middle is finished", with(openDomain(member(staged, stoppedByUs, stopped)), func(d *Domain) { d.Servers[0].Left, d.Members = true, d.Members[1:] }), "fe01 Install", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},

@@ -245,6 +245,18 @@ func (s Server) inServiceUnfinished(plan Plan) bool {
 	return plan.behind(s) || s.unfinishedInstall(plan.Build) || s.backByHand() || StepOf(last.ID) == v1alpha1.StepRecover
 }
 
+// heldInService says whether the last that was done to the server is a stop that went wrong and was given up with everything running: where
+// services were missing they would have been put back before the hold, and another attempt follows a hold. What does not run now, somebody
+// has stopped since.
+func (s Server) heldInService(attempt int) bool {
+	last := s.lastWork()
+	if last == nil || last.State != JobFailed && last.State != JobInterrupted || s.failedOver() {
+		return false
+	}
+	step, _, number, _ := parseJobID(last.ID)
+	return step == v1alpha1.StepStopServices && number < attempt
+}
+
 // halfWay says whether services are out, or on their way out or back, because of us.
 func (s Server) halfWay() bool {
 	if !s.Begun() || s.putBack() {

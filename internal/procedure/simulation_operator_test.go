@@ -65,7 +65,8 @@ const (
 	forgetsFailover  flaw = "takes a server that was failed over for one that was only stopped"
 	startsAfterOver  flaw = "starts what was failed over instead of failing it back"
 	stopsWithoutOver flaw = "stops front ends that should be failed over"
-	letsGoRefused    flaw = "lets go of a domain after its turn was refused, without another look"
+	ordersBlindly    flaw = "orders without having written down whom it takes"
+	letsGoRefused    flaw = "writes nothing down before it orders, and lets go of a domain after its turn was refused"
 	leavesThemBroken flaw = "never puts services back after a failure"
 )
 
@@ -206,6 +207,15 @@ func (o *operators) domainOnce(name string, underway bool) (again, passesOn bool
 			if o.flaw == leavesThemBroken && server.Step == v1alpha1.StepRecover {
 				continue
 			}
+			if known := o.status.steps[server.FQDN]; known != server.Step && beginsWith(server, known) && o.flaw != ordersBlindly && o.flaw != letsGoRefused {
+				if written != o.status.domains[name].written {
+					return false, false // somebody else has written since: the API server refuses to have it written down that the server is taken
+				}
+				unchanged := version == o.status.version
+				if written = o.writeAhead(name, server); unchanged {
+					version = o.status.version
+				}
+			}
 			w.start(m, *server.Order, domain.Plan.Build)
 		case procedure.VerdictPutAway:
 			again = w.putAway(m) || again
@@ -231,12 +241,24 @@ func (o *operators) domainOnce(name string, underway bool) (again, passesOn bool
 	return again, underway || decision.PassesTurnOn(domain)
 }
 
+// writeAhead writes down that a server is about to be taken.
+func (o *operators) writeAhead(name string, server procedure.ServerDecision) (written int) {
+	now := o.status.domains[name]
+	o.w.objects.writes++
+	now.written, now.inProgress = o.w.objects.writes, true
+	o.status.domains[name], o.status.steps[server.FQDN] = now, server.Step
+	o.status.version++
+	return now.written
+}
+
 // takesOut says whether an order takes a server out of service that serves, and does not go on with work that has.
 func takesOut(server procedure.ServerDecision, known v1alpha1.ServerStep) bool {
-	switch {
-	case server.OutOfService:
-		return false
-	case server.Order.Action == procedure.ActionRestartComputer, server.Step == v1alpha1.StepStopServicesAgain:
+	return !server.OutOfService && beginsWith(server, known)
+}
+
+// beginsWith says whether an order is the first of our work on a server.
+func beginsWith(server procedure.ServerDecision, known v1alpha1.ServerStep) bool {
+	if server.Order.Action == procedure.ActionRestartComputer || server.Step == v1alpha1.StepStopServicesAgain {
 		return known == "" || known == v1alpha1.StepReady || known == v1alpha1.StepWaiting || known == v1alpha1.StepHeld
 	}
 	return server.Order.Action == procedure.ActionStopServices || server.Order.Action == procedure.ActionFailOverComputer
@@ -272,9 +294,6 @@ func (o *operators) report(name string, domain procedure.Domain, decision proced
 	for i, server := range decision.Servers {
 		if domain.Servers[i].Server == nil && procedure.Unremembered(o.status.steps[server.FQDN], "") {
 			now.unremembered = append(now.unremembered, server.FQDN)
-		}
-		if m := o.w.machine(server.FQDN); m.away && procedure.WorkedOn(server.Step) {
-			m.membership.told = true
 		}
 		now.staged = now.staged && (server.Step == v1alpha1.StepReady || server.Step == v1alpha1.StepDone || server.Step == v1alpha1.StepHeld)
 		if domain.Servers[i].Server != nil {

@@ -267,7 +267,7 @@ func (w *world) tick(m *machine) {
 	if m.up() && w.chance(w.faults.unreachable) {
 		m.unreachable = w.now.Add(w.minutes(1, 40))
 	}
-	if w.nobodyKnows(m) || m.membership.left && !w.answers(m) {
+	if m.membership.left && !w.answers(m) {
 		delete(w.failures, m.fqdn) // it has left the pool and does not answer: nobody can ask for another try there
 	}
 	if m.up() && m.rebootAt.IsZero() && w.chance(w.faults.reboots) {
@@ -446,7 +446,7 @@ func (w *world) start(m *machine, order procedure.Order, build v1alpha1.Build) {
 	}
 	w.judge(m, order, build)
 	if !m.away && !m.unverified {
-		m.membership.taken, m.membership.told = w.domainFor(m), false
+		m.membership.taken = w.domainFor(m)
 	}
 	w.say("%s: start %s", m.fqdn, order.ID)
 	if order.Action != procedure.ActionStagePackage && ordered == nil {
@@ -664,7 +664,7 @@ func (w *world) judgeTakingOut(m *machine) {
 		if other == m {
 			continue
 		}
-		if other.away && !other.membership.unknown && !w.nobodyKnows(other) && !w.leftWithTheMove(other) && other.takenAs() != m.takenAs() && !w.movedUnseen(m) && !w.movedUnseen(other) {
+		if other.away && !other.membership.unknown && !w.leftWithTheMove(other) && other.takenAs() != m.takenAs() && !w.movedUnseen(m) && !w.movedUnseen(other) {
 			w.violated(1, "%s of %s is stopped while %s of %s is out", m.fqdn, m.domain, other.fqdn, other.domain)
 		}
 		leftWhole := other.membership.left && (other.whole() || other.membership.forced)
