@@ -159,6 +159,10 @@ func TestAJobThatNeverBeganHasDoneNothing(t *testing.T) {
 	if server.failedOver() || server.halfWay() {
 		t.Errorf("failed over %t, half way %t", server.failedOver(), server.halfWay())
 	}
+	server.Services[0].Status, server.Jobs[1].BootTime = ServiceStopped, server.BootTime
+	if server.halfWay() {
+		t.Error("a service that broke by itself counts as stopped by us")
+	}
 	cut := frontEnd(staged, has(v1alpha1.StepStopServices, JobInterrupted, over))
 	if !cut.failedOver() {
 		t.Error("one that was cut off may have failed the server over")

@@ -268,7 +268,7 @@ func (s Server) halfWay() bool {
 	if s.failedOver() {
 		return true // its services are disabled, and a restart does not start them
 	}
-	if s.lastWork().refused() {
+	if last := s.lastWork(); last.refused() || last.neverBegan() {
 		return false // we have done nothing; what does not run now, we have not stopped
 	}
 	if s.restartedSince(*s.lastWork()) {

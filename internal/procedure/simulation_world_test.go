@@ -455,7 +455,7 @@ func (w *world) start(m *machine, order procedure.Order, build v1alpha1.Build) {
 	j := &job{Job: procedure.Job{ID: order.ID, Action: order.Action, State: procedure.JobRunning, Claimed: w.now, Started: w.now, BootTime: m.boot}, action: order.Action, build: build, fate: procedure.JobSucceeded, order: order}
 	m.jobs = append(m.jobs, j)
 	if ordered == nil && w.chance(w.faults.neverBegins) {
-		j.State, j.Started = procedure.JobClaimed, time.Time{}
+		j.State, j.Started, j.BootTime = procedure.JobClaimed, time.Time{}, time.Time{} // nothing is written down of it before it begins
 		return
 	}
 	w.begin(m, order, j)
