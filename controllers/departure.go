@@ -33,7 +33,7 @@ func (r *LyncPoolReconciler) givesPlaceBack(ctx context.Context, work *poolWork,
 // a server half way. The API server itself is asked.
 func (r *LyncPoolReconciler) unfinished(ctx context.Context, work *poolWork) ([]string, error) {
 	var others []string
-	domains, err := r.domainsLive(ctx, work)
+	domains, err := domainsLive(ctx, r.Live, work.object)
 	if err != nil {
 		return nil, err
 	}
@@ -50,14 +50,14 @@ func (r *LyncPoolReconciler) unfinished(ctx context.Context, work *poolWork) ([]
 }
 
 // domainsLive are the UpgradeDomain objects of the pool as the API server has them.
-func (r *LyncPoolReconciler) domainsLive(ctx context.Context, work *poolWork) ([]v1alpha1.UpgradeDomain, error) {
+func domainsLive(ctx context.Context, live client.Reader, pool *v1alpha1.LyncPool) ([]v1alpha1.UpgradeDomain, error) {
 	var list v1alpha1.UpgradeDomainList
-	if err := r.Live.List(ctx, &list, client.InNamespace(work.object.Namespace)); err != nil {
+	if err := live.List(ctx, &list, client.InNamespace(pool.Namespace)); err != nil {
 		return nil, fmt.Errorf("listing upgrade domains: %w", err)
 	}
 	var domains []v1alpha1.UpgradeDomain
 	for _, domain := range list.Items {
-		if domain.Spec.PoolRef.Name == work.object.Name {
+		if domain.Spec.PoolRef.Name == pool.Name {
 			domains = append(domains, domain)
 		}
 	}
@@ -220,10 +220,11 @@ func (r *UpgradeDomainReconciler) leaveOrStay(ctx context.Context, work *domainW
 	}
 	departure := decision.Departure(domain)
 	if procedure.Depart(departure).LetGo {
-		needed, err := r.neededForFailOver(ctx, work)
+		needed, unseen, err := r.neededForFailOver(ctx, work)
 		if err != nil {
 			return fmt.Errorf("asking whether the pool of %s is being failed over: %w", work.object.Spec.DomainName, err)
 		}
+		departure.Others = unseen
 		if needed {
 			departure.FailOver = string(work.pool.Spec.PoolFQDN)
 			if decision.State == v1alpha1.DomainHeld {

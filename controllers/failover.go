@@ -184,6 +184,7 @@ func (r *LyncPoolReconciler) failOverOf(ctx context.Context, work *poolWork) (pr
 		Cause: failOverCause(object), Allowed: failOverAllowed(object) && !beingDeleted(object), MoveCentralManagement: policy.MoveCentralManagement,
 		Timeout: orDefault(policy.Timeout, defaultFailOverTimeout), FailBackTimeout: orDefault(policy.FailBackTimeout, defaultFailBackTimeout),
 		Domains: work.view(), Paused: object.Spec.Paused, Observe: object.Spec.Management == v1alpha1.ManagementObserve,
+		Deleting: beingDeleted(object),
 	}
 	given.Plan.Variant = variantOf(object)
 	if status.FailOver != nil {

@@ -46,16 +46,33 @@ func usersMoved(pool *v1alpha1.LyncPool) bool {
 }
 
 // neededForFailOver asks the API server itself whether the pool is being failed over, before a domain lets go: the pool claims its
-// domains and then moves its users. A server that remembers a failover says the same, where the pool's status is lost.
-func (r *UpgradeDomainReconciler) neededForFailOver(ctx context.Context, work *domainWork) (bool, error) {
+// domains and then moves its users. A server that remembers a failover says the same, where the pool's status is lost. Of a pool that is being
+// deleted another domain may know of it, or be the one that has not been looked at since the statuses were lost: which names that one.
+func (r *UpgradeDomainReconciler) neededForFailOver(ctx context.Context, work *domainWork) (needed bool, unseen []string, err error) {
 	if work.object.Status.FailOverSeen {
-		return true, nil
+		return true, nil, nil
 	}
 	var pool v1alpha1.LyncPool
 	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(work.pool), &pool); err != nil {
-		return false, client.IgnoreNotFound(err)
+		return false, nil, client.IgnoreNotFound(err)
 	}
-	return beingFailedOver(&pool), nil
+	if beingFailedOver(&pool) || !beingDeleted(&pool) {
+		return beingFailedOver(&pool), nil, nil
+	}
+	domains, err := domainsLive(ctx, r.Live, &pool)
+	if err != nil {
+		return false, nil, err
+	}
+	for i := range domains {
+		switch other := &domains[i]; {
+		case other.UID == work.object.UID || !claimed(other):
+		case other.Status.FailOverSeen:
+			return true, nil, nil
+		case other.Status.ObservedGeneration < 0:
+			unseen = append(unseen, "UpgradeDomain "+other.Name)
+		}
+	}
+	return false, unseen, nil
 }
 
 // gateAbandoned says whether every front end of the pool may be worked on because its users are on the backup pool.

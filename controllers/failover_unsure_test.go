@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -100,4 +101,46 @@ func TestAFailOverOfWhichNobodyKnowsKeepsItsPool(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// With the statuses of a pool that is being deleted the knowledge of its failover is lost, until the domain of the front end that remembers it
+// has been looked at again. No other domain goes before that: its servers may have been stopped with the others.
+func TestADomainOfADeletedPoolWaitsForTheOthersToBeLookedAt(t *testing.T) {
+	w := newWorld(t, busyPair())
+	pool := w.pool(func(pool *v1alpha1.LyncPool) { pool.Finalizers = []string{v1alpha1.FinalizerFinishServer} })
+	domain := func(name string) *v1alpha1.UpgradeDomain {
+		object := &v1alpha1.UpgradeDomain{
+			ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: w.namespace, Finalizers: []string{v1alpha1.FinalizerFinishServer}},
+			Spec: v1alpha1.UpgradeDomainSpec{PoolRef: v1alpha1.LocalObjectReference{Name: pool.Name}, DomainName: name,
+				FrontEnds: []v1alpha1.FQDN{v1alpha1.FQDN(name + ".contoso.com")}, DesiredBuild: newBuild},
+		}
+		w.create(object)
+		return object
+	}
+	goes, other := domain("fe01"), domain("fe02")
+	reports := func(change func(*v1alpha1.UpgradeDomainStatus)) {
+		before := other.DeepCopy()
+		change(&other.Status)
+		conditions{list: &other.Status.Conditions, generation: 1}.summarise(standingWorking, v1alpha1.ReasonDeleting, "being deleted")
+		if err := w.client.Status().Patch(t.Context(), other, client.MergeFrom(before)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reconciler := &UpgradeDomainReconciler{Shared{Client: w.client, Live: w.client}}
+	mustBe := func(says string, wantNeeded bool, wantUnseen int) {
+		t.Helper()
+		needed, unseen, err := reconciler.neededForFailOver(t.Context(), &domainWork{object: goes, pool: pool})
+		if err != nil || needed != wantNeeded || len(unseen) != wantUnseen {
+			t.Errorf("%s: needed %t, not looked at %v, %v", says, needed, unseen, err)
+		}
+	}
+	mustBe("the pool is not being deleted, and makes its domains anew", false, 0)
+	if err := w.client.Delete(t.Context(), pool); err != nil {
+		t.Fatal(err)
+	}
+	mustBe("nothing is known of the other domain", false, 1)
+	reports(func(status *v1alpha1.UpgradeDomainStatus) { status.ObservedGeneration, status.FailOverSeen = 1, true })
+	mustBe("a front end of the other domain remembers a failover", true, 0)
+	reports(func(status *v1alpha1.UpgradeDomainStatus) { status.FailOverSeen = false })
+	mustBe("none does", false, 0)
 }

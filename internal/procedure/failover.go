@@ -45,6 +45,8 @@ type FailOver struct {
 	BackupPoolBusy string
 	Paused         bool
 	Observe        bool
+	// Deleting: the pool is being deleted, and no upgrade domain of it is made anew.
+	Deleting bool
 }
 
 // FailOverDecision is what to do for such a pool.
@@ -185,7 +187,7 @@ func (f FailOver) failedAtHome(d FailOverDecision, memory failOverMemory) FailOv
 	current := f.allCurrent()
 	wanted, asked := f.Allowed && last.subject == string(f.Plan.Build) && !current, f.Permitted > last.attempt
 	switch {
-	case !wanted && (!asked || current) && last.fresh():
+	case !wanted && (!asked || current) && last.fresh(f.Timeout):
 		return d.wait(v1alpha1.ReasonFailOverFailed, "the failover on %s ended badly (%s) and is not wanted any more; the registrar is %s in the copy of the topology on a front end, which is believed %s after the failover ended",
 			last.fqdn, sentence(last.job.Message), f.Partner.PoolState, registrarLag)
 	case !wanted || asked && f.Cause == "":
@@ -241,7 +243,7 @@ func (f FailOver) upgrading(d FailOverDecision, memory failOverMemory) FailOverD
 	if f.Partner == nil && f.Problem == nil && (back || !f.Opened) {
 		return d.needPartner()
 	}
-	if last := memory.failOver; f.Partner != nil && f.Partner.usersAtHome() && last.fresh() {
+	if last := memory.failOver; f.Partner != nil && f.Partner.usersAtHome() && last.fresh(f.Timeout) {
 		return d.wait(v1alpha1.ReasonFailingOver, "the pool was failed over on %s; the registrar is still %s in the copy of the topology on a front end. That is believed when it still says so %s after the failover",
 			last.fqdn, f.Partner.PoolState, registrarLag)
 	}
@@ -267,6 +269,9 @@ func (f FailOver) upgrading(d FailOverDecision, memory failOverMemory) FailOverD
 	switch {
 	case f.BackEnd != "":
 		return d.wait(v1alpha1.ReasonWaitingForBackEnd, "the users of %s are on the backup pool; the back end %s is being worked on", f.PoolFQDN, f.BackEnd)
+	case !back && f.Deleting && len(f.Domains) == 0:
+		return d.hold(v1alpha1.ReasonPoolFailedOver, "the users of %s are on the backup pool, and every upgrade domain that could upgrade its front ends was let go by force (%s). Start the services of its front ends and finish by hand (Invoke-CsPoolFailBack); the operator then goes on by itself",
+			f.PoolFQDN, left)
 	case !back:
 		d.Open = true
 		return d.wait(v1alpha1.ReasonUsersOnBackupPool, "the users of %s are on the backup pool; its front ends are upgraded together: %s", f.PoolFQDN, left)

@@ -19,8 +19,17 @@ type placedJob struct {
 // replication takes some minutes.
 const registrarLag = 15 * time.Minute
 
-// fresh says whether the job has ended so lately that a front end may not know yet what it has changed.
-func (p placedJob) fresh() bool { return p.job.age(p.server.Time) <= registrarLag }
+// fresh says whether the job has ended so lately that a front end may not know yet what it has changed. One that was cut off by a restart has
+// run until then, and when it was cut off otherwise nobody knows: it may have run for as long as it was allowed to.
+func (p placedJob) fresh(timeout time.Duration) bool {
+	age := p.job.age(p.server.Time)
+	if p.job.State == JobInterrupted && !p.job.Finished.After(p.job.Started) {
+		if age -= timeout; p.server.restartedSince(*p.job) {
+			age = p.server.Time.Sub(p.server.BootTime)
+		}
+	}
+	return age <= registrarLag
+}
 
 // failOverMemory are the latest jobs of each step of a failover.
 type failOverMemory struct {

@@ -52,6 +52,16 @@ func (f FailOver) with(changes ...func(*FailOver)) FailOver {
 	return f
 }
 
+// cutOff is a failover that began a day ago on a server and was cut off when that restarted, so long ago.
+func cutOff(ago time.Duration) change {
+	return func(s *Server) {
+		has(v1alpha1.StepFailOverPool, JobInterrupted)(s)
+		job := &s.Jobs[len(s.Jobs)-1]
+		job.Started, job.BootTime = s.Time.Add(-24*time.Hour), s.Time.Add(-48*time.Hour)
+		s.BootTime = s.Time.Add(-ago)
+	}
+}
+
 func noCause(f *FailOver) { f.Cause = "" }
 
 // wasIn is what was written down at the last look.
@@ -230,6 +240,9 @@ func TestNextFailOverStep(t *testing.T) {
 		{"the registrar must say Active", poolToFailOver(pair(registrar(RegistrarFailingBack)), upToDate, failedOverByUs, failedBackByUs), v1alpha1.FailOverFailingBack, VerdictWait, v1alpha1.ReasonFailingBack, "", false, true},
 		{"a registrar that never does is shown to a person", poolToFailOver(pair(registrar(RegistrarFailedOver)), upToDate, failedOverByUs, failedBackByUs, func(s *Server) { s.Time = started.Add(5 * time.Hour) }), v1alpha1.FailOverFailingBack, VerdictHold, v1alpha1.ReasonPoolFailBackFailed, "", false, true},
 		{"and every front end must serve", poolToFailOver(pair(), upToDate, failedOverByUs, failedBackByUs, stopped), v1alpha1.FailOverFailingBack, VerdictWait, v1alpha1.ReasonFailingBack, "", false, false},
+		{"a failover that a restart cut off lately: the registrar is not believed yet", poolToFailOver(pair(), staged, cutOff(10*time.Minute)).with(func(f *FailOver) { f.Allowed = false }), v1alpha1.FailOverFailingOver, VerdictWait, v1alpha1.ReasonFailOverFailed, "", false, false},
+		{"one that a restart cut off long ago has moved nobody, and is put away", poolToFailOver(pair(), staged, cutOff(20*time.Minute)).with(func(f *FailOver) { f.Allowed = false }), v1alpha1.FailOverFailingOver, VerdictPutAway, v1alpha1.ReasonFailOverFailed, "", false, false},
+		{"deleted, and its domains were let go by force: a person brings the users back", poolToFailOver(pair(registrar(RegistrarFailedOver)), downAfterFailOver, failedOverByUs).with(func(f *FailOver) { f.Deleting, f.Domains = true, nil }), v1alpha1.FailOverUpgrading, VerdictHold, v1alpha1.ReasonPoolFailedOver, "", false, true},
 		{"back, and the services of a front end have not come up for long: a person starts them", poolToFailOver(pair(), upToDate, failedOverByUs, failedBackByUs, stopped, func(s *Server) { s.Time = s.Time.Add(2 * time.Hour) }), v1alpha1.FailOverFailingBack, VerdictHold, v1alpha1.ReasonServicesNotRunning, "", false, false},
 		{"and its domains must have seen that", poolToFailOver(pair(), upToDate, failedOverByUs, failedBackByUs), v1alpha1.FailOverFailingBack, VerdictWait, v1alpha1.ReasonFailingBack, "", false, false},
 		{"a domain that is being deleted is not waited for", poolToFailOver(pair(), upToDate, failedOverByUs, failedBackByUs).with(domainsDone).with(func(f *FailOver) {

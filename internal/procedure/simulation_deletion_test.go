@@ -137,9 +137,10 @@ func (w *world) judgeLetGo() {
 	}
 	for _, m := range w.machines {
 		unknown := m.membership.unknown || m.membership.left && !w.answers(m)
-		// Where a stop has failed everything may still run.
-		halfWay := m.away && (!m.whole() || m.computer.failedOver)
-		if halfWay && !unknown && !m.membership.forced && !w.recently(m.changedAlone) && !w.leftWithTheMove(m) {
+		if !m.computer.failedOver {
+			w.back(m) // where a stop has failed everything may still run
+		}
+		if m.away && !unknown && !m.membership.untold && !m.membership.forced && !w.recently(m.changedAlone) && !w.leftWithTheMove(m) {
 			w.violated(8, "the pool is let go while %s is half way", m.fqdn)
 		}
 		for _, j := range m.jobs {

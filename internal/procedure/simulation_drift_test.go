@@ -139,6 +139,18 @@ func (m *machine) onlyStopped() bool {
 	return procedure.StepOf(last) == v1alpha1.StepStopServices
 }
 
+// startedInVain says whether both jobs that start services were cut off: there is no third, and a person is asked.
+func (m *machine) startedInVain() bool {
+	cutOff := 0
+	for _, j := range m.jobs {
+		step := procedure.StepOf(j.ID)
+		if (step == v1alpha1.StepStartServices || step == v1alpha1.StepRecover) && j.State == procedure.JobInterrupted {
+			cutOff++
+		}
+	}
+	return cutOff > 1
+}
+
 // judgeCurrent checks that a server that has the build is left alone, whoever brought it there.
 func (w *world) judgeCurrent(m *machine, build v1alpha1.Build) {
 	ours := slices.ContainsFunc(m.jobs, func(j *job) bool { return j.action == procedure.ActionInstall })

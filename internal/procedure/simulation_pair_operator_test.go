@@ -130,6 +130,12 @@ func (o *operators) failOverStands() bool {
 // neededForFailOver adds to what a domain would leave behind the failover that needs it.
 func (o *operators) neededForFailOver(name string, departure procedure.Departure) procedure.Departure {
 	needed := o.status.failOver.begun() || o.status.domains[name].failOverSeen
+	for _, object := range o.w.objects.domains {
+		other, looked := o.status.domains[object.name]
+		if o.w.pair != nil && o.w.objects.deleting && object.name != name && o.w.objects.claims[object.name] {
+			needed = needed || other.failOverSeen || !looked
+		}
+	}
 	if procedure.Depart(departure).LetGo && needed && o.flaw != letsUsersBehind {
 		departure.FailOver = poolFQDN
 	}
@@ -162,7 +168,7 @@ func (o *operators) failOver(servers []procedure.PlacedServer) (engaged bool) {
 	}
 	version := s.version
 	given := procedure.FailOver{PoolFQDN: poolFQDN, Plan: o.plan(), Cause: o.failOverCause(), Allowed: !w.objects.deleting, MoveCentralManagement: true,
-		Timeout: time.Hour, FailBackTimeout: 2 * time.Hour, Domains: o.view(servers), Paused: w.paused && o.flaw != forgetsPause}
+		Timeout: time.Hour, FailBackTimeout: 2 * time.Hour, Domains: o.view(servers), Paused: w.paused && o.flaw != forgetsPause, Deleting: w.objects.deleting}
 	if s.failOver != nil {
 		given.Permitted, given.Opened, given.Phase, given.UsersOnBackupPool = s.failOver.attempt, s.failOver.open, s.failOver.phase, s.failOver.users
 		given.PhaseAge = w.now.Sub(s.failOver.since)

@@ -318,7 +318,7 @@ func (w *world) tick(m *machine) {
 			delete(w.failures, m.fqdn) // what had failed, or was to be prepared, has happened after all
 			w.sessionEnd = w.sessionEnd && !m.unverified
 		}
-		if len(m.drift.manual) > 0 && (m.broke || m.onlyStopped()) && !m.computer.failedOver { // what Windows does not start, a restart without us would have cost as well
+		if len(m.drift.manual) > 0 && (m.broke || m.onlyStopped() || m.startedInVain()) && !m.computer.failedOver { // what Windows does not start, a restart without us would have cost as well
 			if m.away {
 				w.lastChange = w.now
 			}
@@ -517,6 +517,9 @@ func (w *world) putAway(m *machine) (complete bool) {
 	if whole || m.whole() || w.recently(m.changedAlone) {
 		m.unverified = false
 	}
+	if stopped := strings.HasPrefix(w.failures[m.fqdn].job, "stop-services"); stopped && m.whole() && m.build == w.desired {
+		delete(w.failures, m.fqdn) // what it was stopped for has been done by hand
+	}
 	return true
 }
 
@@ -667,7 +670,7 @@ func (w *world) judgeTakingOut(m *machine) {
 		if other.away && !other.membership.unknown && !w.leftWithTheMove(other) && other.takenAs() != m.takenAs() && !w.movedUnseen(m) && !w.movedUnseen(other) {
 			w.violated(1, "%s of %s is stopped while %s of %s is out", m.fqdn, m.domain, other.fqdn, other.domain)
 		}
-		leftWhole := other.membership.left && (other.whole() || other.membership.forced)
+		leftWhole := other.membership.left && (other.whole() || other.membership.forced || w.nobodyKnows(other))
 		if other.unverified && !leftWhole && other.takenAs() == m.takenAs() && w.failures[other.fqdn].job == "" {
 			unverified++
 		}
