@@ -140,7 +140,7 @@ func (w *world) judgeLetGo() {
 		if !m.computer.failedOver {
 			w.back(m) // where a stop has failed everything may still run
 		}
-		if m.away && !unknown && !m.membership.untold && !m.membership.forced && !w.recently(m.changedAlone) && !w.leftWithTheMove(m) {
+		if m.away && !unknown && !m.membership.forced && !w.recently(m.changedAlone) && !w.leftWithTheMove(m) {
 			w.violated(8, "the pool is let go while %s is half way", m.fqdn)
 		}
 		for _, j := range m.jobs {

@@ -670,7 +670,7 @@ func (w *world) judgeTakingOut(m *machine) {
 		if other.away && !other.membership.unknown && !w.leftWithTheMove(other) && other.takenAs() != m.takenAs() && !w.movedUnseen(m) && !w.movedUnseen(other) {
 			w.violated(1, "%s of %s is stopped while %s of %s is out", m.fqdn, m.domain, other.fqdn, other.domain)
 		}
-		leftWhole := other.membership.left && (other.whole() || other.membership.forced || w.nobodyKnows(other))
+		leftWhole := other.membership.left && (other.whole() || other.membership.forced)
 		if other.unverified && !leftWhole && other.takenAs() == m.takenAs() && w.failures[other.fqdn].job == "" {
 			unverified++
 		}
