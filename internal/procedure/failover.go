@@ -243,19 +243,8 @@ func (f FailOver) upgrading(d FailOverDecision, memory failOverMemory) FailOverD
 	if f.Partner == nil && f.Problem == nil && (back || !f.Opened) {
 		return d.needPartner()
 	}
-	if last := memory.failOver; f.Partner != nil && f.Partner.usersAtHome() && last.fresh(f.Timeout) {
-		return d.wait(v1alpha1.ReasonFailingOver, "the pool was failed over on %s; the registrar is still %s in the copy of the topology on a front end. That is believed when it still says so %s after the failover",
-			last.fqdn, f.Partner.PoolState, registrarLag)
-	}
 	if f.Partner != nil && f.Partner.usersAtHome() {
-		// The operator's own Invoke-CsPoolFailBack has not succeeded: somebody else has brought them back. From here the usual gates hold.
-		d.UsersOnBackupPool = false
-		if working := f.unfinishedJob(); working != "" {
-			return d.wait(v1alpha1.ReasonUpgrading, "the pool was failed back by hand; %s", working)
-		}
-		d.Verdict, d.PutAway, d.Reason = VerdictPutAway, memory.hosts, v1alpha1.ReasonUpgrading
-		d.Message = "the pool was failed back by hand; the rollout goes on one upgrade domain at a time"
-		return d
+		return f.failedBackByHand(d, memory)
 	}
 	if stopped := f.resting(d); stopped != nil {
 		return *stopped
@@ -277,6 +266,22 @@ func (f FailOver) upgrading(d FailOverDecision, memory failOverMemory) FailOverD
 		return d.wait(v1alpha1.ReasonUsersOnBackupPool, "the users of %s are on the backup pool; its front ends are upgraded together: %s", f.PoolFQDN, left)
 	}
 	return f.failBack(d, memory)
+}
+
+// failedBackByHand puts a failover away whose users are at home although Invoke-CsPoolFailBack of the operator has not succeeded: somebody else
+// has brought them back. From here the usual gates hold.
+func (f FailOver) failedBackByHand(d FailOverDecision, memory failOverMemory) FailOverDecision {
+	if last := memory.failOver; last.fresh(f.Timeout) {
+		return d.wait(v1alpha1.ReasonFailingOver, "the pool was failed over on %s; the registrar is still %s in the copy of the topology on a front end. That is believed when it still says so %s after the failover",
+			last.fqdn, f.Partner.PoolState, registrarLag)
+	}
+	d.UsersOnBackupPool = false
+	if working := f.unfinishedJob(); working != "" {
+		return d.wait(v1alpha1.ReasonUpgrading, "the pool was failed back by hand; %s", working)
+	}
+	d.Verdict, d.PutAway, d.Reason = VerdictPutAway, memory.hosts, v1alpha1.ReasonUpgrading
+	d.Message = "the pool was failed back by hand; the rollout goes on one upgrade domain at a time"
+	return d
 }
 
 // allServe says whether every front end has the build and serves with all that ran before, and otherwise what is missing.
