@@ -283,6 +283,9 @@ func (d ServerDecision) restart(plan Plan, server Server) (ServerDecision, bool)
 	if !server.restartDue(plan) {
 		return d, true
 	}
+	if install := server.lastInstall(); install.State != JobSucceeded && (server.Serving() || server.putBack()) {
+		return d, true // it is in service after a failure: another try restarts it as well
+	}
 	restart := server.job(JobID(v1alpha1.StepRestartComputer, plan.Build, d.Attempt))
 	if restart == nil {
 		if again, done := d.stopAgain(plan, server); !done {
