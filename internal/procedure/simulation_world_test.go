@@ -318,7 +318,7 @@ func (w *world) tick(m *machine) {
 			delete(w.failures, m.fqdn) // what had failed, or was to be prepared, has happened after all
 			w.sessionEnd = w.sessionEnd && !m.unverified
 		}
-		if len(m.drift.manual) > 0 && (m.broke || m.onlyStopped() || m.startedInVain()) && !m.computer.failedOver { // what Windows does not start, a restart without us would have cost as well
+		if len(m.drift.manual) > 0 && (m.broke || m.hurt || m.onlyStopped() || m.startedInVain()) && !m.computer.failedOver { // what Windows does not start, a restart without us would have cost as well
 			if m.away {
 				w.lastChange = w.now
 			}
