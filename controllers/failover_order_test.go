@@ -275,4 +275,12 @@ func TestADomainLooksAgainSoonWhileItsPoolIsFailedOver(t *testing.T) {
 	if next := nextLook(work, domain, waits); next > troubleLook {
 		t.Errorf("while its pool is failed back it looks again after %s", next)
 	}
+	done := procedure.DomainDecision{State: v1alpha1.DomainDone, Servers: []procedure.ServerDecision{{FQDN: "fe01.contoso.com", Verdict: procedure.VerdictDone, Step: v1alpha1.StepDone}}}
+	if next := nextLook(work, domain, done); next <= troubleLook {
+		t.Errorf("a domain that is done looks again after %s", next)
+	}
+	deleted := metav1.Now()
+	if work.object.DeletionTimestamp = &deleted; nextLook(work, domain, done) > troubleLook {
+		t.Error("a domain that is done and deleted does not see soon that the others have forgotten the failover")
+	}
 }

@@ -17,6 +17,10 @@ func nextLook(work *domainWork, domain procedure.Domain, decision procedure.Doma
 		// What stands against the turn may end without an event for the domain: a back end is done, or users of another pool go home.
 		next = sooner(next, holdLook)
 	}
+	if work.deleting() && !work.leaves {
+		// What it waits for may be another domain, or a failover that is put away: neither is an event of its own.
+		next = sooner(next, troubleLook)
+	}
 	if beingFailedOver(work.pool) && decision.State != v1alpha1.DomainDone {
 		// Invoke-CsPoolFailBack restarts services, of which no event tells; the pool waits for the domain that has seen them down.
 		next = sooner(next, troubleLook)

@@ -65,7 +65,6 @@ const (
 	forgetsFailover  flaw = "takes a server that was failed over for one that was only stopped"
 	startsAfterOver  flaw = "starts what was failed over instead of failing it back"
 	stopsWithoutOver flaw = "stops front ends that should be failed over"
-	ordersBlindly    flaw = "orders without having written down whom it takes"
 	letsGoRefused    flaw = "writes nothing down before it orders, and lets go of a domain after its turn was refused"
 	leavesThemBroken flaw = "never puts services back after a failure"
 )
@@ -207,7 +206,7 @@ func (o *operators) domainOnce(name string, underway bool) (again, passesOn bool
 			if o.flaw == leavesThemBroken && server.Step == v1alpha1.StepRecover {
 				continue
 			}
-			if known := o.status.steps[server.FQDN]; known != server.Step && beginsWith(server, known) && o.flaw != ordersBlindly && o.flaw != letsGoRefused {
+			if known := o.status.steps[server.FQDN]; known != server.Step && beginsWith(server, known) && o.flaw != letsGoRefused {
 				if written != o.status.domains[name].written {
 					return false, false // somebody else has written since: the API server refuses to have it written down that the server is taken
 				}
