@@ -248,7 +248,7 @@ func (domain Domain) turnClosed(result *DomainDecision, index, limit int) (reaso
 	if domain.Servers[index].Left && !decision.InProgress {
 		return v1alpha1.ReasonTopologyChanged, decision.FQDN + " has left the pool; nothing is begun on it any more"
 	}
-	if domain.TopologyChanged != "" {
+	if domain.TopologyChanged != "" && !decision.InProgress {
 		return v1alpha1.ReasonTopologyChanged, domain.TopologyChanged
 	}
 	if reason, message := domain.askedSinceTheOther(index); reason != "" && !decision.InProgress {
