@@ -220,22 +220,6 @@ func orElse[T any](value, otherwise *T) *T {
 	return otherwise
 }
 
-func (r *BackEndServerReconciler) grantRetry(work *backEndWork) {
-	status := &work.object.Status
-	token := retryToken(work.object)
-	if token == status.LastHandledRetry {
-		return
-	}
-	status.LastHandledRetry = token
-	if status.ObservedGeneration < 0 || status.Hold == nil || token == "" {
-		return
-	}
-	for i := range status.Servers {
-		status.Servers[i].Attempt++
-	}
-	status.Hold = nil
-}
-
 func (r *BackEndServerReconciler) observe(ctx context.Context, work *backEndWork) procedure.BackEnd {
 	object := work.object
 	rollout := v1alpha1.RolloutPolicy{}

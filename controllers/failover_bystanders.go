@@ -47,7 +47,7 @@ func usersMoved(pool *v1alpha1.LyncPool) bool {
 
 // neededForFailOver asks the API server itself whether the pool is being failed over, before a domain lets go: the pool claims its
 // domains and then moves its users. A server that remembers a failover says the same, where the pool's status is lost. Of a pool that is being
-// deleted another domain may know of it, or be the one that has not been looked at since the statuses were lost: which names that one.
+// deleted another domain may know of it; unseen are those that have not been looked at since the statuses were lost, and may.
 func (r *UpgradeDomainReconciler) neededForFailOver(ctx context.Context, work *domainWork) (needed bool, unseen []string, err error) {
 	if work.object.Status.FailOverSeen {
 		return true, nil, nil

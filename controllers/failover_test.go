@@ -2,14 +2,12 @@ package controllers
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
-	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"lyncops.dev/operator/api/v1alpha1"
@@ -191,51 +189,6 @@ func TestAFailOverIsFoundAgainByACluster(t *testing.T) {
 	w.ready(again, "True", v1alpha1.ReasonUpToDate)
 	if again.Status.FailOver != nil || len(again.Status.Domains) != 3 {
 		t.Errorf("the pool is not back in its domains: %+v", again.Status)
-	}
-}
-
-// The three counters stand in the status and follow the answers one by one, whoever reads them.
-func TestCountersSurviveARestartWithoutCountingTwice(t *testing.T) {
-	servers := threeFrontEnds()
-	servers.change(func(f *fakeServers) { f.state = lync.ReadinessBusy })
-	w := newWorld(t, servers)
-	now := clocktesting.NewFakePassiveClock(time.Now())
-	w.clock = now
-	stop := w.startOperator()
-	pool := w.pool(func(pool *v1alpha1.LyncPool) {
-		pool.Spec.Rollout.Readiness = v1alpha1.ReadinessPolicy{Interval: duration(10 * time.Minute), Attempts: 3}
-	})
-	counted := func(want int32) {
-		t.Helper()
-		w.eventually("the answers are counted", func() error {
-			if err := w.look(pool); err != nil {
-				return err
-			}
-			if pool.Status.Readiness == nil || pool.Status.Readiness.BusyCount != want {
-				return fmt.Errorf("%+v, want %d", pool.Status.Readiness, want)
-			}
-			return nil
-		})
-	}
-	counted(1)
-	asked := pool.Status.Readiness.ReadAt
-	stop()
-	w.startOperator()
-	now.SetTime(asked.Add(10*time.Minute - time.Second))
-	edit(w, pool, func(pool *v1alpha1.LyncPool) { pool.Spec.Rollout.Soak = duration(time.Minute) })
-	w.ready(pool, "False", v1alpha1.ReasonPoolBusy)
-	if again := pool.Status.Readiness; again.BusyCount != 1 || !again.ReadAt.Equal(&asked) {
-		t.Errorf("the restarted operator asked again after %s: %+v", again.ReadAt.Sub(asked.Time), again)
-	}
-	for want := int32(2); want <= 3; want++ {
-		now.SetTime(now.Now().Add(10 * time.Minute))
-		w.nudge(pool)
-		counted(want)
-	}
-	w.ready(pool, "False", v1alpha1.ReasonPoolUnready)
-	// One question is for the upgrade domains, three are for the gate; one whose answer could not be written down is asked again.
-	if questions := len(servers.called("PoolReadiness")); questions < 4 {
-		t.Errorf("the pool was asked %d times", questions)
 	}
 }
 

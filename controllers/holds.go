@@ -52,6 +52,23 @@ func (r *UpgradeDomainReconciler) grantRetry(work *domainWork, firstSight bool) 
 	status.Hold = nil
 }
 
+// grantRetry is the same for a back end, of which one server is worked on at a time.
+func (r *BackEndServerReconciler) grantRetry(work *backEndWork) {
+	status := &work.object.Status
+	token := retryToken(work.object)
+	if token == status.LastHandledRetry {
+		return
+	}
+	status.LastHandledRetry = token
+	if status.ObservedGeneration < 0 || status.Hold == nil || token == "" {
+		return
+	}
+	for i := range status.Servers {
+		status.Servers[i].Attempt++
+	}
+	status.Hold = nil
+}
+
 // noteRetry lifts the pool's own hold when a person has asked for another try since.
 func (r *LyncPoolReconciler) noteRetry(work *poolWork) {
 	status := &work.object.Status

@@ -51,9 +51,9 @@ func (f FailOver) mayHaveMoved() bool {
 	}
 }
 
-// allCurrent says whether there is nothing to move users for: every front end has the build, and no installer of ours for it is to be run
-// again or its restart is still due. It also keeps a failover whose jobs have
-// just been put away, while its end was not written down, from beginning anew.
+// allCurrent says whether there is nothing to move users for: every front end has the build, no installer of ours for it is to be run again,
+// and no restart is still due. It also keeps a failover whose jobs have just been put away, while its end was not written down, from
+// beginning anew.
 func (f FailOver) allCurrent() bool {
 	for _, frontEnd := range f.FrontEnds {
 		if frontEnd.Server == nil || frontEnd.Server.Build.OlderThan(f.Plan.Build) || frontEnd.Server.unfinishedInstall(f.Plan.Build) || frontEnd.Server.restartDue(f.Plan) {
