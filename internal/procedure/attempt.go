@@ -34,7 +34,8 @@ func (s Server) failed() (build v1alpha1.Build, failed bool) {
 	}
 	wrong := func(step v1alpha1.ServerStep) bool {
 		job := s.job(JobID(step, build, attempt))
-		return job != nil && (job.State == JobFailed || job.State == JobInterrupted && step != v1alpha1.StepRestartComputer)
+		// A restart cuts its own job off, unless that has never begun.
+		return job != nil && (job.State == JobFailed || job.State == JobInterrupted && (step != v1alpha1.StepRestartComputer || job.neverBegan()))
 	}
 	if wrong(v1alpha1.StepStopServices) || wrong(v1alpha1.StepInstall) {
 		return build, true

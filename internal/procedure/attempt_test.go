@@ -31,6 +31,7 @@ func TestAFrontEndHasFailedUntilAnotherAttempt(t *testing.T) {
 		{"the restart failed", []change{has(v1alpha1.StepInstall, JobSucceeded), has(v1alpha1.StepRestartComputer, JobFailed)}, true},
 		{"and Windows has restarted all the same", []change{has(v1alpha1.StepInstall, JobSucceeded), has(v1alpha1.StepRestartComputer, JobFailed), restarted}, false},
 		{"the restart cut its own job off", []change{has(v1alpha1.StepInstall, JobSucceeded), has(v1alpha1.StepRestartComputer, JobInterrupted)}, false},
+		{"the restart was ordered and never began", []change{has(v1alpha1.StepInstall, JobSucceeded), has(v1alpha1.StepRestartComputer, JobInterrupted, neverBegan)}, true},
 		{"services do not start, as while a whole pool starts", []change{has(v1alpha1.StepInstall, JobSucceeded), restarted, has(v1alpha1.StepStartServices, JobFailed)}, false},
 		{"a start after a good installer was undone by a restart, and is done once more", []change{has(v1alpha1.StepInstall, JobSucceeded), restarted, has(v1alpha1.StepStartServices, JobInterrupted), has(v1alpha1.StepRecover, JobRunning)}, false},
 	} {

@@ -300,7 +300,7 @@ func (d ServerDecision) restart(plan Plan, server Server) (ServerDecision, bool)
 		return d, false
 	case restart == nil:
 		return d.start(v1alpha1.StepRestartComputer, order, "%s", inWords(v1alpha1.StepRestartComputer, server.FQDN)), false
-	case restart.State == JobFailed:
+	case restart.State == JobFailed, restart.neverBegan():
 		return d.recoverThenHold(plan, server, v1alpha1.ReasonRestartFailed, fmt.Sprintf("Windows on %s could not be restarted: %s", server.FQDN, sentence(restart.Message))), false
 	case server.Time.Sub(restart.Started) > plan.RestartTimeout:
 		return d.recoverThenHold(plan, server, v1alpha1.ReasonRestartFailed, fmt.Sprintf("Windows on %s has not restarted within %s", server.FQDN, plan.RestartTimeout)), false
