@@ -100,6 +100,7 @@ type world struct {
 	session     string
 	sessionAt   time.Time // the reading that opened it
 	endedAt     time.Time // when it ended, by a failure
+	endedBy     string    // the machine and its job that failed
 	storedAt    time.Time // when an operator last wrote down what it had read of the pool's servers
 	republished time.Time // when the topology last changed
 	published   []publication
@@ -314,10 +315,7 @@ func (w *world) tick(m *machine) {
 			m.starting, m.running["RTCSRV"] = m.running["RTCSRV"], false
 		}
 		m.drift.stopped = nil
-		if failed := w.failures[m.fqdn].job; strings.HasPrefix(failed, "restart-computer") || strings.HasPrefix(failed, "stop-services-again") {
-			delete(w.failures, m.fqdn) // what had failed, or was to be prepared, has happened after all
-			w.sessionEnd = w.sessionEnd && !m.unverified
-		}
+		w.restarted(m)
 		if len(m.drift.manual) > 0 && (m.broke || m.hurt || m.onlyStopped() || m.startedInVain()) && !m.computer.failedOver { // what Windows does not start, a restart without us would have cost as well
 			if m.away {
 				w.lastChange = w.now
@@ -331,6 +329,20 @@ func (w *world) tick(m *machine) {
 		if j.State == procedure.JobRunning && m.up() && !w.now.Before(j.ends) && !w.waitsForOthers(m, j) {
 			w.end(m, j)
 		}
+	}
+}
+
+// restarted ends a failure to restart a machine, or to prepare that: what had failed has happened after all. Where a person has asked for
+// another try in between, only the session is left to know of it.
+func (w *world) restarted(m *machine) {
+	forRestart := func(job string) bool {
+		return strings.HasPrefix(job, "restart-computer") || strings.HasPrefix(job, "stop-services-again")
+	}
+	if forRestart(w.failures[m.fqdn].job) {
+		delete(w.failures, m.fqdn)
+	}
+	if fqdn, job, _ := strings.Cut(w.endedBy, " "); fqdn == m.fqdn && forRestart(job) {
+		w.sessionEnd = w.sessionEnd && !m.unverified
 	}
 }
 
@@ -353,7 +365,7 @@ func (w *world) failed(m *machine, j *job) {
 			w.failures[m.fqdn] = failure{j.ID, w.now}
 		}
 		if !w.sessionEnd {
-			w.sessionEnd, w.endedAt = true, w.now
+			w.sessionEnd, w.endedAt, w.endedBy = true, w.now, m.fqdn+" "+j.ID
 		}
 	}
 }
@@ -401,7 +413,7 @@ func (w *world) end(m *machine, j *job) {
 			m.computer.failedOver = false
 		}
 		if j.State == procedure.JobSucceeded {
-			m.computer.cutOff = 0
+			m.computer.cutOff, m.hurt = 0, false
 			set(true)
 			if strings.HasPrefix(j.ID, "recover") {
 				m.unverified = false
