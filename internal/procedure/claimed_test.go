@@ -95,6 +95,11 @@ func TestAStopThatDoesNotBeginPassesEveryGateOnceMore(t *testing.T) {
 	claimedStop := func() DomainServer {
 		return member(staged, has(v1alpha1.StepStopServices, JobClaimed, claimed(time.Minute)))
 	}
+	claimedRetry := func() DomainServer {
+		server := member(staged, has(v1alpha1.StepStopServices, JobFailed), has(v1alpha1.StepRecover, JobSucceeded), has(v1alpha1.StepStopServices, JobClaimed, claimed(time.Minute), another(2)))
+		server.Permitted = 2
+		return server
+	}
 	fails := has(v1alpha1.StepInstall, JobFailed)
 	cases := []struct {
 		says   string
@@ -104,6 +109,7 @@ func TestAStopThatDoesNotBeginPassesEveryGateOnceMore(t *testing.T) {
 		{"every gate is open", openDomain(claimedStop(), member(staged)), "fe01 StopServices"},
 		{"the turn is older than one may begin with: the job has taken it in time", with(openDomain(claimedStop()), func(d *Domain) { d.TurnLimit, d.TurnAge = time.Minute, 2*time.Minute }), "fe01 StopServices"},
 		{"the turn is over", with(openDomain(claimedStop()), func(d *Domain) { d.Turn = false }), ""},
+		{"another try, and the turn is over", with(openDomain(claimedRetry()), func(d *Domain) { d.Turn = false }), ""},
 		{"the pool is paused", with(openDomain(claimedStop()), func(d *Domain) { d.Paused = true }), ""},
 		{"it is deleted", with(openDomain(claimedStop()), func(d *Domain) { d.Deleting = true }), ""},
 		{"a back end has begun", with(openDomain(claimedStop()), func(d *Domain) { d.BackEnd = "sql01" }), ""},

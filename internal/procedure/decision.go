@@ -75,6 +75,9 @@ func (d ServerDecision) worksOn(server Server) bool {
 	case VerdictStart, VerdictWait:
 		return d.Begun && inProgress(d.Step) || server.halfWay()
 	case VerdictTurn:
+		if d.Anew {
+			return true // it may still begin
+		}
 		// Some updates start all services at their end; the restart that is still due belongs to the same work.
 		step := StepOf(d.Order.ID)
 		return server.halfWay() && !server.heldInService(d.Attempt) || (step == v1alpha1.StepRestartComputer || step == v1alpha1.StepStopServicesAgain) && !server.putBack() && !server.backByHand()

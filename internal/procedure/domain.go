@@ -335,11 +335,29 @@ func (domain Domain) notOurTurn(result *DomainDecision) (reason, message string)
 		return v1alpha1.ReasonWaitingForBackEnd, fmt.Sprintf("the back end %s is being worked on; front ends and SQL Server are never out together", domain.BackEnd)
 	}
 	for i, other := range result.Servers {
-		if server := domain.Servers[i].Server; server != nil && other.Begun && !other.InProgress && domain.TurnAge > 0 && domain.TurnAge >= server.lastWork().age(server.Time) {
-			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s has come back into service since the pool opened this upgrade domain; the pool is asked again first", other.FQDN)
+		if since := domain.sinceTheTurn(i, other); since != "" {
+			return v1alpha1.ReasonWaitingForTurn, since + " since the pool opened this upgrade domain; the pool is asked again first"
 		}
 	}
 	return "", ""
+}
+
+// sinceTheTurn says what has become of a server that was begun and is in service without the build; empty where that was before the turn was given.
+func (domain Domain) sinceTheTurn(index int, decision ServerDecision) string {
+	server := domain.Servers[index].Server
+	if server == nil || !decision.Begun || decision.InProgress || domain.TurnAge == 0 {
+		return ""
+	}
+	last := server.lastEnded()
+	switch {
+	case last == nil:
+		return ""
+	case last.neverBegan() && domain.TurnAge >= server.Time.Sub(last.Claimed):
+		return "a job that was ordered on " + decision.FQDN + " has ended without having begun"
+	case !last.neverBegan() && domain.TurnAge >= last.age(server.Time):
+		return decision.FQDN + " has come back into service"
+	}
+	return ""
 }
 
 // PassesTurnOn says whether a server that is put away now was brought from its stop to its end without a failure. One that failed, was put

@@ -65,6 +65,16 @@ func TestUpgradeDomain(t *testing.T) {
 		server.Permitted = 2
 		return server
 	}
+	neverStopped := func() DomainServer {
+		server := member(staged, has(v1alpha1.StepStopServices, JobInterrupted, neverBegan))
+		server.Permitted = 2
+		return server
+	}
+	neverStoppedAgain := func() DomainServer {
+		server := member(staged, stoppedByUs, installedByUs, has(v1alpha1.StepStopServicesAgain, JobInterrupted, neverBegan), atBuild(wanted))
+		server.Permitted = 2
+		return server
+	}
 	beingPutBack := member(staged, has(v1alpha1.StepStopServices, JobFailed), has(v1alpha1.StepRecover, JobRunning), stopped)
 	atOnce := func(d *Domain) { d.ServersAtATime = 2 }
 	cases := []struct {
@@ -119,6 +129,7 @@ func TestUpgradeDomain(t *testing.T) {
 			s.Services[1].Status = ServiceStopped
 		})), func(d *Domain) { d.Turn = false }), "", v1alpha1.DomainWaiting, v1alpha1.ReasonWaitingForTurn, false},
 		{"a server whose restart failed and that a person has started is in service, and needs every gate", with(openDomain(startedByHand()), func(d *Domain) { d.Turn = false }), "", v1alpha1.DomainWaiting, v1alpha1.ReasonWaitingForTurn, false},
+		{"a server whose services run after the installer, and whose second stop never began, is in service, and needs every gate", with(openDomain(neverStoppedAgain()), func(d *Domain) { d.Turn = false }), "", v1alpha1.DomainWaiting, v1alpha1.ReasonWaitingForTurn, false},
 		{"a server that has left the pool is not begun", with(openDomain(member(staged), member(staged)), func(d *Domain) { d.Servers[0].Left, d.Members = true, d.Members[1:] }), "fe02 StopServices", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
 		{"a server that leaves the pool in the middle is finished", with(openDomain(member(staged, stoppedByUs, stopped)), func(d *Domain) { d.Servers[0].Left, d.Members = true, d.Members[1:] }), "fe01 Install", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
 		{"a server that failed and has left the pool is held, until a person says to go on", with(openDomain(heldInService()), func(d *Domain) { d.Servers[0].Left, d.Members = true, d.Members[1:] }), "", v1alpha1.DomainHeld, v1alpha1.ReasonInstallerFailed, false},
@@ -127,6 +138,9 @@ func TestUpgradeDomain(t *testing.T) {
 		{"a retried server goes before others", openDomain(member(staged), retried()), "fe02 StopServices", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
 		{"a turn given before the failure is not used for the retry", with(openDomain(retried()), func(d *Domain) { d.TurnAge = time.Hour }), "", v1alpha1.DomainOpen, v1alpha1.ReasonWaitingForTurn, false},
 		{"a turn given after the server was put back is", with(openDomain(retried()), func(d *Domain) { d.TurnAge = time.Minute }), "fe01 StopServices", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
+		{"a turn given before a stop that never began is not used for the retry", with(openDomain(neverStopped()), func(d *Domain) { d.TurnAge = time.Hour }), "", v1alpha1.DomainOpen, v1alpha1.ReasonWaitingForTurn, false},
+		{"nor while a neighbour is being worked on, even two at a time", with(openDomain(neverStopped(), installing()), func(d *Domain) { d.TurnAge, d.ServersAtATime = time.Hour, 2 }), "", v1alpha1.DomainOpen, v1alpha1.ReasonWaitingForTurn, true},
+		{"a turn given after a stop that never began is", with(openDomain(neverStopped()), func(d *Domain) { d.TurnAge = time.Minute }), "fe01 StopServices", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
 		{"a turn that is too old to begin with", with(openDomain(member(staged)), func(d *Domain) { d.TurnAge, d.TurnLimit = 11*time.Minute, 10*time.Minute }), "", v1alpha1.DomainOpen, v1alpha1.ReasonWaitingForTurn, false},
 		{"an old turn goes over from one server to the next", with(openDomain(done(), member(staged)), func(d *Domain) { d.TurnAge, d.TurnLimit, d.Underway = time.Hour, 10*time.Minute, true }), "fe02 StopServices", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
 		{"an adopted domain stops no further server", with(openDomain(done(), member(staged)), func(d *Domain) { d.Adopted = true }), "", v1alpha1.DomainOpen, v1alpha1.ReasonWaitingForTurn, false},

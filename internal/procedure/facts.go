@@ -204,6 +204,18 @@ func (s Server) lastWork() *Job {
 	return last
 }
 
+// lastEnded is the job of our work that began, or was ordered, last of those that have ended, also where it has changed nothing; nil when there
+// is none. What it was to do is over.
+func (s Server) lastEnded() *Job {
+	var last *Job
+	for i := range s.Jobs {
+		if job := &s.Jobs[i]; BegunBy(job.ID) && !job.Active() && (last == nil || !job.since().Before(last.since())) {
+			last = job
+		}
+	}
+	return last
+}
+
 // age is how long ago the job ended, or began when that is not known.
 func (j Job) age(now time.Time) time.Duration {
 	if j.Finished.After(j.Started) {
@@ -227,7 +239,7 @@ func (s Server) putBack() bool {
 // backByHand says whether our last work on the server went wrong, and everything runs all the same: somebody has started it. From then on
 // it is in service as one that we have put back.
 func (s Server) backByHand() bool {
-	last := s.lastWork()
+	last := s.lastEnded()
 	if last == nil || last.State != JobFailed && last.State != JobInterrupted {
 		return false
 	}
@@ -249,7 +261,7 @@ func (s Server) inServiceUnfinished(plan Plan) bool {
 // services were missing they would have been put back before the hold, and another attempt follows a hold. What does not run now, somebody
 // has stopped since.
 func (s Server) heldInService(attempt int) bool {
-	last := s.lastWork()
+	last := s.lastEnded()
 	if last == nil || last.State != JobFailed && last.State != JobInterrupted || s.failedOver() {
 		return false
 	}
