@@ -76,7 +76,7 @@ func (d ServerDecision) alreadyCurrent(plan Plan, server Server) ServerDecision 
 	}
 	if len(notRunning) > 0 {
 		// Not one of our steps: a server that is silent after it is not taken for one that we have begun with.
-		return d.wait(v1alpha1.StepWaiting, v1alpha1.ReasonServicesNotRunning, "%s has the build, but %s not run; the operator did not stop them and leaves them alone",
+		return d.wait(v1alpha1.StepWaiting, v1alpha1.ReasonServicesNotRunning, "%s has the build, but %s not run; the operator did not stop them and leaves them alone. Start them (Start-CsWindowsService); the rollout then goes on by itself",
 			server.FQDN, doNot(notRunning))
 	}
 	d.Verdict, d.Step, d.Reason, d.Message = VerdictDone, v1alpha1.StepDone, v1alpha1.ReasonUpToDate, "has the build and is in service"

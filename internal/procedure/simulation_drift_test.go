@@ -187,8 +187,19 @@ func (w *world) judgePutAway(m *machine) {
 	}
 }
 
-// mendDrift is what a person does about a server that is newer than what is declared.
-func (w *world) mendDrift() {
+// mendDrift is what a person does about a server that is newer than what is declared, and about services that the operator has not stopped and
+// that are waited for.
+func (w *world) mendDrift(o *operators) {
+	for _, m := range w.members() {
+		if o.status.steps[m.fqdn] == v1alpha1.StepWaiting && o.status.domains[m.domain].reason == v1alpha1.ReasonServicesNotRunning && m.up() {
+			w.say("a person starts the services of %s", m.fqdn)
+			for _, service := range serviceNames {
+				m.running[service] = true
+			}
+			m.drift.stopped = nil
+			w.back(m)
+		}
+	}
 	if slices.ContainsFunc(w.members(), func(m *machine) bool { return w.desired.OlderThan(m.build) }) {
 		w.declareLater()
 	}

@@ -158,7 +158,7 @@ func (w *world) mend(o *operators) {
 	if w.pair != nil {
 		w.pair.mend(w, o)
 	}
-	w.mendDrift()
+	w.mendDrift(o)
 	w.forgetLost()
 }
 

@@ -682,7 +682,8 @@ func (w *world) judgeTakingOut(m *machine) {
 		if other.away && !other.membership.unknown && !w.leftWithTheMove(other) && other.takenAs() != m.takenAs() && !w.movedUnseen(m) && !w.movedUnseen(other) {
 			w.violated(1, "%s of %s is stopped while %s of %s is out", m.fqdn, m.domain, other.fqdn, other.domain)
 		}
-		leftWhole := other.membership.left && (other.whole() || other.membership.forced)
+		// What breaks by itself on one that came back and left the pool afterwards is nobody's work.
+		leftWhole := other.membership.left && (other.whole() || !other.away || other.membership.forced)
 		if other.unverified && !leftWhole && other.takenAs() == m.takenAs() && w.failures[other.fqdn].job == "" {
 			unverified++
 		}
