@@ -236,15 +236,23 @@ func (s Server) putBack() bool {
 	return (step == v1alpha1.StepRecover || step == v1alpha1.StepStartServices) && (last.State == JobSucceeded || s.Serving())
 }
 
-// backByHand says whether our last work on the server went wrong, and everything runs all the same: somebody has started it. From then on
-// it is in service as one that we have put back.
+// installerStarts is how long after its end services that run are taken for those that an update has started. What runs on a server later than
+// that, users have come back to, whoever has started it.
+const installerStarts = 30 * time.Minute
+
+// backByHand says whether everything runs on the server although our last work on it went wrong, was to stop it, or was an installer that
+// ended long ago: somebody has started it. From then on it is in service as one that we have put back.
 func (s Server) backByHand() bool {
 	last := s.lastEnded()
-	if last == nil || last.State != JobFailed && last.State != JobInterrupted {
+	if last == nil || s.failedOver() {
 		return false
 	}
-	notRunning, changed := s.missing()
-	return len(notRunning)+len(changed) == 0 && !s.failedOver()
+	if step := StepOf(last.ID); last.State == JobSucceeded && step != v1alpha1.StepStopServices && step != v1alpha1.StepStopServicesAgain &&
+		(step != v1alpha1.StepInstall || last.age(s.Time) <= installerStarts) {
+		return false
+	}
+	notRunning, _ := s.missing()
+	return len(notRunning) == 0
 }
 
 // inServiceUnfinished says whether nothing on the server is out because of us although our work on it has not done what it should: what is left
@@ -254,7 +262,7 @@ func (s Server) inServiceUnfinished(plan Plan) bool {
 	if last == nil || s.activeJob() != nil || s.halfWay() {
 		return false
 	}
-	return plan.behind(s) || s.unfinishedInstall(plan.Build) || s.backByHand() || StepOf(last.ID) == v1alpha1.StepRecover
+	return plan.behind(s) || s.unfinishedInstall(plan.Build) || s.backByHand() && (last.State != JobSucceeded || s.restartDue(plan)) || StepOf(last.ID) == v1alpha1.StepRecover
 }
 
 // heldInService says whether the last that was done to the server is a stop that went wrong and was given up with everything running: where
