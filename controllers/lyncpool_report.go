@@ -37,6 +37,9 @@ func (r *LyncPoolReconciler) apply(work *poolWork, decision procedure.PoolDecisi
 	case procedure.PoolHolds:
 		stands = standingStalled
 		status.Now = "held: " + decision.Reason
+		if status.OpenDomain != nil && decision.EndsTurn {
+			status.OpenDomain.Adopted = true
+		}
 		if lastsUntilRetry[decision.Reason] {
 			status.Hold = holdFrom(status.Hold, true, decision.Reason, "", decision.Message, work.now)
 		}

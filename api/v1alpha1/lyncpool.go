@@ -232,7 +232,7 @@ type OpenDomain struct {
 	// +optional
 	Since metav1.MicroTime `json:"since,omitzero"`
 
-	// True when no answer opened it: its servers were found in progress and are finished first.
+	// True when its turn ends with what is in progress: no answer opened it, or the pool has changed or a server has failed since.
 	// +optional
 	Adopted bool `json:"adopted,omitempty"`
 }

@@ -52,8 +52,8 @@ type Pool struct {
 	Open string
 	// OpenSince is when the answer was read that opened it; zero when that is not known, and then the turn does not run out.
 	OpenSince time.Time
-	// Adopted: no answer opened it, it was found in progress, or the pool has other servers since the answer; its turn ends with what
-	// is in progress.
+	// Adopted: no answer opened it, it was found in progress, or the pool has other servers since the answer, or one of the domain has failed
+	// since; its turn ends with what is in progress.
 	Adopted  bool
 	Soak     *Soak
 	SoakTime time.Duration
@@ -112,6 +112,8 @@ type PoolDecision struct {
 	Soak *Soak
 	// ReadAgain: the topology of the pool should be read again, because nothing goes on by itself: a server that is waited for may have left it.
 	ReadAgain bool
+	// EndsTurn: the turn of the open domain ends with what is in progress in it, because a server of it has failed.
+	EndsTurn bool
 	// SoakBegunAgain says why a soak that was running has begun again although the pool is Ready; empty when it has not.
 	SoakBegunAgain string
 }
@@ -231,7 +233,7 @@ func (pool Pool) whileOpen() *PoolDecision {
 		case domain.State == v1alpha1.DomainHeld && !domain.InProgress:
 			return &PoolDecision{Action: PoolCloses, Domain: domain.Name, Reason: domain.Reason, Message: domain.Message}
 		case domain.State == v1alpha1.DomainHeld:
-			return &PoolDecision{Action: PoolHolds, Domain: domain.Name, Reason: domain.Reason, Message: domain.Message}
+			return &PoolDecision{Action: PoolHolds, Domain: domain.Name, Reason: domain.Reason, Message: domain.Message, EndsTurn: true}
 		case (pool.Paused || pool.Observe) && !domain.InProgress:
 			return &PoolDecision{Action: PoolCloses, Domain: domain.Name, Reason: v1alpha1.ReasonPaused, Message: domain.Name + " is closed: no further server is started"}
 		case pool.runOut(domain):

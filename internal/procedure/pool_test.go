@@ -107,6 +107,24 @@ func TestNextDomain(t *testing.T) {
 	}
 }
 
+// A person may answer for the server that failed while another one is still being worked on: nobody is taken on the strength of an answer that
+// the pool gave before the failure.
+func TestATurnEndsWithWhatIsInProgressAfterAFailure(t *testing.T) {
+	failed := poolAt(PoolDomain{State: v1alpha1.DomainHeld, InProgress: true, Reason: v1alpha1.ReasonInstallerFailed}, PoolDomain{State: v1alpha1.DomainWaiting, Staged: true})
+	failed.Open = domain1
+	if got := NextDomain(failed); got.Action != PoolHolds || !got.EndsTurn {
+		t.Errorf("one has failed beside one that is being worked on: %s, the turn ends %t", got.Action, got.EndsTurn)
+	}
+	failed.Domains[0].State, failed.Adopted = v1alpha1.DomainOpen, true
+	if got := NextDomain(failed); got.Action != PoolWaits || got.EndsTurn {
+		t.Errorf("a person has answered, and the other is being finished: %s, the turn ends %t", got.Action, got.EndsTurn)
+	}
+	failed.Domains[0].InProgress = false
+	if got := NextDomain(failed); got.Action != PoolCloses {
+		t.Errorf("it is finished: %s, want the turn closed", got.Action)
+	}
+}
+
 func TestASoakBeginsAgainWhenThePoolTurnsNotReady(t *testing.T) {
 	pool := poolAt(PoolDomain{State: v1alpha1.DomainDone}, PoolDomain{State: v1alpha1.DomainWaiting, Staged: true})
 	pool.Soak = &Soak{After: domain1, Since: pool.Now.Add(-15 * time.Minute)}

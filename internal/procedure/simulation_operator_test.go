@@ -415,6 +415,7 @@ func (o *operators) pool() {
 		w.say("%s %s: %s", decision.Action, decision.Domain, decision.Message)
 		s.open, s.last = "", nil
 	case procedure.PoolHolds:
+		s.adopted = s.adopted || decision.EndsTurn && s.open != ""
 		if pool.Answer != nil && pool.Answer.Hold {
 			s.hold = pool.Answer
 		}
