@@ -193,10 +193,12 @@ func (r *LyncPoolReconciler) failOverOf(ctx context.Context, work *poolWork) (pr
 		given.PhaseAge = work.now.Sub(status.FailOver.Since.Time)
 	}
 	for _, one := range r.dropDead(ctx, work, observe(ctx, r.Servers, work.with, work.names())) {
-		if beingDeleted(object) && !work.inADomain(one.fqdn) {
-			continue // it has come since, and no upgrade domain is made for it any more
+		frontEnd := procedure.PoolFrontEnd{FQDN: one.fqdn, Server: one.server, Problem: one.problem}
+		if beingDeleted(object) && !work.inADomain(one.fqdn) { // no upgrade domain is made for it any more
+			given.WithoutDomain = append(given.WithoutDomain, frontEnd)
+			continue
 		}
-		given.FrontEnds = append(given.FrontEnds, procedure.PoolFrontEnd{FQDN: one.fqdn, Server: one.server, Problem: one.problem})
+		given.FrontEnds = append(given.FrontEnds, frontEnd)
 	}
 	var err error
 	given.BackEnd, err = r.backEndAtWork(ctx, r.Live, client.ObjectKeyFromObject(object))

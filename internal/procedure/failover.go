@@ -18,7 +18,9 @@ type FailOver struct {
 	MoveCentralManagement    bool
 	Timeout, FailBackTimeout time.Duration
 	FrontEnds                []PoolFrontEnd
-	Domains                  []PoolDomain
+	// WithoutDomain are front ends of a pool that is being deleted of which no upgrade domain is left, so that nobody finishes them.
+	WithoutDomain []PoolFrontEnd
+	Domains       []PoolDomain
 	// Partner is the answer to the question about the pair; nil when it was not asked in this pass, or when Problem says why
 	// nobody could answer it.
 	Partner *Partner
@@ -258,14 +260,35 @@ func (f FailOver) upgrading(d FailOverDecision, memory failOverMemory) FailOverD
 	switch {
 	case f.BackEnd != "":
 		return d.wait(v1alpha1.ReasonWaitingForBackEnd, "the users of %s are on the backup pool; the back end %s is being worked on", f.PoolFQDN, f.BackEnd)
-	case !back && f.Deleting && len(f.Domains) == 0:
-		return d.hold(v1alpha1.ReasonPoolFailedOver, "the users of %s are on the backup pool, and every upgrade domain that could upgrade its front ends was let go by force (%s). Start the services of its front ends and finish by hand (Invoke-CsPoolFailBack); the operator then goes on by itself",
-			f.PoolFQDN, left)
+	case !back && f.stranded() != "":
+		return d.hold(v1alpha1.ReasonPoolFailedOver, "the users of %s are on the backup pool, and %s (%s). Start the services of its front ends and finish by hand (Invoke-CsPoolFailBack); the operator then goes on by itself",
+			f.PoolFQDN, f.stranded(), left)
 	case !back:
 		d.Open = true
 		return d.wait(v1alpha1.ReasonUsersOnBackupPool, "the users of %s are on the backup pool; its front ends are upgraded together: %s", f.PoolFQDN, left)
 	}
 	return f.failBack(d, memory)
+}
+
+// stranded says why nobody upgrades the front ends of a pool that is being deleted any more; empty while somebody does.
+func (f FailOver) stranded() string {
+	switch {
+	case !f.Deleting:
+		return ""
+	case len(f.Domains) == 0:
+		return "every upgrade domain that could upgrade its front ends was let go by force"
+	}
+	for _, frontEnd := range f.FrontEnds {
+		if frontEnd.Server == nil || frontEnd.Server.Begun() {
+			return "" // what has been begun is finished beside a failure
+		}
+	}
+	for _, frontEnd := range f.WithoutDomain {
+		if frontEnd.Server != nil && MemberFrom(f.Plan, *frontEnd.Server).Failed {
+			return fmt.Sprintf("%s has failed, of which no upgrade domain is left that could be asked for another try: no further server is touched", frontEnd.FQDN)
+		}
+	}
+	return ""
 }
 
 // failedBackByHand puts a failover away whose users are at home although Invoke-CsPoolFailBack of the operator has not succeeded: somebody else

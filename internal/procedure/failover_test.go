@@ -62,6 +62,14 @@ func cutOff(ago time.Duration) change {
 	}
 }
 
+// failedWithoutDomain: the pool is being deleted, the second domain has gone, and its front end had failed.
+func failedWithoutDomain(f *FailOver) {
+	server := frontEnd(staged, stoppedByUs, has(v1alpha1.StepInstall, JobFailed), has(v1alpha1.StepRecover, JobSucceeded))
+	f.Deleting, f.Domains = true, f.Domains[:1]
+	f.WithoutDomain = []PoolFrontEnd{{FQDN: "fe03.contoso.com", Server: &server}}
+	f.FrontEnds = f.FrontEnds[:2]
+}
+
 func noCause(f *FailOver) { f.Cause = "" }
 
 // wasIn is what was written down at the last look.
@@ -243,6 +251,8 @@ func TestNextFailOverStep(t *testing.T) {
 		{"a failover that a restart cut off lately: the registrar is not believed yet", poolToFailOver(pair(), staged, cutOff(10*time.Minute)).with(func(f *FailOver) { f.Allowed = false }), v1alpha1.FailOverFailingOver, VerdictWait, v1alpha1.ReasonFailOverFailed, "", false, false},
 		{"one that a restart cut off long ago has moved nobody, and is put away", poolToFailOver(pair(), staged, cutOff(20*time.Minute)).with(func(f *FailOver) { f.Allowed = false }), v1alpha1.FailOverFailingOver, VerdictPutAway, v1alpha1.ReasonFailOverFailed, "", false, false},
 		{"deleted, and its domains were let go by force: a person brings the users back", poolToFailOver(pair(registrar(RegistrarFailedOver)), downAfterFailOver, failedOverByUs).with(func(f *FailOver) { f.Deleting, f.Domains = true, nil }), v1alpha1.FailOverUpgrading, VerdictHold, v1alpha1.ReasonPoolFailedOver, "", false, true},
+		{"deleted, and one of which no domain is left has failed: a person brings the users back", poolToFailOver(pair(registrar(RegistrarFailedOver)), downAfterFailOver, failedOverByUs).with(failedWithoutDomain), v1alpha1.FailOverUpgrading, VerdictHold, v1alpha1.ReasonPoolFailedOver, "", false, true},
+		{"but what has been begun is finished first", poolToFailOver(pair(registrar(RegistrarFailedOver)), downAfterFailOver, failedOverByUs, stoppedAndNothingElse).with(failedWithoutDomain), v1alpha1.FailOverUpgrading, VerdictWait, v1alpha1.ReasonUsersOnBackupPool, "", true, true},
 		{"back, and the services of a front end have not come up for long: a person starts them", poolToFailOver(pair(), upToDate, failedOverByUs, failedBackByUs, stopped, func(s *Server) { s.Time = s.Time.Add(2 * time.Hour) }), v1alpha1.FailOverFailingBack, VerdictHold, v1alpha1.ReasonServicesNotRunning, "", false, false},
 		{"and its domains must have seen that", poolToFailOver(pair(), upToDate, failedOverByUs, failedBackByUs), v1alpha1.FailOverFailingBack, VerdictWait, v1alpha1.ReasonFailingBack, "", false, false},
 		{"a domain that is being deleted is not waited for", poolToFailOver(pair(), upToDate, failedOverByUs, failedBackByUs).with(domainsDone).with(func(f *FailOver) {

@@ -175,12 +175,13 @@ func (o *operators) failOver(servers []procedure.PlacedServer) (engaged bool) {
 	}
 	servers = o.dropDead(servers)
 	for _, known := range servers {
-		if w.objects.deleting && !w.declared(known.FQDN) {
-			continue // it has come since, and nobody makes a domain of it any more
-		}
 		frontEnd := procedure.PoolFrontEnd{FQDN: known.FQDN, Server: o.w.observe(w.machine(known.FQDN))}
 		if frontEnd.Server == nil {
 			frontEnd.Problem = &procedure.Problem{Reason: v1alpha1.ReasonServerUnreachable, Message: known.FQDN + " does not answer"}
+		}
+		if w.objects.deleting && !w.declared(known.FQDN) { // nobody makes a domain of it any more
+			given.WithoutDomain = append(given.WithoutDomain, frontEnd)
+			continue
 		}
 		o.misjudge(frontEnd.Server)
 		given.FrontEnds = append(given.FrontEnds, frontEnd)
