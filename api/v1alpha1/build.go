@@ -1,9 +1,8 @@
 package v1alpha1
 
 import (
-	"cmp"
 	"fmt"
-	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -15,11 +14,9 @@ import (
 // +kubebuilder:validation:XValidation:rule="self.matches('^[0-9]{1,9}[.][0-9]{1,9}[.][0-9]{1,9}[.][0-9]{1,9}$')",message="must be a build number of four parts, for example 5.0.8308.1149 (Get-CsServerVersion and the update's KB article show it)"
 type Build string
 
-var buildPattern = regexp.MustCompile(`^[0-9]{1,9}(\.[0-9]{1,9}){3}$`)
-
 // Validate returns an error that says what a build number looks like when this is not one.
 func (b Build) Validate() error {
-	if !buildPattern.MatchString(string(b)) {
+	if _, readable := b.parts(); !readable {
 		return fmt.Errorf("%q is not a build number of four parts such as 5.0.8308.1149", string(b))
 	}
 	return nil
@@ -28,14 +25,15 @@ func (b Build) Validate() error {
 // Compare returns -1 when b is older than other, 0 when they are the same build and 1 when b is newer. A build that
 // cannot be read is older than every build that can.
 func (b Build) Compare(other Build) int {
-	left, right := b.parts(), other.parts()
-	if left == nil || right == nil {
-		return cmp.Compare(len(left), len(right))
-	}
-	for i := range left {
-		if order := cmp.Compare(left[i], right[i]); order != 0 {
-			return order
-		}
+	left, readable := b.parts()
+	right, otherReadable := other.parts()
+	switch {
+	case readable && otherReadable:
+		return slices.Compare(left[:], right[:])
+	case readable:
+		return 1
+	case otherReadable:
+		return -1
 	}
 	return 0
 }
@@ -43,17 +41,17 @@ func (b Build) Compare(other Build) int {
 // OlderThan says whether b comes before other.
 func (b Build) OlderThan(other Build) bool { return b.Compare(other) < 0 }
 
-func (b Build) parts() []int64 {
-	if b.Validate() != nil {
-		return nil
-	}
-	var parts []int64
-	for text := range strings.SplitSeq(string(b), ".") {
-		part, err := strconv.ParseInt(text, 10, 64)
-		if err != nil {
-			return nil
+// parts are the four numbers, of up to nine digits each; false where they are not that.
+func (b Build) parts() (parts [4]uint64, readable bool) {
+	rest, more := string(b), true
+	for i := range parts {
+		var digits string
+		digits, rest, more = strings.Cut(rest, ".")
+		part, err := strconv.ParseUint(digits, 10, 64)
+		if last := i == len(parts)-1; err != nil || len(digits) > 9 || more == last {
+			return parts, false
 		}
-		parts = append(parts, part)
+		parts[i] = part
 	}
-	return parts
+	return parts, true
 }

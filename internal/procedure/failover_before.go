@@ -203,7 +203,7 @@ func (f FailOver) held() *PoolDomain {
 
 // stagedFor says whether the package of this plan is on the server.
 func (s Server) stagedFor(plan Plan) bool {
-	_, fingerprint, _, _ := parseJobID(plan.stageJobID(1))
+	fingerprint := plan.fingerprint()
 	for _, job := range s.Jobs {
 		if step, subject, _, ok := parseJobID(job.ID); ok && step == v1alpha1.StepStagePackage && subject == fingerprint && job.State == JobSucceeded {
 			return true

@@ -109,8 +109,13 @@ func JobID(step v1alpha1.ServerStep, build v1alpha1.Build, attempt int) string {
 // stageJobID is the identity of staging this package: another source or hash is another job, so that a mended package is
 // fetched without anybody asking for a retry.
 func (p Plan) stageJobID(attempt int) string {
+	return fmt.Sprintf("%s-%s-%d", stepNames[v1alpha1.StepStagePackage], p.fingerprint(), attempt)
+}
+
+// fingerprint is what tells this package from others in the identities of jobs.
+func (p Plan) fingerprint() string {
 	sum := sha256.Sum256([]byte(p.PackageSource + "\n" + strings.ToLower(p.PackageSHA256)))
-	return fmt.Sprintf("%s-%s-%d", stepNames[v1alpha1.StepStagePackage], hex.EncodeToString(sum[:8]), attempt)
+	return hex.EncodeToString(sum[:8])
 }
 
 // stepOfName is stepNames the other way round.
@@ -189,7 +194,7 @@ func (s Server) staged(plan Plan, attempt int) *Job {
 // whichever is higher.
 func (s Server) attempt(plan Plan, permitted int) int {
 	attempt := max(permitted, 1)
-	_, fingerprint, _, _ := parseJobID(plan.stageJobID(1))
+	fingerprint := plan.fingerprint()
 	for _, job := range s.Jobs {
 		if step, subject, number, ok := parseJobID(job.ID); ok && !ofFailOver(step) && (subject == string(plan.Build) || subject == fingerprint) {
 			attempt = max(attempt, number)

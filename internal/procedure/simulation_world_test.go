@@ -212,7 +212,7 @@ func (w *world) observe(m *machine) *procedure.Server {
 		return nil
 	}
 	server := &procedure.Server{FQDN: m.fqdn, Build: m.build, Time: w.now, BootTime: m.boot, PendingReboot: m.pendingReboot, Baseline: m.baseline}
-	server.Services = m.services()
+	server.Services, server.Jobs = m.services(), make([]procedure.Job, 0, len(m.jobs))
 	for _, j := range m.jobs {
 		server.Jobs = append(server.Jobs, j.Job)
 		if w.blindToClaims {
@@ -223,7 +223,7 @@ func (w *world) observe(m *machine) *procedure.Server {
 }
 
 func (m *machine) services() []procedure.Service {
-	var list []procedure.Service
+	list := make([]procedure.Service, 0, len(serviceNames))
 	for _, name := range serviceNames {
 		status := procedure.ServiceStopped
 		switch {
