@@ -265,6 +265,12 @@ func (s Server) inServiceUnfinished(plan Plan) bool {
 	return plan.behind(s) || s.unfinishedInstall(plan.Build) || s.backByHand() && (last.State != JobSucceeded || s.restartDue(plan)) || StepOf(last.ID) == v1alpha1.StepRecover
 }
 
+// stillNeeds says whether an installer is still to be run on the server, or its restart to be made. For that it must have a turn of its own, also
+// where it has the build.
+func (s Server) stillNeeds(plan Plan) bool {
+	return plan.behind(s) || s.unfinishedInstall(plan.Build) || s.restartDue(plan)
+}
+
 // heldInService says whether the last that was done to the server is a stop that went wrong and was given up with everything running: where
 // services were missing they would have been put back before the hold, and another attempt follows a hold. What does not run now, somebody
 // has stopped since.

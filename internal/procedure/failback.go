@@ -59,7 +59,7 @@ func (f FailOver) verifyFailBack(d FailOverDecision, memory failOverMemory) Fail
 	d.UsersOnBackupPool = false
 	current := true
 	for _, frontEnd := range f.FrontEnds {
-		current = current && frontEnd.Server != nil && !frontEnd.Server.Build.OlderThan(f.Plan.Build)
+		current = current && frontEnd.Server != nil && !frontEnd.Server.stillNeeds(f.Plan)
 		switch {
 		case frontEnd.Server == nil:
 			return d.wait(v1alpha1.ReasonFailingBack, "the users of %s are back; %s does not answer and cannot be verified. Start it, or take it out of the topology", f.PoolFQDN, frontEnd.FQDN)
@@ -73,8 +73,9 @@ func (f FailOver) verifyFailBack(d FailOverDecision, memory failOverMemory) Fail
 		}
 	}
 	for _, domain := range f.Domains {
-		// Otherwise the pool would be asked at once for a domain that is done, and what it answers while it settles would count.
-		if current && domain.State != v1alpha1.DomainDone && domain.Reason != v1alpha1.ReasonDeleting && !domain.aside() && !domain.Leaving {
+		// Otherwise the pool would be asked at once for a domain that is done, and what it answers while it settles would count. One that is held is
+		// not asked for, and is not done before a person has answered for it.
+		if current && domain.State != v1alpha1.DomainDone && domain.State != v1alpha1.DomainHeld && domain.Reason != v1alpha1.ReasonDeleting && !domain.Leaving {
 			return d.wait(v1alpha1.ReasonFailingBack, "the users of %s are back; the front ends of %s are looked at once more", f.PoolFQDN, domain.Name)
 		}
 	}

@@ -258,6 +258,10 @@ func TestNextFailOverStep(t *testing.T) {
 		{"a domain that is being deleted is not waited for", poolToFailOver(pair(), upToDate, failedOverByUs, failedBackByUs).with(domainsDone).with(func(f *FailOver) {
 			f.Domains[1] = PoolDomain{Name: domain2, State: v1alpha1.DomainUnknown, Leaving: true}
 		}), v1alpha1.FailOverFailingBack, VerdictPutAway, v1alpha1.ReasonFailingBack, "", false, false},
+		{"nor one that is held until a person answers for a server", poolToFailOver(pair(), upToDate, failedOverByUs, failedBackByUs).with(domainsDone).with(func(f *FailOver) {
+			f.Domains[1] = PoolDomain{Name: domain2, State: v1alpha1.DomainHeld, Reason: v1alpha1.ReasonInstallerFailed}
+		}), v1alpha1.FailOverFailingBack, VerdictPutAway, v1alpha1.ReasonFailingBack, "", false, false},
+		{"nor one with a server on which the installer is to be run once more, in a turn of its own", poolToFailOver(pair(), upToDate, failedOverByUs, failedBackByUs, putBackUnfinished), v1alpha1.FailOverFailingBack, VerdictPutAway, v1alpha1.ReasonFailingBack, "", false, false},
 		{"then it is over, and put away", poolToFailOver(pair(), upToDate, failedOverByUs, failedBackByUs).with(domainsDone), v1alpha1.FailOverFailingBack, VerdictPutAway, v1alpha1.ReasonFailingBack, "", false, false},
 		{"put away halfway: the fail back's record alone is enough", poolToFailOver(pair(), upToDate, failedBackByUs).with(domainsDone), v1alpha1.FailOverFailingBack, VerdictPutAway, v1alpha1.ReasonFailingBack, "", false, false},
 		{"but where an installer of ours is to be run again, that is something to move them for", poolToFailOver(pair(), recorded, upToDate, has(v1alpha1.StepStopServices, JobSucceeded), has(v1alpha1.StepInstall, JobFailed), has(v1alpha1.StepRecover, JobSucceeded)), v1alpha1.FailOverFailingOver, VerdictStart, v1alpha1.ReasonFailingOver, "fe01 fail-over-pool-5.0.8308.956-1", false, false},

@@ -349,8 +349,10 @@ func (w *world) restarted(m *machine) {
 // back notes that a machine has all its services again.
 func (w *world) back(m *machine) {
 	if m.whole() && m.away {
-		m.membership.forced = false
-		m.away, w.lastChange = false, w.now
+		m.away, m.membership.forced = false, false
+		if !m.membership.left { // what has left the pool does not change it any more
+			w.lastChange = w.now
+		}
 	}
 	if m.whole() && m.broke {
 		m.unverified = false
