@@ -25,6 +25,19 @@ func bringsForward(step v1alpha1.ServerStep) bool {
 	}
 }
 
+// ranIntoAFailure says whether the latest attempt on the server went wrong, or its services were put back in the middle of it: where that has
+// succeeded only in part, as with a service that did not start, the server may have served all the same.
+func (s Server) ranIntoAFailure() bool {
+	if _, failed := s.failed(); failed {
+		return true
+	}
+	build, attempt, found := s.latestAttempt()
+	if last := s.lastWork(); last != nil && StepOf(last.ID) == v1alpha1.StepRecover {
+		return true
+	}
+	return found && s.job(JobID(v1alpha1.StepRecover, build, attempt)) != nil
+}
+
 // failed says whether the latest attempt on the server went wrong, and for which build that was. That its services were put back afterwards,
 // or are being, changes nothing about it; another attempt does.
 func (s Server) failed() (build v1alpha1.Build, failed bool) {

@@ -364,11 +364,8 @@ func (domain Domain) sinceTheTurn(index int, decision ServerDecision) string {
 // back and has come to the build otherwise since, has had its time in service: the pool is asked before the next one is stopped.
 func (d DomainDecision) PassesTurnOn(domain Domain) bool {
 	for i, decision := range d.Servers {
-		if server := domain.Servers[i].Server; decision.Verdict == VerdictPutAway && server != nil {
-			_, failed := server.failed()
-			if last := server.lastWork(); !failed && (last == nil || StepOf(last.ID) != v1alpha1.StepRecover) {
-				return true
-			}
+		if server := domain.Servers[i].Server; decision.Verdict == VerdictPutAway && server != nil && !server.ranIntoAFailure() {
+			return true
 		}
 	}
 	return false

@@ -201,6 +201,8 @@ func TestATurnGoesOverFromAServerThatWasFinishedWithoutAFailure(t *testing.T) {
 		{"and its services had to be started", append(upgraded, has(v1alpha1.StepStartServices, JobSucceeded)), true},
 		{"Windows was not restarted, the server was put back, and has restarted later by itself",
 			[]change{staged, stoppedByUs, installedByUs, has(v1alpha1.StepRestartComputer, JobFailed), has(v1alpha1.StepRecover, JobSucceeded), rebooted, atBuild(wanted)}, false},
+		{"putting it back has failed as well, it has restarted later by itself, and the rest was started",
+			[]change{staged, stoppedByUs, installedByUs, has(v1alpha1.StepRestartComputer, JobFailed), has(v1alpha1.StepRecover, JobFailed), has(v1alpha1.StepStartServices, JobSucceeded), rebooted, atBuild(wanted)}, false},
 		{"the stop failed, and somebody has installed the build by hand", []change{staged, has(v1alpha1.StepStopServices, JobFailed), has(v1alpha1.StepRecover, JobSucceeded), atBuild(wanted)}, false},
 		{"it is not finished yet", []change{staged, has(v1alpha1.StepStopServices, JobRunning)}, false},
 	} {
