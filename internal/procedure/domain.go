@@ -272,7 +272,8 @@ func (domain Domain) membersBusy(decision ServerDecision) (reason, message strin
 		if member.FailOver != "" && !decision.InProgress {
 			return v1alpha1.ReasonFailingOver, fmt.Sprintf("%s remembers a failover of the pool that is not over; nothing is stopped before it is", member.FQDN)
 		}
-		if member.Begun && !member.Unfinished && !domain.has(member.FQDN) && !decision.InProgress {
+		// Of two that serve in the middle of their work one must go first; one that is out goes on by itself.
+		if goesFirst := !decision.InProgress || !member.Serving; member.Begun && !member.Unfinished && !domain.has(member.FQDN) && goesFirst {
 			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s of another upgrade domain is being worked on; two domains are never out together", member.FQDN)
 		}
 	}
