@@ -50,7 +50,7 @@ func (r *BackEndServerReconciler) decide(ctx context.Context, work *backEndWork,
 		case decision.NeedMirror != "":
 			backEnd.MirrorState = askMirror(ctx, r.Servers, work.frontEnds.At(decision.NeedMirror), string(work.pool.Spec.PoolFQDN))
 		case decision.NeedTopology:
-			changed := topologyChanged(ctx, r.Servers, work.frontEnds, work.pool, nil)
+			_, changed := topologyChanged(ctx, r.Servers, work.frontEnds, work.pool, nil)
 			backEnd.TopologyChanged = &changed
 		case decision.Server.NeedLocalDatabases:
 			backEnd.LocalDatabases = askLocalDatabases(ctx, r.Servers, work.with.At(decision.Server.FQDN))

@@ -262,18 +262,12 @@ func (r *LyncPoolReconciler) declareDomains(ctx context.Context, work *poolWork)
 func (w *poolWork) declared() []procedure.DomainMembers {
 	var declared []procedure.DomainMembers
 	for _, domain := range w.domains {
-		members := procedure.DomainMembers{Name: domain.Spec.DomainName, Servers: namesOf(domain.Spec.FrontEnds), Keeps: procedure.KeepsServers(domain.Status.State, domain.Status.InProgress)}
-		if domain.Status.State == "" {
-			members.WorkedOn = members.Servers // not looked at yet
-		}
+		known := procedure.DeclaredDomain{Name: domain.Spec.DomainName, Servers: namesOf(domain.Spec.FrontEnds), State: domain.Status.State,
+			InProgress: domain.Status.InProgress, Claimed: claimed(domain), PoolFailedOver: gateAbandoned(w.object)}
 		for _, row := range domain.Status.Servers {
-			unremembered := claimed(domain) && !gateAbandoned(w.object) && procedure.Unremembered(row.Step, v1alpha1.Build(row.InstalledBuild))
-			if procedure.WorkedOn(row.Step) || unremembered {
-				members.WorkedOn = append(members.WorkedOn, row.FQDN)
-			}
-			members.Keeps = members.Keeps || unremembered
+			known.Known = append(known.Known, procedure.KnownServer{FQDN: row.FQDN, Step: row.Step, Build: v1alpha1.Build(row.InstalledBuild)})
 		}
-		declared = append(declared, members)
+		declared = append(declared, known.Members())
 	}
 	return declared
 }

@@ -56,26 +56,26 @@ func noteComponents(rows []v1alpha1.ServerStatus, servers []procedure.DomainServ
 
 // topologyChanged reads the topology before somebody is stopped or databases change, and says how it differs from what the pool was found
 // to be: the quorum is counted from it, in its order. Empty when it does not. Where the servers are declared, the declaration is the
-// topology. Servers that are known to answer are asked first.
-func topologyChanged(ctx context.Context, servers Servers, with credentials.Credentials, pool *v1alpha1.LyncPool, answering []string) string {
+// topology. Servers that are known to answer are asked first. It gives the topology as well; empty when it could not be read.
+func topologyChanged(ctx context.Context, servers Servers, with credentials.Credentials, pool *v1alpha1.LyncPool, answering []string) (now []string, changed string) {
 	var known []string
 	for _, server := range pool.Status.Servers {
 		known = append(known, server.FQDN)
 	}
-	if declared := pool.Spec.Servers; len(declared) > 0 {
-		return procedure.TopologyDiffers(known, namesOf(declared))
+	if declared := namesOf(pool.Spec.Servers); len(declared) > 0 {
+		return declared, procedure.TopologyDiffers(known, declared)
 	}
 	var problem error
 	for _, name := range slices.Concat(answering, known) {
 		topology, err := servers.Topology(ctx, with.At(name), string(pool.Spec.PoolFQDN))
 		if err == nil {
-			return procedure.TopologyDiffers(known, topology.Computers)
+			return topology.Computers, procedure.TopologyDiffers(known, topology.Computers)
 		}
 		if problem = err; !tryAnother(err) {
 			break
 		}
 	}
-	return fmt.Sprintf("the topology of the pool could not be read again, and nothing is begun on what it was: %v", problem)
+	return nil, fmt.Sprintf("the topology of the pool could not be read again, and nothing is begun on what it was: %v", problem)
 }
 
 // answering are the servers that were observed.

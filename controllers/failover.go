@@ -136,7 +136,7 @@ func (r *LyncPoolReconciler) decideFailOver(ctx context.Context, work *poolWork,
 	if decision.NeedTopology {
 		changed := ""
 		if !beingDeleted(work.object) { // then it is not read again, and users who can sign in nowhere come first
-			changed = topologyChanged(ctx, r.Servers, work.with, work.object, nil)
+			_, changed = topologyChanged(ctx, r.Servers, work.with, work.object, nil)
 		}
 		given.TopologyChanged = &changed
 		decision = procedure.NextFailOverStep(*given)

@@ -203,7 +203,7 @@ func (r *UpgradeDomainReconciler) decide(ctx context.Context, work *domainWork, 
 	}
 	if decision.NeedMembers {
 		domain.Members = r.members(ctx, work, domain.Plan, found)
-		domain.TopologyChanged = topologyChanged(ctx, r.Servers, work.with, work.pool, answering(found))
+		domain.Topology, domain.TopologyChanged = topologyChanged(ctx, r.Servers, work.with, work.pool, answering(found))
 		decision = procedure.UpgradeDomain(*domain)
 	}
 	if decision.NeedMirror {

@@ -56,6 +56,8 @@ type Domain struct {
 	// TopologyChanged says why the members are not the pool's front ends any more, or that this could not be asked; empty when the
 	// topology was read again and is as it was. It is looked at only together with the members.
 	TopologyChanged string
+	// Topology are the front ends that the topology names now, in its order; empty when that could not be asked.
+	Topology       []string
 	ServersAtATime  int
 	Paused          bool
 	Observe         bool
@@ -254,6 +256,9 @@ func (domain Domain) turnClosed(result *DomainDecision, index, limit int) (reaso
 	if reason, message := domain.askedSinceTheOther(index); reason != "" && !decision.InProgress {
 		return reason, message
 	}
+	if reason, message := domain.askedSinceRestart(index); reason != "" && !decision.InProgress {
+		return reason, message
+	}
 	if reason, message := domain.membersBusy(decision); reason != "" {
 		return reason, message
 	}
@@ -290,10 +295,11 @@ func (domain Domain) tooFewLeft(result *DomainDecision, index int) (reason, mess
 		}
 	}
 	cost := "it would cost the pool its quorum: "
-	holds, left := QuorumWithout(domain.Members, stopping...)
+	members := domain.membersOfTopology()
+	holds, left := QuorumWithout(members, stopping...)
 	if !domain.Plan.Role.IsFrontEnd() {
 		cost = "the pool would be left without a server: "
-		holds, left = RemainingWithout(domain.Members, !domain.Plan.Graceful, stopping...)
+		holds, left = RemainingWithout(members, !domain.Plan.Graceful, stopping...)
 	}
 	result.QuorumMessage = left
 	if holds {
@@ -301,6 +307,23 @@ func (domain Domain) tooFewLeft(result *DomainDecision, index int) (reason, mess
 	}
 	result.QuorumBroken = true
 	return v1alpha1.ReasonQuorumAtRisk, cost + left
+}
+
+// membersOfTopology are the members that the topology still names, in its order: one that has left the pool holds up no quorum. Who has come
+// since is not known to serve, and is counted when the pool is read again, which is not in the middle of a server's work.
+func (domain Domain) membersOfTopology() []Member {
+	var members []Member
+	for _, name := range domain.Topology {
+		for _, member := range domain.Members {
+			if strings.EqualFold(member.FQDN, name) {
+				members = append(members, member)
+			}
+		}
+	}
+	if len(members) == 0 {
+		return domain.Members
+	}
+	return members
 }
 
 // askedSinceTheOther keeps the second server of a pool of two in one upgrade domain waiting until the pool has been asked since the
@@ -314,6 +337,16 @@ func (domain Domain) askedSinceTheOther(index int) (reason, message string) {
 		return "", ""
 	}
 	return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s has come back since the pool of two opened this upgrade domain; the pool is asked again first", other.FQDN)
+}
+
+// askedSinceRestart keeps a server waiting that has restarted by itself, or was rebuilt, since the pool opened its domain: the answer was about
+// a pool in which it had not.
+func (domain Domain) askedSinceRestart(index int) (reason, message string) {
+	server := domain.Servers[index].Server
+	if domain.TurnAge == 0 || server.Time.Sub(server.BootTime) > domain.TurnAge {
+		return "", ""
+	}
+	return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s has restarted since the pool opened this upgrade domain; the pool is asked again first", server.FQDN)
 }
 
 // notOurTurn says why no server of this domain may be stopped at all.

@@ -137,6 +137,9 @@ func (d ServerDecision) frontEndInProgress(plan Plan, server Server) ServerDecis
 			if restart, done := d.restart(plan, server); !done {
 				return restart
 			}
+			if start, done := d.startAfterRestart(plan, server); !done {
+				return start
+			}
 		}
 		return d.prepare(plan, server)
 	case install == nil:
@@ -283,8 +286,8 @@ func (d ServerDecision) restart(plan Plan, server Server) (ServerDecision, bool)
 	if !server.restartDue(plan) {
 		return d, true
 	}
-	if install := server.lastInstall(); install.State != JobSucceeded && (server.Serving() || server.putBack()) {
-		return d, true // it is in service after a failure: another try restarts it as well
+	if server.lastInstall().State != JobSucceeded {
+		return d, true // its services are put back and a person is asked: another try restarts it as well
 	}
 	restart := server.job(JobID(v1alpha1.StepRestartComputer, plan.Build, d.Attempt))
 	if restart == nil {
@@ -308,6 +311,19 @@ func (d ServerDecision) restart(plan Plan, server Server) (ServerDecision, bool)
 		d.ActiveSeconds = server.Time.Sub(restart.Started).Seconds()
 		return d.wait(v1alpha1.StepRestartComputer, v1alpha1.ReasonUpgrading, "%s", inWords(v1alpha1.StepRestartComputer, server.FQDN)), false
 	}
+}
+
+// startAfterRestart starts what Windows has not started by itself after a restart of ours that did not bring the server to the build: until
+// its turn to be stopped again comes, the server serves as it did before.
+func (d ServerDecision) startAfterRestart(plan Plan, server Server) (ServerDecision, bool) {
+	last := server.lastWork()
+	if last == nil || StepOf(last.ID) != v1alpha1.StepRestartComputer || !server.restartedSince(*last) {
+		return d, true
+	}
+	if notRunning, changed := server.missing(); len(notRunning)+len(changed) == 0 {
+		return d, true
+	}
+	return d.start(v1alpha1.StepStartServices, plan.startOrder(v1alpha1.StepStartServices, server, d.Attempt), "%s", inWords(v1alpha1.StepStartServices, server.FQDN)), false
 }
 
 // stopAgain drains services that run although a restart is due: some updates start all services at their end, and after a failure

@@ -105,10 +105,42 @@ func includes(names []string, name string) bool {
 	return slices.ContainsFunc(names, func(other string) bool { return strings.EqualFold(other, name) })
 }
 
-// KeepsServers says whether a domain in such a state keeps the servers that it has worked on, whatever the pool reports: something is half
-// way in it, or held, or it has not been looked at yet and nobody knows.
-func KeepsServers(state v1alpha1.DomainState, inProgress bool) bool {
-	return inProgress || state == v1alpha1.DomainHeld || state == ""
+// DeclaredDomain is an UpgradeDomain object and what its status knows of its servers.
+type DeclaredDomain struct {
+	Name       string
+	Servers    []string
+	Known      []KnownServer
+	State      v1alpha1.DomainState
+	InProgress bool
+	// Claimed: it bears the finalizer.
+	Claimed bool
+	// PoolFailedOver: the users of the pool are on its backup pool.
+	PoolFailedOver bool
+}
+
+// KnownServer is what was last known of one server of a domain.
+type KnownServer struct {
+	FQDN  string
+	Step  v1alpha1.ServerStep
+	Build v1alpha1.Build
+}
+
+// Members is what the domain keeps, whatever the pool reports: servers that are half way or held, all of them as long as nobody has looked, and
+// one that may have been begun and is not remembered. One that is held stays also when it does not answer: that it falls silent answers for
+// no failure. While the users are on the backup pool a front end that has died keeps nobody waiting unless it was in the middle.
+func (d DeclaredDomain) Members() DomainMembers {
+	members := DomainMembers{Name: d.Name, Servers: d.Servers, Keeps: d.InProgress || d.State == v1alpha1.DomainHeld || d.State == ""}
+	if d.State == "" {
+		members.WorkedOn = slices.Clone(d.Servers)
+	}
+	for _, known := range d.Known {
+		unremembered := d.Claimed && !d.PoolFailedOver && Unremembered(known.Step, known.Build)
+		if WorkedOn(known.Step) || unremembered {
+			members.WorkedOn = append(members.WorkedOn, known.FQDN)
+		}
+		members.Keeps = members.Keeps || unremembered || known.Step == v1alpha1.StepHeld && !d.PoolFailedOver
+	}
+	return members
 }
 
 // WorkedOn says whether a server at this step may have been changed by us, so that its domain must finish it.

@@ -37,6 +37,7 @@ type membershipState struct {
 	left    bool      // not in the topology any more
 	off     bool      // and switched off
 	forced  bool      // let go half way by a person, who answers for it until it is back
+	silent  bool      // it did not answer when an operator looked last
 	unknown bool      // and silent when its pool was let go, so that nobody remembers it
 	joined  time.Time // when it came into the topology; zero for one that was always there
 	movedAt time.Time
@@ -315,16 +316,19 @@ func (o *operators) topologyChanged() string {
 	if o.flaw == forgetsTopology {
 		return ""
 	}
-	var names []string
-	answers := o.w.ungated
-	for _, known := range o.status.servers {
-		names = append(names, known.FQDN)
-		answers = answers || o.w.answers(o.w.machine(known.FQDN))
-	}
-	if !answers {
+	if !o.topologyReadable() {
 		return "the topology could not be read"
 	}
+	var names []string
+	for _, known := range o.status.servers {
+		names = append(names, known.FQDN)
+	}
 	return procedure.TopologyDiffers(names, o.w.topology())
+}
+
+// topologyReadable says whether the topology is declared, or a server that is known answers.
+func (o *operators) topologyReadable() bool {
+	return o.w.ungated || slices.ContainsFunc(o.status.servers, func(known procedure.PlacedServer) bool { return o.w.answers(o.w.machine(known.FQDN)) })
 }
 
 // declare keeps the domains' objects in step with what was found; false when somebody else wrote meanwhile, or the operator died.
@@ -333,14 +337,8 @@ func (o *operators) declare(found []procedure.PlacedServer) bool {
 	var declared []procedure.DomainMembers
 	for _, object := range w.objects.domains {
 		known := o.status.domains[object.name]
-		members := procedure.DomainMembers{Name: object.name, Servers: object.servers, Keeps: procedure.KeepsServers(known.state, known.inProgress) && o.flaw != losesServers}
-		for _, server := range object.servers {
-			unremembered := w.objects.claims[object.name] && !(o.status.failOver != nil && o.status.failOver.open) && slices.Contains(known.unremembered, server) && o.flaw != forgetsClaims
-			if known.state == "" || procedure.WorkedOn(o.status.steps[server]) || unremembered {
-				members.WorkedOn = append(members.WorkedOn, server)
-			}
-			members.Keeps = members.Keeps || unremembered
-		}
+		members := o.declared(object, known).Members()
+		members.Keeps = members.Keeps && o.flaw != losesServers
 		declared = append(declared, members)
 	}
 	membership := procedure.Members(found, declared)
@@ -355,6 +353,7 @@ func (o *operators) declare(found []procedure.PlacedServer) bool {
 	for _, members := range membership.Domains {
 		switch object := w.object(members.Name); {
 		case object == nil:
+			delete(o.status.domains, members.Name) // what an earlier object of that name reported went with it
 			w.objects.domains = append(w.objects.domains, &domainObject{name: members.Name, servers: members.Servers, generation: o.generation()})
 		case (!object.deleting || o.status.failOver.begun()) && !slices.Equal(object.servers, members.Servers):
 			object.servers, object.generation = members.Servers, o.generation()
@@ -366,6 +365,29 @@ func (o *operators) declare(found []procedure.PlacedServer) bool {
 		}
 	}
 	return true
+}
+
+// declared is a domain's object and what is known of its servers.
+func (o *operators) declared(object *domainObject, known domainStatus) procedure.DeclaredDomain {
+	declared := procedure.DeclaredDomain{Name: object.name, Servers: object.servers, State: known.state, InProgress: known.inProgress,
+		Claimed: o.w.objects.claims[object.name] && o.flaw != forgetsClaims, PoolFailedOver: o.status.failOver != nil && o.status.failOver.open}
+	for _, server := range object.servers {
+		row := procedure.KnownServer{FQDN: server, Step: o.status.steps[server]}
+		if !slices.Contains(known.unremembered, server) {
+			row.Build = oldBuild // it has been seen
+		}
+		declared.Known = append(declared.Known, row)
+	}
+	return declared
+}
+
+// forgotten are failures that nobody can know of: the server has left the pool, and was not seen since what was known of it was lost.
+func (w *world) forgotten(o *operators) {
+	for _, m := range w.machines {
+		if m.membership.left && m.membership.silent && o.status.steps[m.fqdn] == "" {
+			delete(w.failures, m.fqdn)
+		}
+	}
 }
 
 // generation is one that no status has spoken of.

@@ -106,6 +106,7 @@ func (o *operators) pass() {
 	if !o.deep {
 		o.began = o.w.now
 	}
+	o.w.forgotten(o)
 	o.w.deletedByPeople(o.status)
 	for _, which := range o.w.random.Perm(len(o.w.objects.domains) + 2) {
 		switch which {
@@ -168,7 +169,9 @@ func (o *operators) domainOnce(name string, underway bool) (again, passesOn bool
 		for _, known := range o.status.servers {
 			domain.Members = append(domain.Members, o.member(known.FQDN))
 		}
-		domain.TopologyChanged = o.topologyChanged()
+		if domain.TopologyChanged = o.topologyChanged(); o.topologyReadable() && o.flaw != forgetsTopology {
+			domain.Topology = w.topology()
+		}
 		decision = procedure.UpgradeDomain(domain)
 	}
 	if decision.NeedMirror {
@@ -265,6 +268,7 @@ func beginsWith(server procedure.ServerDecision, known v1alpha1.ServerStep) bool
 
 func (o *operators) look(m *machine) procedure.DomainServer {
 	server := procedure.DomainServer{FQDN: m.fqdn, Server: o.w.observe(m), Permitted: o.status.permitted[m.fqdn], LastStep: o.status.steps[m.fqdn]}
+	m.membership.silent = server.Server == nil
 	server.Left = len(o.status.servers) > 0 && !slices.ContainsFunc(o.status.servers, func(known procedure.PlacedServer) bool { return known.FQDN == m.fqdn })
 	if server.Server != nil && o.flaw == touchesCurrent && server.Server.Build == o.w.desired {
 		server.Server.Build = oldBuild

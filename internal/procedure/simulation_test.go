@@ -87,8 +87,8 @@ func (o *operators) resting() bool {
 		return o.status.failOver.held || o.status.failOver.idle
 	}
 	held := o.status.hold != nil || o.status.backEnd.held || o.status.why == v1alpha1.ReasonPaused
-	for _, domain := range o.status.domains {
-		held = held || domain.state == v1alpha1.DomainHeld
+	for _, object := range o.w.objects.domains {
+		held = held || o.status.domains[object.name].state == v1alpha1.DomainHeld
 	}
 	return o.status.done && o.status.backEnd.done || held
 }

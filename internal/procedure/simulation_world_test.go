@@ -268,9 +268,6 @@ func (w *world) tick(m *machine) {
 	if m.up() && w.chance(w.faults.unreachable) {
 		m.unreachable = w.now.Add(w.minutes(1, 40))
 	}
-	if m.membership.left && !w.answers(m) {
-		delete(w.failures, m.fqdn) // it has left the pool and does not answer: nobody can ask for another try there
-	}
 	if m.up() && m.rebootAt.IsZero() && w.chance(w.faults.reboots) {
 		w.say("%s reboots by itself", m.fqdn)
 		m.rebootAt, m.changedAlone = w.now, w.now.Add(15*time.Minute)
@@ -531,7 +528,7 @@ func (w *world) putAway(m *machine) (complete bool) {
 	if whole || m.whole() || w.recently(m.changedAlone) {
 		m.unverified = false
 	}
-	if stopped := strings.HasPrefix(w.failures[m.fqdn].job, "stop-services"); stopped && m.whole() && m.build == w.desired {
+	if stopped := strings.HasPrefix(w.failures[m.fqdn].job, "stop-services"); stopped && m.whole() && !m.build.OlderThan(w.desired) {
 		delete(w.failures, m.fqdn) // what it was stopped for has been done by hand
 	}
 	return true
@@ -549,7 +546,7 @@ func (w *world) clear(m *machine, which func(id string) bool) (complete bool) {
 			m.jobs = append(kept, m.jobs...)
 			return false
 		}
-		if m.jobs[0].action == procedure.ActionInstall && m.jobs[0].State == procedure.JobSucceeded {
+		if m.jobs[0].action == procedure.ActionInstall && m.jobs[0].State == procedure.JobSucceeded && !m.build.OlderThan(m.jobs[0].build) {
 			m.gone[m.jobs[0].ID] = true
 		}
 		m.jobs = m.jobs[1:]
@@ -646,7 +643,7 @@ func (w *world) judge(m *machine, order procedure.Order, build v1alpha1.Build) {
 			w.violated(9, "build %s is installed on %s, which has build %s", build, m.fqdn, m.build)
 		case !m.build.OlderThan(build) && !w.recently(m.drift.at) && !m.unfinished():
 			w.violated(4, "the installer runs on %s, which has build %s already", m.fqdn, m.build)
-		case m.running["RTCSRV"] && !w.recently(m.changedAlone):
+		case m.running["RTCSRV"] && !w.recently(m.changedAlone) && !w.recently(m.drift.at):
 			w.violated(3, "the installer runs on %s under running services", m.fqdn)
 		}
 	}
