@@ -98,6 +98,7 @@ func (w *world) release(name string, departure procedure.Departure, mayNeedItSti
 	if w.objects.claims[name] && (leaving || !mayNeedItStill) && procedure.Depart(departure).LetGo {
 		delete(w.objects.claims, name)
 		if domain != nil && domain.deleting {
+			w.answerForGone(domain)
 			w.drop(name)
 		}
 	}

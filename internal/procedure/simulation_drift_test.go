@@ -139,12 +139,13 @@ func (m *machine) onlyStopped() bool {
 	return procedure.StepOf(last) == v1alpha1.StepStopServices
 }
 
-// startedInVain says whether both jobs that start services were cut off: there is no third, and a person is asked.
+// startedInVain says whether both jobs that start services were cut off, or undone by a restart: there is no third, and a person is asked.
 func (m *machine) startedInVain() bool {
 	cutOff := 0
 	for _, j := range m.jobs {
 		step := procedure.StepOf(j.ID)
-		if (step == v1alpha1.StepStartServices || step == v1alpha1.StepRecover) && j.State == procedure.JobInterrupted {
+		undone := j.State == procedure.JobInterrupted || j.State == procedure.JobSucceeded && !j.BootTime.Equal(m.boot)
+		if (step == v1alpha1.StepStartServices || step == v1alpha1.StepRecover) && undone {
 			cutOff++
 		}
 	}

@@ -174,11 +174,7 @@ func (w *world) republish(o *operators) {
 			object := objects[w.random.IntN(len(objects))]
 			w.say("a person deletes the object of %s", object.name)
 			w.deleteObject(object)
-			for _, gone := range w.machines {
-				if gone.membership.left && slices.Contains(object.servers, gone.fqdn) {
-					delete(w.failures, gone.fqdn)
-				}
-			}
+			w.answerForGone(object)
 		}
 	}
 }
@@ -191,6 +187,15 @@ func (w *world) forgetLost() {
 			w.say("a person deletes the object of %s by force", object.name)
 			delete(w.objects.claims, object.name)
 			w.drop(object.name)
+		}
+	}
+}
+
+// answerForGone: who deletes a domain's object has looked at those of its servers that have left the pool.
+func (w *world) answerForGone(object *domainObject) {
+	for _, gone := range w.machines {
+		if gone.membership.left && slices.Contains(object.servers, gone.fqdn) {
+			delete(w.failures, gone.fqdn)
 		}
 	}
 }

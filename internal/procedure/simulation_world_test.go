@@ -683,7 +683,8 @@ func (w *world) judgeTakingOut(m *machine) {
 		}
 		// What breaks by itself on one that came back and left the pool afterwards is nobody's work.
 		leftWhole := other.membership.left && (other.whole() || !other.away || other.membership.forced)
-		if other.unverified && !leftWhole && other.takenAs() == m.takenAs() && w.failures[other.fqdn].job == "" {
+		movedWhole := other.whole() && other.domain != other.membership.taken && !w.recently(other.membership.movedAt) // what is left to be done there waits for that domain's turn
+		if other.unverified && !leftWhole && !movedWhole && other.takenAs() == m.takenAs() && w.failures[other.fqdn].job == "" {
 			unverified++
 		}
 		for _, j := range other.jobs {
