@@ -2,6 +2,7 @@ package procedure
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -106,6 +107,7 @@ func UpgradeDomain(domain Domain) DomainDecision {
 		result.Servers = append(result.Servers, domain.consider(server))
 	}
 	domain.awaitColdStart(&result)
+	domain.awaitTurnsEnd(&result)
 	domain.grantTurns(&result)
 	domain.sumUp(&result)
 	return result
@@ -217,6 +219,23 @@ func (domain Domain) grantTurns(result *DomainDecision) {
 			continue
 		}
 		*decision = decision.grant()
+	}
+}
+
+// awaitTurnsEnd keeps the jobs of a server that failed in this turn, and was brought to the build otherwise, until the turn is over. They are
+// what the others of the domain are to know of the failure: the pool is asked before the next one is stopped.
+func (domain Domain) awaitTurnsEnd(result *DomainDecision) {
+	waiting := slices.ContainsFunc(result.Servers, func(other ServerDecision) bool { return other.Verdict != VerdictDone && other.Verdict != VerdictPutAway && !other.Aside })
+	if !domain.Turn || domain.TurnAge == 0 || domain.Deleting || !waiting {
+		return
+	}
+	for i, decision := range result.Servers {
+		server := domain.Servers[i].Server
+		if decision.Verdict == VerdictPutAway && domain.hasFailed(i) && server.lastWork().age(server.Time) <= domain.TurnAge {
+			result.Servers[i] = decision.wait(v1alpha1.StepWaiting, v1alpha1.ReasonWaitingForTurn,
+				"%s failed, and has the build all the same and is in service; its jobs are put away when the turn of this upgrade domain is over", decision.FQDN)
+			result.Servers[i].InProgress = false
+		}
 	}
 }
 
@@ -467,10 +486,12 @@ func (domain Domain) sumUp(result *DomainDecision) {
 	case done == len(result.Servers):
 		result.State, result.Reason = v1alpha1.DomainDone, v1alpha1.ReasonUpToDate
 		result.Message = "every " + domain.Plan.serverWord() + " has the build and is in service"
-	case result.InProgress || domain.Turn:
+	case result.InProgress:
 		result.State = v1alpha1.DomainOpen
-	case unknown:
+	case unknown: // also in its turn: when that has run out, no other domain is opened before the server is known to be well
 		result.State = v1alpha1.DomainUnknown
+	case domain.Turn:
+		result.State = v1alpha1.DomainOpen
 	default:
 		result.State = v1alpha1.DomainWaiting
 	}
