@@ -502,8 +502,9 @@ func (domain Domain) sumUp(result *DomainDecision) {
 func (d DomainDecision) lead() ServerDecision {
 	order := []func(ServerDecision) bool{
 		func(s ServerDecision) bool { return s.Verdict == VerdictHold && !s.Aside },
-		func(s ServerDecision) bool { return s.Begun },
+		func(s ServerDecision) bool { return s.InProgress },
 		func(s ServerDecision) bool { return s.Step == v1alpha1.StepUnknown },
+		func(s ServerDecision) bool { return s.Begun },
 		func(s ServerDecision) bool { return s.Verdict == VerdictStart },
 		func(s ServerDecision) bool { return s.Verdict != VerdictDone && !s.Aside },
 		func(s ServerDecision) bool { return s.Aside },
