@@ -40,7 +40,7 @@ func (w *world) driftByPeople() {
 		w.say("%s is rebuilt at %s", m.fqdn, oldBuild)
 		m.build, m.coming, m.jobs, m.baseline, m.gone, m.computer = oldBuild, "", nil, nil, map[string]bool{}, computerState{role: m.computer.role}
 		m.drift.manual, m.drift.stopped, m.unverified, m.broke, m.pendingReboot = nil, nil, false, false, false
-		m.changedAlone = w.now
+		m.boot, m.changedAlone = w.now, w.now
 		delete(w.failures, m.fqdn) // a person who rebuilds a server has looked at it
 		for _, service := range serviceNames {
 			m.running[service] = true
