@@ -59,9 +59,9 @@ type Domain struct {
 	TopologyChanged string
 	// Topology are the front ends that the topology names now, in its order; empty when that could not be asked.
 	Topology       []string
-	ServersAtATime  int
-	Paused          bool
-	Observe         bool
+	ServersAtATime int
+	Paused         bool
+	Observe        bool
 	// Deleting: the domain's object or its pool's is being deleted; what is in progress is finished.
 	Deleting bool
 	// Claimed: the domain's object bears the finalizer, so that a server of it may have been begun whatever the status remembers.
@@ -154,6 +154,11 @@ func (domain Domain) unseen(server DomainServer) ServerDecision {
 		decision.Verdict, decision.Step, decision.Reason = VerdictDone, v1alpha1.StepDone, v1alpha1.ReasonTopologyChanged
 		decision.Message = "has left the pool and does not answer, and nothing was half way on it"
 	}
+	if server.Left && server.LastStep == v1alpha1.StepHeld && !decision.InProgress {
+		decision.Message = fmt.Sprintf("%s was held and has left the pool, and does not answer: %s. Bring it back; or, if it is gone for good, delete this UpgradeDomain object: the rollout then goes on without it",
+			server.FQDN, sentence(server.Problem.Message))
+		return decision
+	}
 	left := "has left the pool in the middle of its work and does not answer, so that it cannot be finished"
 	if domain.mayHaveBegun(server) {
 		left = "has left the pool and does not answer, and what was known of it is lost. This object bears the finalizer, so that its work may have been begun"
@@ -225,7 +230,9 @@ func (domain Domain) grantTurns(result *DomainDecision) {
 // awaitTurnsEnd keeps the jobs of a server that failed in this turn, and was brought to the build otherwise, until the turn is over. They are
 // what the others of the domain are to know of the failure: the pool is asked before the next one is stopped.
 func (domain Domain) awaitTurnsEnd(result *DomainDecision) {
-	waiting := slices.ContainsFunc(result.Servers, func(other ServerDecision) bool { return other.Verdict != VerdictDone && other.Verdict != VerdictPutAway && !other.Aside })
+	waiting := slices.ContainsFunc(result.Servers, func(other ServerDecision) bool {
+		return other.Verdict != VerdictDone && other.Verdict != VerdictPutAway && !other.Aside
+	})
 	if !domain.Turn || domain.TurnAge == 0 || domain.Deleting || !waiting {
 		return
 	}

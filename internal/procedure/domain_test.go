@@ -75,6 +75,9 @@ func TestUpgradeDomain(t *testing.T) {
 		server.Permitted = 2
 		return server
 	}
+	patchedByHand := func() DomainServer {
+		return member(staged, has(v1alpha1.StepStopServices, JobFailed), has(v1alpha1.StepStartServices, JobSucceeded), atBuild(wanted))
+	}
 	beingPutBack := member(staged, has(v1alpha1.StepStopServices, JobFailed), has(v1alpha1.StepRecover, JobRunning), stopped)
 	atOnce := func(d *Domain) { d.ServersAtATime = 2 }
 	cases := []struct {
@@ -92,10 +95,10 @@ func TestUpgradeDomain(t *testing.T) {
 		{"two at a time", with(openDomain(member(staged), member(staged), member(staged)), atOnce), "fe01 StopServices, fe02 StopServices", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
 		{"two at a time: a third waits", with(openDomain(installing(), draining(), member(staged)), atOnce), "", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
 		{"two at a time never in a pool of two", with(openDomain(member(staged), member(staged)), func(d *Domain) { d.ServersAtATime, d.Members = 2, poolOf(2) }), "fe01 StopServices", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
-		{"a neighbour that does not answer stops the domain", openDomain(member(staged), unreachable(v1alpha1.StepReady)), "", v1alpha1.DomainOpen, v1alpha1.ReasonServerUnreachable, false},
+		{"a neighbour that does not answer stops the domain", openDomain(member(staged), unreachable(v1alpha1.StepReady)), "", v1alpha1.DomainUnknown, v1alpha1.ReasonServerUnreachable, false},
 		{"a server that does not answer in the middle of its work is in progress", openDomain(unreachable(v1alpha1.StepInstall), member(staged)), "", v1alpha1.DomainOpen, v1alpha1.ReasonServerUnreachable, true},
 		{"one that was held half way and does not answer is still half way", with(openDomain(unreachable(v1alpha1.StepHeld), member(staged)), func(d *Domain) { d.WasInProgress = true }), "", v1alpha1.DomainOpen, v1alpha1.ReasonServerUnreachable, true},
-		{"one that was held in service and does not answer is not", openDomain(unreachable(v1alpha1.StepHeld), member(staged)), "", v1alpha1.DomainOpen, v1alpha1.ReasonServerUnreachable, false},
+		{"one that was held in service and does not answer is not", openDomain(unreachable(v1alpha1.StepHeld), member(staged)), "", v1alpha1.DomainUnknown, v1alpha1.ReasonServerUnreachable, false},
 		{"a server that restarts because of us is upgraded, not lost", openDomain(unreachable(v1alpha1.StepRestartComputer), member(staged)), "", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
 		{"a held neighbour stops the domain", openDomain(member(staged), heldInService()), "", v1alpha1.DomainHeld, v1alpha1.ReasonInstallerFailed, false},
 		{"held with its services away, a domain stays in progress", openDomain(member(staged, stoppedByUs, has(v1alpha1.StepInstall, JobFailed), has(v1alpha1.StepRecover, JobFailed), stopped), member(staged)), "", v1alpha1.DomainHeld, v1alpha1.ReasonInstallerFailed, true},
@@ -139,15 +142,20 @@ func TestUpgradeDomain(t *testing.T) {
 		{"a server that leaves the pool in the middle is finished", with(openDomain(member(staged, stoppedByUs, stopped)), func(d *Domain) { d.Servers[0].Left, d.Members = true, d.Members[1:] }), "fe01 Install", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
 		{"a server that failed and has left the pool is held, until a person says to go on", with(openDomain(heldInService()), func(d *Domain) { d.Servers[0].Left, d.Members = true, d.Members[1:] }), "", v1alpha1.DomainHeld, v1alpha1.ReasonInstallerFailed, false},
 		{"and then it is not begun again", with(openDomain(retried()), func(d *Domain) { d.Servers[0].Left, d.Members = true, d.Members[1:] }), "", v1alpha1.DomainOpen, v1alpha1.ReasonTopologyChanged, false},
+		{"one that failed, has left the pool and does not answer waits for a person", with(openDomain(unreachable(v1alpha1.StepHeld)), func(d *Domain) { d.Servers[0].Left, d.Members = true, d.Members[1:] }), "", v1alpha1.DomainUnknown, v1alpha1.ReasonServerUnreachable, false},
 		{"one that has left the pool with a newer build keeps nobody", with(openDomain(member(atBuild(later))), func(d *Domain) { d.Servers[0].Left, d.Members = true, d.Members[1:] }), "", v1alpha1.DomainDone, v1alpha1.ReasonUpToDate, false},
 		{"a retried server goes before others", openDomain(member(staged), retried()), "fe02 StopServices", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
 		{"a turn given before the failure is not used for the retry", with(openDomain(retried()), func(d *Domain) { d.TurnAge = time.Hour }), "", v1alpha1.DomainOpen, v1alpha1.ReasonWaitingForTurn, false},
 		{"a turn given after the server was put back is", with(openDomain(retried()), func(d *Domain) { d.TurnAge = time.Minute }), "fe01 StopServices", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
 		{"a turn given before a stop that never began is not used for the retry", with(openDomain(neverStopped()), func(d *Domain) { d.TurnAge = time.Hour }), "", v1alpha1.DomainOpen, v1alpha1.ReasonWaitingForTurn, false},
-		{"nor while a neighbour is being worked on, even two at a time", with(openDomain(neverStopped(), installing()), func(d *Domain) { d.TurnAge, d.ServersAtATime = time.Hour, 2 }), "", v1alpha1.DomainOpen, v1alpha1.ReasonWaitingForTurn, true},
+		{"nor while a neighbour is being worked on, even two at a time", with(openDomain(neverStopped(), installing()), func(d *Domain) { d.TurnAge, d.ServersAtATime = time.Hour, 2 }), "", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
 		{"a turn given after a stop that never began is", with(openDomain(neverStopped()), func(d *Domain) { d.TurnAge = time.Minute }), "fe01 StopServices", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
 		{"a turn that is too old to begin with", with(openDomain(member(staged)), func(d *Domain) { d.TurnAge, d.TurnLimit = 11*time.Minute, 10*time.Minute }), "", v1alpha1.DomainOpen, v1alpha1.ReasonWaitingForTurn, false},
 		{"an old turn goes over from one server to the next", with(openDomain(done(), member(staged)), func(d *Domain) { d.TurnAge, d.TurnLimit, d.Underway = time.Hour, 10*time.Minute, true }), "fe02 StopServices", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
+		{"a turn given before a server restarted by itself is not used for it", with(openDomain(member(staged, rebooted)), func(d *Domain) { d.TurnAge = time.Hour }), "", v1alpha1.DomainOpen, v1alpha1.ReasonWaitingForTurn, false},
+		{"one given since is", with(openDomain(member(staged, rebooted)), func(d *Domain) { d.TurnAge = time.Minute }), "fe01 StopServices", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
+		{"a server that failed in this turn and came to its build otherwise ends the turn for the next", with(openDomain(patchedByHand(), member(staged)), func(d *Domain) { d.TurnAge, d.Underway = time.Hour, true }), "", v1alpha1.DomainOpen, v1alpha1.ReasonWaitingForTurn, false},
+		{"one that failed before this turn does not", with(openDomain(patchedByHand(), member(staged)), func(d *Domain) { d.TurnAge = time.Minute }), "", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
 		{"an adopted domain stops no further server", with(openDomain(done(), member(staged)), func(d *Domain) { d.Adopted = true }), "", v1alpha1.DomainOpen, v1alpha1.ReasonWaitingForTurn, false},
 		{"one with a newer build is left as it is, and the others are upgraded", openDomain(member(atBuild(later)), member(staged)), "fe02 StopServices", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
 		{"it holds when nothing else is left", openDomain(member(atBuild(later)), done()), "", v1alpha1.DomainHeld, v1alpha1.ReasonDowngradeRefused, false},
@@ -183,11 +191,28 @@ func TestAnUpdateThatStartedTheServicesDoesNotCostTheQuorum(t *testing.T) {
 	if starts := startsOf(UpgradeDomain(openDomain(server))); starts != "fe01 StopServices" {
 		t.Errorf("with everybody else in service it starts %q", starts)
 	}
-	alone := openDomain(server)
-	alone.Members = poolOf(6, 2, 3, 4)
-	got := UpgradeDomain(alone)
-	if startsOf(got) != "" || !got.QuorumBroken || !got.InProgress {
-		t.Errorf("starts %q, quorum broken %t, in progress %t", startsOf(got), got.QuorumBroken, got.InProgress)
+	for _, test := range []struct {
+		says     string
+		down     []int
+		topology string
+		starts   string
+	}{
+		{"three of five others are down", []int{2, 3, 4}, "", ""},
+		{"two are down, and three hold the quorum of six", []int{2, 3}, "", "fe01 StopServices"},
+		{"one of those three has left the pool", []int{2, 3}, "fe01 fe02 fe03 fe04 fe05", ""},
+		{"those that are down have left it", []int{2, 3, 4}, "fe01 fe05 fe06", "fe01 StopServices"},
+		{"who has come since is not waited for", []int{2, 3}, "fe01 fe02 fe03 fe04 fe05 fe06 fe07", "fe01 StopServices"},
+		{"nobody is left of those who are known", nil, "fe07 fe08 fe09", "fe01 StopServices"},
+	} {
+		domain := openDomain(server)
+		domain.Members, domain.TopologyChanged = poolOf(6, test.down...), "the topology names others now"
+		for _, name := range strings.Fields(test.topology) {
+			domain.Topology = append(domain.Topology, name+".contoso.com")
+		}
+		got := UpgradeDomain(domain)
+		if startsOf(got) != test.starts || got.QuorumBroken != (test.starts == "") || !got.InProgress {
+			t.Errorf("%s: starts %q, quorum broken %t, in progress %t: %s", test.says, startsOf(got), got.QuorumBroken, got.InProgress, got.QuorumMessage)
+		}
 	}
 }
 

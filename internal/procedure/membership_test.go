@@ -57,6 +57,36 @@ func TestMembersOfUpgradeDomains(t *testing.T) {
 	}
 }
 
+func TestWhatAnUpgradeDomainKeeps(t *testing.T) {
+	const silent = v1alpha1.StepUnknown
+	for _, test := range []struct {
+		name   string
+		domain procedure.DeclaredDomain
+		want   string
+	}{
+		{"nobody has looked: all of it", procedure.DeclaredDomain{}, "keeps fe01 fe02"},
+		{"nothing has been begun", procedure.DeclaredDomain{State: v1alpha1.DomainWaiting, Known: []procedure.KnownServer{{"fe01", v1alpha1.StepReady, "5.0"}}}, ""},
+		{"a server is half way", procedure.DeclaredDomain{State: v1alpha1.DomainOpen, InProgress: true, Known: []procedure.KnownServer{{"fe01", v1alpha1.StepInstall, "5.0"}}}, "keeps fe01"},
+		{"a server is held", procedure.DeclaredDomain{State: v1alpha1.DomainHeld, Known: []procedure.KnownServer{{"fe01", v1alpha1.StepHeld, "5.0"}}}, "keeps fe01"},
+		{"one that is held has fallen silent", procedure.DeclaredDomain{State: v1alpha1.DomainUnknown, Known: []procedure.KnownServer{{"fe01", v1alpha1.StepHeld, "5.0"}}}, "keeps fe01"},
+		{"the same while the users are on the backup pool", procedure.DeclaredDomain{State: v1alpha1.DomainUnknown, PoolFailedOver: true, Known: []procedure.KnownServer{{"fe01", v1alpha1.StepHeld, "5.0"}}}, "fe01"},
+		{"never seen since the status was lost, and the finalizer is there", procedure.DeclaredDomain{State: v1alpha1.DomainUnknown, Claimed: true, Known: []procedure.KnownServer{{"fe01", silent, ""}}}, "keeps fe01"},
+		{"the same without the finalizer", procedure.DeclaredDomain{State: v1alpha1.DomainUnknown, Known: []procedure.KnownServer{{"fe01", silent, ""}}}, ""},
+		{"with it, while the users are on the backup pool", procedure.DeclaredDomain{State: v1alpha1.DomainUnknown, Claimed: true, PoolFailedOver: true, Known: []procedure.KnownServer{{"fe01", silent, ""}}}, ""},
+		{"silent, and seen before", procedure.DeclaredDomain{State: v1alpha1.DomainUnknown, Claimed: true, Known: []procedure.KnownServer{{"fe01", silent, "5.0"}}}, ""},
+	} {
+		test.domain.Servers = []string{"fe01", "fe02"}
+		members := test.domain.Members()
+		got := strings.Join(members.WorkedOn, " ")
+		if members.Keeps {
+			got = "keeps " + got
+		}
+		if got != test.want {
+			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
+		}
+	}
+}
+
 func TestServersArePlacedWhereBothReadingsAgree(t *testing.T) {
 	answer := procedure.Readiness{Domains: []procedure.ReadinessDomain{{Name: "1", FrontEnds: []string{"FE01", "fe03"}}, {Name: "2", FrontEnds: []string{"fe02"}}}}
 	placed, err := procedure.PlaceServers([]string{"fe01", "fe02", "fe03"}, answer)

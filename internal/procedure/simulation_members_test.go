@@ -163,7 +163,8 @@ func (w *world) republish(o *operators) {
 	case 4:
 		for _, gone := range w.machines { // nobody switches off what is being worked on
 			busy := slices.ContainsFunc(gone.jobs, func(j *job) bool { return j.Active() })
-			if gone.membership.left && !gone.away && !busy && gone.up() && !procedure.WorkedOn(o.status.steps[gone.fqdn]) {
+			idle := !procedure.WorkedOn(o.status.steps[gone.fqdn]) || o.status.steps[gone.fqdn] == v1alpha1.StepHeld
+			if gone.membership.left && !gone.away && !busy && gone.up() && idle {
 				w.say("%s is switched off", gone.fqdn)
 				gone.membership.off = true
 				delete(w.failures, gone.fqdn) // somebody has looked at it
@@ -179,10 +180,18 @@ func (w *world) republish(o *operators) {
 	}
 }
 
-// forgetLost is a person who lets go of the domains whose servers have left the pool and were switched off, as their conditions say.
-func (w *world) forgetLost() {
+// forgetLost is a person who deletes the domains whose servers have left the pool and were switched off, as their conditions say: by force
+// where a server was half way.
+func (w *world) forgetLost(o *operators) {
 	for _, object := range slices.Clone(w.objects.domains) {
 		lost := slices.ContainsFunc(object.servers, func(fqdn string) bool { m := w.machine(fqdn); return m.membership.left && m.membership.off })
+		held := slices.ContainsFunc(object.servers, func(fqdn string) bool {
+			return w.machine(fqdn).membership.left && o.status.steps[fqdn] == v1alpha1.StepHeld
+		})
+		if lost && held && !w.objects.claims[object.name] {
+			w.say("a person deletes the object of %s", object.name)
+			w.deleteObject(object)
+		}
 		if lost && w.objects.claims[object.name] {
 			w.say("a person deletes the object of %s by force", object.name)
 			delete(w.objects.claims, object.name)

@@ -159,7 +159,7 @@ func (w *world) mend(o *operators) {
 		w.pair.mend(w, o)
 	}
 	w.mendDrift(o)
-	w.forgetLost()
+	w.forgetLost(o)
 }
 
 // nothingLeftStopped is line 8.
