@@ -284,22 +284,23 @@ func annotate(object client.Object, key, value string) {
 	object.SetAnnotations(annotations)
 }
 
-// eventually waits until a condition is no error any more.
+// eventually waits until a condition is no error any more. It must not wait for what may pass unseen.
 func (w *world) eventually(what string, holds func() error) {
 	w.t.Helper()
-	deadline := time.Now().Add(patience)
+	begun := time.Now()
 	for {
 		err := holds()
 		if err == nil {
 			return
 		}
-		if time.Now().After(deadline) {
+		waited := time.Since(begun)
+		if waited > patience {
 			w.t.Fatalf("%s: %v", what, err)
 		}
 		select {
 		case <-w.t.Context().Done():
 			w.t.Fatalf("%s: %v", what, err)
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(min(max(waited/10, lookEvery), seldomEvery)):
 		}
 	}
 }

@@ -14,6 +14,10 @@ const (
 	// patience is how long something may take that has to come; it is never reached where all is well, on a machine of any speed.
 	patience = 10 * time.Minute
 
+	// lookEvery is the time between two looks at first, seldomEvery when it takes long: each look takes from those who are at it.
+	lookEvery   = 20 * time.Millisecond
+	seldomEvery = 10 * lookEvery
+
 	// unasked is the time between two questions in tests that are not about it: longer than any machine takes for a whole rollout, so that
 	// no turn runs out and no question comes again because a machine stood still.
 	unasked = 24 * time.Hour

@@ -29,9 +29,10 @@ const (
 	oldBuild = "5.0.8308.0"
 	// patience is how long anything may take on a loaded machine; nothing here waits for so long when all is well.
 	patience = 6 * time.Minute
-	// lookEvery is the time between two looks, and longestLook how much of patience one of them may cost: while the machine stands
+	// lookEvery is the time between two looks at first, seldomEvery when they have been many, and longestLook how much of patience one of them may cost: while the machine stands
 	// still, or crawls, nothing that is waited for can happen.
 	lookEvery   = 50 * time.Millisecond
+	seldomEvery = 10 * lookEvery
 	longestLook = 4 * lookEvery
 )
 
@@ -149,7 +150,8 @@ func eventuallyWithin(t *testing.T, patience time.Duration, what string, found f
 		if t.Context().Err() != nil || waited > patience {
 			t.Fatalf("waited in vain for %s; last seen: %s", what, said)
 		}
-		time.Sleep(lookEvery)
+		// What takes long is looked at seldom: each look takes from those who are at it.
+		time.Sleep(min(max(waited/10, lookEvery), seldomEvery))
 		waited += min(time.Since(begun), longestLook)
 	}
 }
