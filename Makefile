@@ -128,6 +128,9 @@ lint-powershell: ## Check that the scripts for the servers are Windows PowerShel
 
 ##@ Test
 
+# What tests are and start lives short and keeps little: it collects garbage seldom.
+test test-unit test-race test-engine test-windows conformance: export GOGC ?= 400
+
 .PHONY: test
 test: ## Run every test: units, the API with a real control plane, and end to end.
 	KUBEBUILDER_ASSETS="$$($(ASSETS))" && export KUBEBUILDER_ASSETS && \
