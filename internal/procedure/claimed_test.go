@@ -182,3 +182,17 @@ func TestAnAttemptThatNeverBeganHasFailed(t *testing.T) {
 		t.Errorf("got %+v", member)
 	}
 }
+
+// What was put back under the name of the step that starts services, because the one that puts them back had never begun, needs every gate as
+// well: a domain that comes before its own would wait for it, and it for that domain.
+func TestAServerThatWasPutBackBeforeItsRestartKeepsNoOtherDomainWaiting(t *testing.T) {
+	server := frontEnd(staged, stoppedByUs, installedByUs, has(v1alpha1.StepRestartComputer, JobInterrupted, neverBegan), has(v1alpha1.StepRecover, JobInterrupted, neverBegan),
+		has(v1alpha1.StepStartServices, JobSucceeded), atBuild(wanted))
+	if member := MemberFrom(plan, server); !member.Begun || !member.Unfinished {
+		t.Errorf("got %+v", member)
+	}
+	restarted := frontEnd(staged, stoppedByUs, installedByUs, restartedByUs, rebooted, has(v1alpha1.StepStartServices, JobSucceeded), atBuild(wanted))
+	if member := MemberFrom(plan, restarted); member.Unfinished {
+		t.Errorf("one that is finished by itself: got %+v", member)
+	}
+}

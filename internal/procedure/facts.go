@@ -262,7 +262,8 @@ func (s Server) inServiceUnfinished(plan Plan) bool {
 	if last == nil || s.activeJob() != nil || s.halfWay() {
 		return false
 	}
-	return plan.behind(s) || s.unfinishedInstall(plan.Build) || s.backByHand() && (last.State != JobSucceeded || s.restartDue(plan)) || StepOf(last.ID) == v1alpha1.StepRecover
+	byHand := s.backByHand()
+	return plan.behind(s) || s.unfinishedInstall(plan.Build) || byHand && last.State != JobSucceeded || (byHand || s.putBack()) && s.restartDue(plan) || StepOf(last.ID) == v1alpha1.StepRecover
 }
 
 // stillNeeds says whether an installer is still to be run on the server, or its restart to be made. For that it must have a turn of its own, also
