@@ -455,7 +455,7 @@ func (domain Domain) othersFirst(result *DomainDecision, index, limit int) (reas
 			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s failed and is being put back into service; no further server is touched", other.FQDN)
 		case domain.Servers[i].Server == nil:
 			return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("%s does not answer; no further server is touched", other.FQDN)
-		case other.InProgress || other.OutOfService || other.Begun && !result.Servers[index].forGates().Begun:
+		case other.InProgress || other.OutOfService || other.goesBefore(result.Servers[index].forGates()):
 			out = append(out, other.FQDN)
 		}
 	}
@@ -463,6 +463,21 @@ func (domain Domain) othersFirst(result *DomainDecision, index, limit int) (reas
 		return v1alpha1.ReasonWaitingForTurn, fmt.Sprintf("waits until %s is verified back in service", strings.Join(out, " and "))
 	}
 	return "", ""
+}
+
+// goesBefore says whether a server that we have begun and that is in service is finished before another one is stopped. Where both are begun
+// that is the one that only needs its restart.
+func (d ServerDecision) goesBefore(other ServerDecision) bool {
+	return d.Begun && (!other.Begun || d.onlyNeedsRestart() && !other.onlyNeedsRestart())
+}
+
+// onlyNeedsRestart says whether the server waits for its turn to be restarted: everything else has been done.
+func (d ServerDecision) onlyNeedsRestart() bool {
+	if d.Verdict != VerdictTurn {
+		return false
+	}
+	step := StepOf(d.Order.ID)
+	return step == v1alpha1.StepRestartComputer || step == v1alpha1.StepStopServicesAgain
 }
 
 func (domain Domain) has(fqdn string) bool {

@@ -145,6 +145,7 @@ func TestUpgradeDomain(t *testing.T) {
 		{"one that failed, has left the pool and does not answer waits for a person", with(openDomain(unreachable(v1alpha1.StepHeld)), func(d *Domain) { d.Servers[0].Left, d.Members = true, d.Members[1:] }), "", v1alpha1.DomainUnknown, v1alpha1.ReasonServerUnreachable, false},
 		{"one that has left the pool with a newer build keeps nobody", with(openDomain(member(atBuild(later))), func(d *Domain) { d.Servers[0].Left, d.Members = true, d.Members[1:] }), "", v1alpha1.DomainDone, v1alpha1.ReasonUpToDate, false},
 		{"a retried server goes before others", openDomain(member(staged), retried()), "fe02 StopServices", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
+		{"but after one that only needs its restart", openDomain(retried(), startedByHand()), "fe02 StopServices", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
 		{"a turn given before the failure is not used for the retry", with(openDomain(retried()), func(d *Domain) { d.TurnAge = time.Hour }), "", v1alpha1.DomainOpen, v1alpha1.ReasonWaitingForTurn, false},
 		{"a turn given after the server was put back is", with(openDomain(retried()), func(d *Domain) { d.TurnAge = time.Minute }), "fe01 StopServices", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
 		{"a turn given before a stop that never began is not used for the retry", with(openDomain(neverStopped()), func(d *Domain) { d.TurnAge = time.Hour }), "", v1alpha1.DomainOpen, v1alpha1.ReasonWaitingForTurn, false},
