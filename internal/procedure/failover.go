@@ -278,14 +278,26 @@ func (f FailOver) stranded() string {
 	case len(f.Domains) == 0:
 		return "every upgrade domain that could upgrade its front ends was let go by force"
 	}
+	waiting, mayBegin := false, false
 	for _, frontEnd := range f.FrontEnds {
-		if frontEnd.Server == nil || frontEnd.Server.Begun() {
+		switch server := frontEnd.Server; {
+		case server == nil:
+			return ""
+		case server.Starting() && server.activeJob() == nil:
+			waiting = true // for others, so that it is finished with them or not at all
+		case server.Begun():
 			return "" // what has been begun is finished beside a failure
+		case !server.Serving():
+			mayBegin = true
 		}
 	}
 	for _, frontEnd := range f.WithoutDomain {
-		if frontEnd.Server != nil && MemberFrom(f.Plan, *frontEnd.Server).Failed {
+		switch server := frontEnd.Server; {
+		case server == nil:
+		case MemberFrom(f.Plan, *server).Failed:
 			return fmt.Sprintf("%s has failed, of which no upgrade domain is left that could be asked for another try: no further server is touched", frontEnd.FQDN)
+		case waiting && !mayBegin && !server.Serving() && !server.Starting():
+			return fmt.Sprintf("its front ends wait for others to be started, such as %s, of which no upgrade domain is left that could start it", frontEnd.FQDN)
 		}
 	}
 	return ""

@@ -70,6 +70,16 @@ func failedWithoutDomain(f *FailOver) {
 	f.FrontEnds = f.FrontEnds[:2]
 }
 
+// startingWithoutTheLast: the pool is being deleted, the second domain has gone before its front end was started, and the others wait for it.
+func startingWithoutTheLast(f *FailOver) {
+	f.Deleting, f.Domains = true, f.Domains[:1]
+	f.WithoutDomain, f.FrontEnds = f.FrontEnds[2:], f.FrontEnds[:2]
+	for _, started := range f.FrontEnds {
+		has(v1alpha1.StepStartServices, JobFailed)(started.Server)
+		started.Server.Build, started.Server.Services[0].Status = wanted, ServiceStartPending
+	}
+}
+
 func noCause(f *FailOver) { f.Cause = "" }
 
 // wasIn is what was written down at the last look.
@@ -252,6 +262,7 @@ func TestNextFailOverStep(t *testing.T) {
 		{"one that a restart cut off long ago has moved nobody, and is put away", poolToFailOver(pair(), staged, cutOff(20*time.Minute)).with(func(f *FailOver) { f.Allowed = false }), v1alpha1.FailOverFailingOver, VerdictPutAway, v1alpha1.ReasonFailOverFailed, "", false, false},
 		{"deleted, and its domains were let go by force: a person brings the users back", poolToFailOver(pair(registrar(RegistrarFailedOver)), downAfterFailOver, failedOverByUs).with(func(f *FailOver) { f.Deleting, f.Domains = true, nil }), v1alpha1.FailOverUpgrading, VerdictHold, v1alpha1.ReasonPoolFailedOver, "", false, true},
 		{"deleted, and one of which no domain is left has failed: a person brings the users back", poolToFailOver(pair(registrar(RegistrarFailedOver)), downAfterFailOver, failedOverByUs).with(failedWithoutDomain), v1alpha1.FailOverUpgrading, VerdictHold, v1alpha1.ReasonPoolFailedOver, "", false, true},
+		{"deleted, and those that were started wait for one of which no domain is left", poolToFailOver(pair(registrar(RegistrarFailedOver)), downAfterFailOver, failedOverByUs).with(startingWithoutTheLast), v1alpha1.FailOverUpgrading, VerdictHold, v1alpha1.ReasonPoolFailedOver, "", false, true},
 		{"but what has been begun is finished first", poolToFailOver(pair(registrar(RegistrarFailedOver)), downAfterFailOver, failedOverByUs, stoppedAndNothingElse).with(failedWithoutDomain), v1alpha1.FailOverUpgrading, VerdictWait, v1alpha1.ReasonUsersOnBackupPool, "", true, true},
 		{"back, and the services of a front end have not come up for long: a person starts them", poolToFailOver(pair(), upToDate, failedOverByUs, failedBackByUs, stopped, func(s *Server) { s.Time = s.Time.Add(2 * time.Hour) }), v1alpha1.FailOverFailingBack, VerdictHold, v1alpha1.ReasonServicesNotRunning, "", false, false},
 		{"and its domains must have seen that", poolToFailOver(pair(), upToDate, failedOverByUs, failedBackByUs), v1alpha1.FailOverFailingBack, VerdictWait, v1alpha1.ReasonFailingBack, "", false, false},

@@ -127,6 +127,22 @@ func (m *machine) expects(service string) bool {
 	})
 }
 
+// inServiceAgain says whether a machine was, at that time, back with its users although our work on it had not come to its end: everything runs, and a
+// person has started it after we had stopped it, or our last job there ended more than half an hour before.
+func (m *machine) inServiceAgain(at time.Time) bool {
+	var last *job
+	for _, j := range m.jobs {
+		if procedure.BegunBy(j.ID) {
+			last = j
+		}
+	}
+	if last == nil || last.State != procedure.JobSucceeded || m.away || !m.whole() {
+		return false
+	}
+	startedByPerson := last.action == procedure.ActionStopServices && m.drift.started.After(last.Finished) && m.drift.started.Before(at)
+	return startedByPerson || at.Sub(last.Finished) > 30*time.Minute
+}
+
 // onlyStopped says whether the last that was done to a machine was to stop its services: a restart that it makes then is not ours, and what
 // Windows has started is taken for in service.
 func (m *machine) onlyStopped() bool {

@@ -456,7 +456,7 @@ func (w *world) start(m *machine, order procedure.Order, build v1alpha1.Build) {
 		}
 	}
 	w.judge(m, order, build)
-	if !m.away && !m.unverified {
+	if !m.away && (!m.unverified || m.inServiceAgain(w.now.Add(-staleness))) {
 		m.membership.taken = w.domainFor(m)
 	}
 	w.say("%s: start %s", m.fqdn, order.ID)
@@ -684,7 +684,7 @@ func (w *world) judgeTakingOut(m *machine) {
 		// What breaks by itself on one that came back and left the pool afterwards is nobody's work.
 		leftWhole := other.membership.left && (other.whole() || !other.away || other.membership.forced)
 		movedWhole := other.whole() && other.domain != other.membership.taken && !w.recently(other.membership.movedAt) // what is left to be done there waits for that domain's turn
-		if other.unverified && !leftWhole && !movedWhole && other.takenAs() == m.takenAs() && w.failures[other.fqdn].job == "" {
+		if other.unverified && !other.inServiceAgain(w.now) && !leftWhole && !movedWhole && other.takenAs() == m.takenAs() && w.failures[other.fqdn].job == "" {
 			unverified++
 		}
 		for _, j := range other.jobs {
@@ -699,7 +699,7 @@ func (w *world) judgeTakingOut(m *machine) {
 		w.violated(2, "%s is stopped, and %d of %d front ends remain; %d are needed", m.fqdn, serving, len(members), minimum)
 	}
 	fresh := w.freshReading(m)
-	if m.unverified {
+	if m.unverified && !m.inServiceAgain(w.now.Add(-staleness)) {
 		if fresh != nil { // it begins anew, with an answer
 			w.session, w.sessionEnd, w.sessionAt, m.membership.taken = fresh.domain, false, fresh.at, fresh.domain
 		}
@@ -733,7 +733,7 @@ func (w *world) judgeTakingOut(m *machine) {
 func (w *world) freshReading(m *machine) *reading {
 	var fresh *reading
 	for i, answer := range w.readings {
-		named := answer.domain == w.domainFor(m)
+		named := answer.domain == w.domainFor(m) || answer.domain == m.domain
 		if named && !answer.at.Before(w.lastChange) && !w.republishedSince(answer.at) && w.now.Sub(answer.at) <= interval+2*staleness {
 			fresh = &w.readings[i]
 		}
