@@ -268,6 +268,9 @@ func (w *world) tick(m *machine) {
 	if m.up() && w.chance(w.faults.unreachable) {
 		m.unreachable = w.now.Add(w.minutes(1, 40))
 	}
+	if w.usersMoved() && m.membership.left && !w.answers(m) {
+		delete(w.failures, m.fqdn) // while users are elsewhere, one that has left the pool and does not answer keeps nobody waiting
+	}
 	if m.up() && m.rebootAt.IsZero() && w.chance(w.faults.reboots) {
 		w.say("%s reboots by itself", m.fqdn)
 		m.rebootAt, m.changedAlone = w.now, w.now.Add(15*time.Minute)
