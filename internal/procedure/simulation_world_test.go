@@ -732,11 +732,12 @@ func (w *world) judgeTakingOut(m *machine) {
 	}
 }
 
-// freshReading is the latest answer that allows the machine's domain to be worked on: not too old, and read after the last change.
+// freshReading is the latest answer that allows the machine's domain to be worked on: not too old, and read after the last change. Where its move
+// cannot be known yet, one for the domain that it has moved to is as good, if that is the later one.
 func (w *world) freshReading(m *machine) *reading {
 	var fresh *reading
 	for i, answer := range w.readings {
-		named := answer.domain == w.domainFor(m) || answer.domain == m.domain
+		named := answer.domain == w.domainFor(m) || answer.domain == m.domain && (fresh == nil || answer.at.After(fresh.at))
 		if named && !answer.at.Before(w.lastChange) && !w.republishedSince(answer.at) && w.now.Sub(answer.at) <= interval+2*staleness {
 			fresh = &w.readings[i]
 		}
