@@ -402,10 +402,11 @@ func (domain Domain) notOurTurn(result *DomainDecision) (reason, message string)
 	return "", ""
 }
 
-// sinceTheTurn says what has become of a server that was begun and is in service without the build; empty where that was before the turn was given.
+// sinceTheTurn says what has become of a server that was begun and is in service without the build, or was put back after a failure and goes on
+// after all, as with a restart that has happened by itself; empty where that was before the turn was given.
 func (domain Domain) sinceTheTurn(index int, decision ServerDecision) string {
 	server := domain.Servers[index].Server
-	if server == nil || !decision.Begun || decision.InProgress || domain.TurnAge == 0 {
+	if server == nil || !decision.Begun || domain.TurnAge == 0 || decision.InProgress && !server.ranIntoAFailure() {
 		return ""
 	}
 	last := server.lastEnded()

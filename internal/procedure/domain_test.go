@@ -70,6 +70,9 @@ func TestUpgradeDomain(t *testing.T) {
 		server.Permitted = 2
 		return server
 	}
+	goesOn := func() DomainServer {
+		return member(staged, stoppedByUs, installedByUs, has(v1alpha1.StepRestartComputer, JobFailed), has(v1alpha1.StepRecover, JobSucceeded), rebooted, atBuild(wanted))
+	}
 	neverStoppedAgain := func() DomainServer {
 		server := member(staged, stoppedByUs, installedByUs, has(v1alpha1.StepStopServicesAgain, JobInterrupted, neverBegan), atBuild(wanted))
 		server.Permitted = 2
@@ -150,6 +153,7 @@ func TestUpgradeDomain(t *testing.T) {
 		{"a turn given after the server was put back is", with(openDomain(retried()), func(d *Domain) { d.TurnAge = time.Minute }), "fe01 StopServices", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
 		{"a turn given before a stop that never began is not used for the retry", with(openDomain(neverStopped()), func(d *Domain) { d.TurnAge = time.Hour }), "", v1alpha1.DomainOpen, v1alpha1.ReasonWaitingForTurn, false},
 		{"nor while a neighbour is being worked on, even two at a time", with(openDomain(neverStopped(), installing()), func(d *Domain) { d.TurnAge, d.ServersAtATime = time.Hour, 2 }), "", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
+		{"an old turn is not used beside one that was put back after a failure and goes on after all, even two at a time", with(openDomain(goesOn(), member(staged)), func(d *Domain) { d.TurnAge, d.ServersAtATime = time.Hour, 2 }), "", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
 		{"a turn given after a stop that never began is", with(openDomain(neverStopped()), func(d *Domain) { d.TurnAge = time.Minute }), "fe01 StopServices", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
 		{"a turn that is too old to begin with", with(openDomain(member(staged)), func(d *Domain) { d.TurnAge, d.TurnLimit = 11*time.Minute, 10*time.Minute }), "", v1alpha1.DomainOpen, v1alpha1.ReasonWaitingForTurn, false},
 		{"an old turn goes over from one server to the next", with(openDomain(done(), member(staged)), func(d *Domain) { d.TurnAge, d.TurnLimit, d.Underway = time.Hour, 10*time.Minute, true }), "fe02 StopServices", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
