@@ -48,13 +48,13 @@ func Build(ctx context.Context, directory string) (Binaries, error) {
 	result := Binaries{Manager: os.Getenv(ManagerVariable), Lyncsim: os.Getenv(SimulatorVariable)}
 	if result.Manager == "" {
 		result.Manager = filepath.Join(directory, "manager")
-		if _, err := output(ctx, root, "go", "build", "-o", result.Manager, "."); err != nil {
+		if _, err := output(ctx, root, "go", "build", "-ldflags", "-s -w", "-o", result.Manager, "."); err != nil {
 			return Binaries{}, err
 		}
 	}
 	if result.Lyncsim == "" {
 		result.Lyncsim = filepath.Join(directory, "lyncsim")
-		if _, err := output(ctx, root, "go", "build", "-o", result.Lyncsim, "./cmd/lyncsim"); err != nil {
+		if _, err := output(ctx, root, "go", "build", "-ldflags", "-s -w", "-o", result.Lyncsim, "./cmd/lyncsim"); err != nil {
 			return Binaries{}, err
 		}
 	}

@@ -13,6 +13,9 @@ import (
 	"lyncops.dev/operator/internal/simulator/witness"
 )
 
+// patience is how long a script may take on a loaded machine.
+const patience = 20 * time.Minute
+
 // run runs a script of testdata with a folder of its own as ProgramData and gives its standard output. Everything the script prints and
 // leaves behind is searched for the password that scenarios use.
 func run(t *testing.T, edition, folder, script string, arguments ...string) string {
@@ -23,7 +26,7 @@ func run(t *testing.T, edition, folder, script string, arguments ...string) stri
 // runWith is run with more environment variables.
 func runWith(t *testing.T, edition, folder string, environment []string, script string, arguments ...string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	module, err := filepath.Abs("LyncOps.psm1")
 	if err != nil {
@@ -31,8 +34,8 @@ func runWith(t *testing.T, edition, folder string, environment []string, script 
 	}
 	command := exec.CommandContext(ctx, witness.PowerShell(t), append([]string{"-NoProfile", "-NonInteractive", "-File", filepath.Join("testdata", script)}, arguments...)...)
 	command.Env = append(os.Environ(), "PSHOST_EDITION="+edition, "LYNCOPS_TEST_FOLDER="+folder, "LYNCOPS_MODULE="+module,
-		// No process lives long enough to earn back what watching its methods for a better translation costs.
-		"DOTNET_TieredPGO=0")
+		// No process lives long enough to earn back what translating its methods a second time costs.
+		"DOTNET_TieredCompilation=0")
 	command.Env = append(command.Env, environment...)
 	var stdout, stderr bytes.Buffer
 	command.Stdout, command.Stderr = &stdout, &stderr

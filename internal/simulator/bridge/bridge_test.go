@@ -102,7 +102,7 @@ func TestLyncModuleInAnEngine(t *testing.T) {
 				t.Fatal(err)
 			}
 			command := exec.CommandContext(t.Context(), pwsh, "-NoProfile", "-NonInteractive", "-File", filepath.Join("testdata", "lync.ps1"), "-Module", module)
-			command.Env = append(os.Environ(), "PSHOST_EDITION="+edition, bridge.AddressVariable+"="+server.Address(), bridge.TokenVariable+"="+token)
+			command.Env = append(os.Environ(), "PSHOST_EDITION="+edition, "DOTNET_TieredCompilation=0", bridge.AddressVariable+"="+server.Address(), bridge.TokenVariable+"="+token)
 			printed, err := command.CombinedOutput()
 			if err != nil {
 				t.Fatalf("%v\n%s", err, printed)

@@ -18,7 +18,7 @@ func inEngine(t *testing.T, pwsh, script string) result {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	process := exec.CommandContext(ctx, pwsh, "-NoProfile", "-NonInteractive", "-EncodedCommand", encode(script))
-	process.Env = append(os.Environ(), "PSHOST_EDITION=Desktop", "PSHOST_NEWLINE=crlf")
+	process.Env = append(os.Environ(), "PSHOST_EDITION=Desktop", "PSHOST_NEWLINE=crlf", "DOTNET_TieredCompilation=0")
 	var stdout, stderr strings.Builder
 	process.Stdout, process.Stderr = &stdout, &stderr
 	if err := process.Run(); err != nil && process.ProcessState == nil {
