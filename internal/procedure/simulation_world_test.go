@@ -3,6 +3,7 @@ package procedure_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -349,7 +350,9 @@ func (w *world) restarted(m *machine) {
 // back notes that a machine has all its services again.
 func (w *world) back(m *machine) {
 	if m.whole() && m.away {
-		m.away, m.membership.forced = false, false
+		m.away = false
+		// What it was let go with may still be going on.
+		m.membership.forced = m.membership.forced && slices.ContainsFunc(m.jobs, func(j *job) bool { return j.Active() && procedure.BegunBy(j.ID) })
 		if !m.membership.left { // what has left the pool does not change it any more
 			w.lastChange = w.now
 		}
