@@ -22,6 +22,7 @@ var servicesModule string
 const (
 	uninstall     = `HKEY_LOCAL_MACHINE\Software\Microsoft\Windows\CurrentVersion\Uninstall`
 	services      = `HKEY_LOCAL_MACHINE\System\CurrentControlSet\Services`
+	environment   = `HKEY_LOCAL_MACHINE\System\CurrentControlSet\Control\Session Manager\Environment`
 	programFolder = "windows/lyncmachine"
 )
 
@@ -34,6 +35,9 @@ func registryText(description deployment.HostDescription, scale float64) string 
 		fmt.Fprintf(&text, "[%s]\n%s\n\n", path, strings.Join(values, "\n"))
 	}
 	text.WriteString("REGEDIT4\n\n")
+	// No process lives long enough to earn back what translating its methods a second time costs, or to need its garbage collected: .NET
+	// ends itself over Wine when it collects the methods of scripts (an internal error 0x80131506 in DynamicResolver.DestroyScout).
+	key(environment, value("DOTNET_TC_CallCounting", "0"), value("DOTNET_GCgen0size", "10000000"))
 	key(services+`\LyncMachine`, service("Simulator", `C:\windows\lyncmachine\lyncmachine.exe`, 2)...)
 	for i, c := range description.Components {
 		key(fmt.Sprintf(`%s\{2013%04d-0000-0000-0000-000000000000}`, uninstall, i), value("DisplayName", c.Name), value("DisplayVersion", c.Version), value("Publisher", "Microsoft Corporation"))

@@ -69,7 +69,7 @@ func (m *Machine) startShared() (*sessions.Process, error) {
 		return nil, err
 	}
 	inside := path.Join(sessionsFolder, filepath.Base(folder))
-	process := m.tool.command(m.ctx, "exec", m.directory, "--job", "--env", "DOTNET_TC_CallCounting=0", "--", "powershell.exe", "-NoProfile", "-NonInteractive",
+	process := m.tool.command(m.ctx, "exec", m.directory, "--job", "--", "powershell.exe", "-NoProfile", "-NonInteractive",
 		"-ExecutionPolicy", sharedPolicy, "-File", windowsPath(workerFile))
 	return sessions.Start(process, func() { _ = killGroup(process.Process) }, folder, func(name string) string { return windowsPath(path.Join(inside, name)) })
 }
