@@ -521,7 +521,7 @@ func (domain Domain) sumUp(result *DomainDecision) {
 }
 
 // lead is the server that the domain's own reason speaks of: one that is held, else one that is being worked on, else one that
-// does not answer, else the first that is not done. One with a newer build holds the domain when nothing else is left to be done in it.
+// does not answer, else one whose services a person must start, for which the pool waits, else the first that is not done. One with a newer build holds the domain when nothing else is left to be done in it.
 func (d DomainDecision) lead() ServerDecision {
 	order := []func(ServerDecision) bool{
 		func(s ServerDecision) bool { return s.Verdict == VerdictHold && !s.Aside },
@@ -529,6 +529,9 @@ func (d DomainDecision) lead() ServerDecision {
 		func(s ServerDecision) bool { return s.Step == v1alpha1.StepUnknown },
 		func(s ServerDecision) bool { return s.Begun },
 		func(s ServerDecision) bool { return s.Verdict == VerdictStart },
+		func(s ServerDecision) bool {
+			return s.Verdict == VerdictWait && s.Reason == v1alpha1.ReasonServicesNotRunning
+		},
 		func(s ServerDecision) bool { return s.Verdict != VerdictDone && !s.Aside },
 		func(s ServerDecision) bool { return s.Aside },
 	}

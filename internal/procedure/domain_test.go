@@ -121,6 +121,7 @@ func TestUpgradeDomain(t *testing.T) {
 		{"the back end is being worked on", with(openDomain(member(staged)), func(d *Domain) { d.BackEnd = "sql01" }), "", v1alpha1.DomainOpen, v1alpha1.ReasonWaitingForBackEnd, false},
 		{"not this domain's turn", with(openDomain(member(staged)), func(d *Domain) { d.Turn = false }), "", v1alpha1.DomainWaiting, v1alpha1.ReasonWaitingForTurn, false},
 		{"packages are staged before the turn", with(openDomain(member(), member()), func(d *Domain) { d.Turn = false }), "fe01 StagePackage, fe02 StagePackage", v1alpha1.DomainWaiting, v1alpha1.ReasonUpgrading, false},
+		{"one whose services a person must start is spoken of before those that only wait", with(openDomain(member(staged), member(atBuild(wanted), serviceStopped)), func(d *Domain) { d.Turn = false }), "", v1alpha1.DomainWaiting, v1alpha1.ReasonServicesNotRunning, false},
 		{"paused: nobody is stopped", with(openDomain(member(staged)), func(d *Domain) { d.Paused = true }), "", v1alpha1.DomainOpen, v1alpha1.ReasonPaused, false},
 		{"paused: nothing is staged", with(openDomain(member()), func(d *Domain) { d.Paused = true }), "", v1alpha1.DomainOpen, v1alpha1.ReasonPaused, false},
 		{"paused: a server in progress is finished", with(openDomain(member(staged, stoppedByUs, stopped), member(staged)), func(d *Domain) { d.Paused = true }), "fe01 Install", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
