@@ -124,7 +124,7 @@ func (w *world) letGo(s *status) {
 		w.judgeLetGo()
 	}
 	for _, m := range w.machines {
-		m.membership.forced = m.membership.forced || w.forced && (m.away || m.unverified)
+		m.membership.forced = m.membership.forced || w.forced && (m.away || m.unverified || m.worked())
 		m.membership.unknown = m.membership.unknown || m.membership.left && !w.answers(m) // it is waited for only while somebody remembers it
 	}
 	w.objects = objects{gone: true, back: w.now.Add(w.minutes(10, 120)), claims: map[string]bool{}, deletions: w.objects.deletions, writes: w.objects.writes}

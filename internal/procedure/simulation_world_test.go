@@ -347,12 +347,17 @@ func (w *world) restarted(m *machine) {
 	}
 }
 
+// worked says whether a job of our work on a machine has not ended.
+func (m *machine) worked() bool {
+	return slices.ContainsFunc(m.jobs, func(j *job) bool { return j.Active() && procedure.BegunBy(j.ID) })
+}
+
 // back notes that a machine has all its services again.
 func (w *world) back(m *machine) {
 	if m.whole() && m.away {
 		m.away = false
 		// What it was let go with may still be going on.
-		m.membership.forced = m.membership.forced && slices.ContainsFunc(m.jobs, func(j *job) bool { return j.Active() && procedure.BegunBy(j.ID) })
+		m.membership.forced = m.membership.forced && m.worked()
 		if !m.membership.left { // what has left the pool does not change it any more
 			w.lastChange = w.now
 		}
