@@ -395,10 +395,12 @@ func (o *operators) declared(object *domainObject, known domainStatus) procedure
 	return declared
 }
 
-// forgotten are failures that nobody can know of: the server has left the pool, and was not seen since what was known of it was lost.
+// forgotten are failures that nobody can know of: the server has left the pool, and was not seen since what was known of it was lost. While the
+// users are on the backup pool they wait for none that has left the pool and does not answer.
 func (w *world) forgotten(o *operators) {
 	for _, m := range w.machines {
-		if m.membership.left && m.membership.silent && o.status.steps[m.fqdn] == "" {
+		away := o.status.failOver != nil && o.status.failOver.open
+		if m.membership.left && m.membership.silent && (away || o.status.steps[m.fqdn] == "") {
 			delete(w.failures, m.fqdn)
 		}
 	}
