@@ -176,12 +176,22 @@ func (s Server) restartedSince(job Job) bool {
 	return another && (job.Started.IsZero() || s.BootTime.After(job.Started.Add(-time.Second)))
 }
 
-// undoneByRestart says whether a restart of the server may have undone what a job did: the job was cut off, or ended well before it, and a
-// service that does not start by itself is down again. There may be no such job. A start or a failback of which that is true is made once
-// more without a person, under the name of the other step that starts services: services are stopped or disabled because of us until it
-// is done, and nothing can be lost by it.
-func (s Server) undoneByRestart(job *Job) bool {
-	return job != nil && (job.State == JobInterrupted || job.State == JobSucceeded && s.restartedSince(*job))
+// undone says whether what a job started may be down again without anybody having failed: the job was cut off by a restart of the server, or
+// ended well before one, or before another stop of ours, as where a server was failed back for another try and failed over again. There may be
+// no such job. A start or a failback of which that is true is made once more without a person, under the name of the other step that starts
+// services: services are stopped or disabled because of us until it is done, and nothing can be lost by it.
+func (s Server) undone(job *Job) bool {
+	return job != nil && (job.State == JobInterrupted || job.State == JobSucceeded && (s.restartedSince(*job) || s.stoppedSince(*job)))
+}
+
+// stoppedSince says whether a stop of ours began after the job did.
+func (s Server) stoppedSince(job Job) bool {
+	for _, other := range s.Jobs {
+		if step := StepOf(other.ID); (step == v1alpha1.StepStopServices || step == v1alpha1.StepStopServicesAgain) && other.Started.After(job.Started) {
+			return true
+		}
+	}
+	return false
 }
 
 // lastWork is the job that was the last to change whether the server serves; nil when there is none. A failover that was refused has

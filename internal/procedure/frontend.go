@@ -197,7 +197,7 @@ func (d ServerDecision) recoverThenHold(plan Plan, server Server, reason, messag
 		return d.start(v1alpha1.StepRecover, plan.startOrder(v1alpha1.StepRecover, server, d.Attempt),
 			"%s. The services are being put back", strings.TrimSuffix(message, "."))
 	}
-	if (len(notRunning)+len(changed) > 0 || failedOver) && server.undoneByRestart(recovery) && server.job(JobID(v1alpha1.StepStartServices, plan.Build, d.Attempt)) == nil {
+	if (len(notRunning)+len(changed) > 0 || failedOver) && server.undone(recovery) && server.job(JobID(v1alpha1.StepStartServices, plan.Build, d.Attempt)) == nil {
 		return d.start(v1alpha1.StepStartServices, plan.startOrder(v1alpha1.StepStartServices, server, d.Attempt), "%s. The services are being put back once more", strings.TrimSuffix(message, "."))
 	}
 	state := "The services run again"
@@ -225,7 +225,7 @@ func (d ServerDecision) backToService(plan Plan, server Server) ServerDecision {
 		case start == nil:
 			return d.start(v1alpha1.StepStartServices, plan.startOrder(v1alpha1.StepStartServices, server, d.Attempt),
 				"%s", inWords(v1alpha1.StepStartServices, server.FQDN))
-		case server.undoneByRestart(start) && server.job(JobID(v1alpha1.StepRecover, plan.Build, d.Attempt)) == nil:
+		case server.undone(start) && server.job(JobID(v1alpha1.StepRecover, plan.Build, d.Attempt)) == nil:
 			return d.start(v1alpha1.StepRecover, plan.startOrder(v1alpha1.StepRecover, server, d.Attempt), "%s", inWords(v1alpha1.StepRecover, server.FQDN))
 		case failedOver:
 			return d.hold(v1alpha1.ReasonFailBackFailed, "%s", failBackMessage(server, start.Message))
@@ -291,6 +291,9 @@ func (d ServerDecision) restart(plan Plan, server Server) (ServerDecision, bool)
 	}
 	restart := server.job(JobID(v1alpha1.StepRestartComputer, plan.Build, d.Attempt))
 	if restart == nil {
+		if start, done := d.startBroken(plan, server); !done {
+			return start, false
+		}
 		if again, done := d.stopAgain(plan, server); !done {
 			return again, false
 		}
@@ -321,6 +324,17 @@ func (d ServerDecision) startAfterRestart(plan Plan, server Server) (ServerDecis
 		return d, true
 	}
 	if notRunning, changed := server.missing(); len(notRunning)+len(changed) == 0 {
+		return d, true
+	}
+	return d.start(v1alpha1.StepStartServices, plan.startOrder(v1alpha1.StepStartServices, server, d.Attempt), "%s", inWords(v1alpha1.StepStartServices, server.FQDN)), false
+}
+
+// startBroken starts the front end service of a server that was back long before its restart and has broken since: as long as others of its
+// services run users have come back to it, and it is restarted in turn, not because it is down.
+func (d ServerDecision) startBroken(plan Plan, server Server) (ServerDecision, bool) {
+	last := server.lastEnded()
+	if server.Serving() || len(server.lyncServicesUp()) == 0 || last == nil || last.age(server.Time) <= installerStarts ||
+		server.job(JobID(v1alpha1.StepStartServices, plan.Build, d.Attempt)) != nil {
 		return d, true
 	}
 	return d.start(v1alpha1.StepStartServices, plan.startOrder(v1alpha1.StepStartServices, server, d.Attempt), "%s", inWords(v1alpha1.StepStartServices, server.FQDN)), false

@@ -106,7 +106,9 @@ func (o *operators) pass() {
 	if !o.deep {
 		o.began = o.w.now
 	}
-	o.w.forgotten(o)
+	for _, m := range o.w.machines {
+		o.forgotten(m)
+	}
 	o.w.deletedByPeople(o.status)
 	for _, which := range o.w.random.Perm(len(o.w.objects.domains) + 2) {
 		switch which {
@@ -269,6 +271,7 @@ func beginsWith(server procedure.ServerDecision, known v1alpha1.ServerStep) bool
 func (o *operators) look(m *machine) procedure.DomainServer {
 	server := procedure.DomainServer{FQDN: m.fqdn, Server: o.w.observe(m), Permitted: o.status.permitted[m.fqdn], LastStep: o.status.steps[m.fqdn]}
 	m.membership.silent = server.Server == nil
+	o.forgotten(m)
 	server.Left = len(o.status.servers) > 0 && !slices.ContainsFunc(o.status.servers, func(known procedure.PlacedServer) bool { return known.FQDN == m.fqdn })
 	if server.Server != nil && o.flaw == touchesCurrent && server.Server.Build == o.w.desired {
 		server.Server.Build = oldBuild

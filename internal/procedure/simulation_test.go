@@ -171,7 +171,8 @@ func (w *world) nothingLeftStopped() {
 		if m.computer.failedOver && !m.hurt {
 			w.violated(8, "%s was failed over and never failed back", m.fqdn)
 		}
-		if !m.whole() && !m.hurt && !m.membership.off && !m.membership.forced && !w.leftWithTheMove(m) {
+		leftInService := m.membership.left && !m.away // what stops there afterwards is nobody's work
+		if !m.whole() && !leftInService && !m.hurt && !m.membership.off && !m.membership.forced && !w.leftWithTheMove(m) {
 			w.violated(8, "%s is left with stopped services: %v", m.fqdn, m.running)
 		}
 	}

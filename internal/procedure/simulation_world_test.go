@@ -679,7 +679,10 @@ func (w *world) judgeTakingOut(m *machine) {
 	if first == 8 || first == 9 {
 		first = 7
 	}
-	unverified := 0
+	unverified, as := 0, m.takenAs()
+	if !m.away && m.inServiceAgain(w.now.Add(-staleness)) {
+		as = w.domainFor(m) // its work begins anew where it is now
+	}
 	for i, other := range members {
 		if i < first && other != m && !other.away && (other.serves() || w.recently(other.changedAlone)) {
 			serving++
@@ -689,13 +692,13 @@ func (w *world) judgeTakingOut(m *machine) {
 		if other == m {
 			continue
 		}
-		if other.away && !other.membership.unknown && !w.leftWithTheMove(other) && other.takenAs() != m.takenAs() && !w.movedUnseen(m) && !w.movedUnseen(other) {
+		if other.away && !other.membership.unknown && !w.leftWithTheMove(other) && other.takenAs() != as && !w.movedUnseen(m) && !w.movedUnseen(other) {
 			w.violated(1, "%s of %s is stopped while %s of %s is out", m.fqdn, m.domain, other.fqdn, other.domain)
 		}
 		// What breaks by itself on one that came back and left the pool afterwards is nobody's work.
 		leftWhole := other.membership.left && (other.whole() || !other.away || other.membership.forced)
 		movedWhole := other.whole() && other.domain != other.membership.taken && !w.recently(other.membership.movedAt) // what is left to be done there waits for that domain's turn
-		if other.unverified && !other.inServiceAgain(w.now) && !leftWhole && !movedWhole && other.takenAs() == m.takenAs() && w.failures[other.fqdn].job == "" {
+		if other.unverified && !other.inServiceAgain(w.now) && !leftWhole && !movedWhole && other.takenAs() == as && w.failures[other.fqdn].job == "" {
 			unverified++
 		}
 		for _, j := range other.jobs {
