@@ -37,6 +37,9 @@ type DepartureDecision struct {
 	Message string
 }
 
+// letGoByForce is how a person lets go of what cannot be finished.
+const letGoByForce = "To let go at once and leave it so: the annotation " + v1alpha1.AnnotationForceDelete + "=" + v1alpha1.ForceDeleteValue
+
 // Depart decides whether an object that is being deleted may go. Deleting never leaves a server half way: what is in progress is
 // finished or put back first, and a server that does not answer is not taken for finished. A person may say otherwise.
 func Depart(departure Departure) DepartureDecision {
@@ -49,7 +52,7 @@ func Depart(departure Departure) DepartureDecision {
 			Message: fmt.Sprintf("let go by the annotation %s although %s. Its services may be stopped, or its installation incomplete: declare the pool or server again, and the operator goes on where the server stands",
 				v1alpha1.AnnotationForceDelete, open)}
 	}
-	how := fmt.Sprintf("To let go at once and leave it so: the annotation %s=%s", v1alpha1.AnnotationForceDelete, v1alpha1.ForceDeleteValue)
+	how := letGoByForce
 	if departure.Force != "" {
 		how = fmt.Sprintf("The annotation %s has the value %q and is not obeyed; the only value that is: %s", v1alpha1.AnnotationForceDelete, departure.Force, v1alpha1.ForceDeleteValue)
 	}

@@ -9,24 +9,28 @@ import (
 
 // notWanted ends a failover that has moved nobody: the problem is gone, or nobody wants it any more.
 func (f FailOver) notWanted(d FailOverDecision, memory failOverMemory) FailOverDecision {
-	if len(memory.hosts) == 0 {
+	nobodyRemembers := len(memory.hosts) == 0
+	if nobodyRemembers && (f.Phase == "" || !f.mayHaveMoved()) {
 		return FailOverDecision{}
 	}
 	d.Phase, d.UsersOnBackupPool = v1alpha1.FailOverAbandoning, f.UsersOnBackupPool
-	// A server that does not answer may remember more.
-	if unfinished := f.unfinishedJob(); unfinished != "" {
+	// A server that does not answer may remember more. Where the status alone remembers anything the registrar is asked all the same: a server
+	// that is gone for good must not keep a pool whose users are at home.
+	if unfinished := f.unfinishedJob(); unfinished != "" && !nobodyRemembers {
 		return d.wait(v1alpha1.ReasonFailingOver, "a failover was begun that is not wanted any more; %s", unfinished)
 	}
 	switch {
 	case f.Partner == nil && f.Problem == nil:
 		return d.needPartner()
 	case f.Partner == nil:
-		return d.wait(f.Problem.Reason, "a failover was begun that is not wanted any more; where the users are could not be found out: %s", sentence(f.Problem.Message))
+		return d.wait(f.Problem.Reason, "a failover was begun that is not wanted any more; where the users are could not be found out: %s%s", sentence(f.Problem.Message), f.orByForce())
 	case !f.Partner.usersAtHome():
-		// The front end that moved them was rebuilt, or its jobs were put away by somebody.
+		// The front end that moved them was rebuilt or has left the pool, or its jobs were put away by somebody.
 		d.UsersOnBackupPool = f.Partner.usersElsewhere()
-		return d.hold(v1alpha1.ReasonPoolFailedOver, "the registrar of %s is %s, and no front end remembers who has moved its users. Nothing is touched. Start the services of its front ends and finish what was begun by hand (Invoke-CsPoolFailBack); the operator then goes on by itself",
-			f.PoolFQDN, orUnknown(f.Partner.PoolState))
+		return d.hold(v1alpha1.ReasonPoolFailedOver, "the registrar of %s is %s, and no front end remembers who has moved its users. Nothing is touched. Start the services of its front ends and finish what was begun by hand (Invoke-CsPoolFailBack); the operator then goes on by itself%s",
+			f.PoolFQDN, orUnknown(f.Partner.PoolState), f.orByForce())
+	case nobodyRemembers && f.Phase == v1alpha1.FailOverFailingBack:
+		return FailOverDecision{} // its jobs were put away, and that was not written down
 	}
 	d.UsersOnBackupPool = false
 	if f.mayHaveMoved() {
@@ -36,6 +40,14 @@ func (f FailOver) notWanted(d FailOverDecision, memory failOverMemory) FailOverD
 	d.Verdict, d.PutAway, d.Reason = VerdictPutAway, memory.hosts, v1alpha1.ReasonFailingOver
 	d.Message = "no failover is due any more; nobody was moved"
 	return d
+}
+
+// orByForce says how a person lets a pool go that is being deleted, where the users may stay away for good.
+func (f FailOver) orByForce() string {
+	if !f.Deleting {
+		return ""
+	}
+	return ". " + letGoByForce
 }
 
 // mayHaveMoved says whether a front end that nobody hears of any more may have moved the users a moment ago: then a registrar that is said to

@@ -137,7 +137,7 @@ func (f FailOver) memorySilent() string {
 // awaitMemory leaves a failover as it was written down: the domains, the back ends and the backup pool go by that.
 func (f FailOver) awaitMemory(d FailOverDecision) FailOverDecision {
 	d.Phase, d.UsersOnBackupPool, d.Open = f.Phase, f.UsersOnBackupPool, f.Opened && !f.Paused && !f.Observe
-	return d.wait(v1alpha1.ReasonServerUnreachable, "%s does not answer, and no other front end remembers the failover; until one does it stands as it was", f.memorySilent())
+	return d.wait(v1alpha1.ReasonServerUnreachable, "%s does not answer, and no other front end remembers the failover; until one does it stands as it was%s", f.memorySilent(), f.orByForce())
 }
 
 func (f FailOver) remember() failOverMemory {

@@ -87,6 +87,15 @@ func wasIn(phase v1alpha1.FailOverPhase, age time.Duration) func(*FailOver) {
 	return func(f *FailOver) { f.Phase, f.PhaseAge = phase, age }
 }
 
+// awayByStatus: users were on the backup pool at the last look, and that is all that is known of a failover.
+func awayByStatus(f *FailOver) {
+	f.Phase, f.PhaseAge, f.UsersOnBackupPool = v1alpha1.FailOverAbandoning, time.Hour, true
+}
+
+func unasked(f *FailOver) {
+	f.Problem = &Problem{Reason: v1alpha1.ReasonServerUnreachable, Message: "no front end answers"}
+}
+
 // recorded: the services were written down before the failover.
 func recorded(s *Server) {
 	staged(s)
@@ -211,6 +220,10 @@ func TestNextFailOverStep(t *testing.T) {
 		{"a server that failed and was put back, and needs a turn to go on, does not keep the pool waiting", poolToFailOver(pair(), recorded, putBackUnfinished), v1alpha1.FailOverFailingOver, VerdictStart, v1alpha1.ReasonFailingOver, "fe01 fail-over-pool-5.0.8308.956-1", false, false},
 		{"the front end that remembers restarts: the failover stands as it was", poolToFailOver(nil, recorded).with(silentFirst(v1alpha1.FailOverUpgrading)), v1alpha1.FailOverUpgrading, VerdictWait, v1alpha1.ReasonServerUnreachable, "", true, true},
 		{"nobody remembers who moved the users: nothing is put away", poolToFailOver(pair(registrar(RegistrarFailedOver)), recorded, remembersRecording).with(func(f *FailOver) { f.Cause = "" }), v1alpha1.FailOverAbandoning, VerdictHold, v1alpha1.ReasonPoolFailedOver, "", false, true},
+		{"who moved the users has left the pool: the status still knows of it", poolToFailOver(nil, upToDate).with(noCause, awayByStatus), v1alpha1.FailOverAbandoning, VerdictWait, v1alpha1.ReasonFailingOver, "", false, true},
+		{"and says where they are until the registrar says otherwise", poolToFailOver(pair(registrar(RegistrarFailedOver)), upToDate).with(noCause, awayByStatus), v1alpha1.FailOverAbandoning, VerdictHold, v1alpha1.ReasonPoolFailedOver, "", false, true},
+		{"or nobody can be asked", poolToFailOver(nil, upToDate).with(noCause, awayByStatus, unasked), v1alpha1.FailOverAbandoning, VerdictWait, v1alpha1.ReasonServerUnreachable, "", false, true},
+		{"a registrar that is Active is not believed at once", poolToFailOver(pair(), upToDate).with(noCause, awayByStatus), v1alpha1.FailOverAbandoning, VerdictWait, v1alpha1.ReasonFailingOver, "", false, false},
 		{"another try of one that is half way does not wait for a package", poolToFailOver(pair(registrar(RegistrarFailingOver)), recordedOnly, failOverFailed).with(permitted(2)), v1alpha1.FailOverFailingOver, VerdictStart, v1alpha1.ReasonFailingOver, "fe02 fail-over-pool-5.0.8308.956-2", false, false},
 		{"the services are written down on every front end, because the failover stops them", poolToFailOver(pair(), staged), v1alpha1.FailOverRecording, VerdictStart, v1alpha1.ReasonFailingOver,
 			"fe01 record-services-5.0.8308.956-1, fe02 record-services-5.0.8308.956-1, fe03 record-services-5.0.8308.956-1", false, false},
@@ -392,5 +405,50 @@ func TestInAUsualTurnNobodyIsStoppedWhileAFailOverIsRemembered(t *testing.T) {
 		if server.Verdict != VerdictWait || server.Reason != v1alpha1.ReasonFailingOver && server.Reason != v1alpha1.ReasonWaitingForTurn {
 			t.Errorf("got %+v", server)
 		}
+	}
+}
+
+// What the status alone remembers of a failover does not keep a pool whose users are at home, nor one of which nobody was moved.
+func TestAFailoverThatNobodyRemembersIsForgotten(t *testing.T) {
+	for _, test := range []struct {
+		says  string
+		given FailOver
+	}{
+		{"the registrar is Active for long enough", poolToFailOver(pair(), upToDate).with(noCause, wasIn(v1alpha1.FailOverAbandoning, 16*time.Minute))},
+		{"nobody had been moved", poolToFailOver(nil, upToDate).with(noCause, wasIn(v1alpha1.FailOverRecording, 0))},
+		{"the users were brought back, and only that was not written down", poolToFailOver(pair(), upToDate).with(noCause, wasIn(v1alpha1.FailOverFailingBack, 0))},
+		{"nothing is known of a failover", poolToFailOver(nil, upToDate).with(noCause)},
+	} {
+		t.Run(test.says, func(t *testing.T) {
+			for _, deleting := range []bool{false, true} {
+				test.given.Deleting = deleting
+				got := NextFailOverStep(test.given)
+				if got.NeedPartner || got.UsersOnBackupPool || got.Engaged && got.Verdict != VerdictPutAway {
+					t.Errorf("deleting %t: got %+v", deleting, got)
+				}
+			}
+		})
+	}
+}
+
+// A pool that is being deleted and whose users may stay away for good says both ways out.
+func TestADeletedPoolWhoseFailoverNobodyRemembersSaysHowItGoes(t *testing.T) {
+	for _, test := range []struct {
+		says  string
+		given FailOver
+		hears []string
+	}{
+		{"the users are on the backup pool", poolToFailOver(pair(registrar(RegistrarFailedOver)), upToDate).with(noCause, awayByStatus), []string{"Invoke-CsPoolFailBack", letGoByForce}},
+		{"nobody can be asked where they are", poolToFailOver(nil, upToDate).with(noCause, awayByStatus, unasked), []string{"no front end answers", letGoByForce}},
+	} {
+		t.Run(test.says, func(t *testing.T) {
+			test.given.Deleting = true
+			got := NextFailOverStep(test.given)
+			for _, heard := range test.hears {
+				if !strings.Contains(got.Message, heard) {
+					t.Errorf("%q does not say %q", got.Message, heard)
+				}
+			}
+		})
 	}
 }

@@ -194,10 +194,31 @@ func (w *world) forgetLost(o *operators) {
 		}
 		if lost && w.objects.claims[object.name] {
 			w.say("a person deletes the object of %s by force", object.name)
+			w.answerForMemory(object, o)
 			delete(w.objects.claims, object.name)
 			w.drop(object.name)
 		}
 	}
+}
+
+// answerForMemory: who lets a domain go by force whose front ends are the only ones that remember the failover, the status having been lost,
+// has left the pool with nobody who knows of it. A pool is looked at through its domains while it is being deleted.
+func (w *world) answerForMemory(object *domainObject, o *operators) {
+	remembers := func(m *machine) bool {
+		return slices.ContainsFunc(m.jobs, func(j *job) bool { return procedure.OfFailOver(j.ID) })
+	}
+	if w.pair == nil || !w.objects.deleting || !w.usersMoved() || o.status.failOver != nil {
+		return
+	}
+	mine, others := false, false
+	for _, m := range w.members() {
+		if inside := slices.Contains(object.servers, m.fqdn); inside {
+			mine = mine || remembers(m)
+		} else {
+			others = others || remembers(m)
+		}
+	}
+	w.pair.forced = w.pair.forced || mine && !others
 }
 
 // answerForGone: who deletes a domain's object has looked at those of its servers that have left the pool.
