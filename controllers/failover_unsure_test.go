@@ -74,6 +74,14 @@ func TestAFailOverOfWhichNobodyKnowsKeepsItsPool(t *testing.T) {
 	if message := w.ready(pool, "False", v1alpha1.ReasonPoolFailedOver); !strings.Contains(message, "Invoke-CsPoolFailBack") {
 		t.Errorf("deleted, it says %q", message)
 	}
+	// With the last front end that remembers anything only the status is left.
+	servers.change(func(f *fakeServers) { f.hosts["fe02.contoso.com"].jobs = nil })
+	now.SetTime(now.Now().Add(16 * time.Minute))
+	w.nudge(pool)
+	byForce := v1alpha1.AnnotationForceDelete + "=" + v1alpha1.ForceDeleteValue
+	if message := w.ready(pool, "False", v1alpha1.ReasonPoolFailedOver); !strings.Contains(message, byForce) || h.gone(pool) {
+		t.Errorf("remembered by its status alone, it says %q", message)
+	}
 	for i := range domains.Items {
 		if h.gone(&domains.Items[i]) {
 			t.Errorf("%s was let go", domains.Items[i].Name)
