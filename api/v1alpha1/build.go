@@ -43,10 +43,10 @@ func (b Build) OlderThan(other Build) bool { return b.Compare(other) < 0 }
 
 // parts are the four numbers, of up to nine digits each; false where they are not that.
 func (b Build) parts() (parts [4]uint64, readable bool) {
-	rest, more := string(b), true
+	rest := string(b)
 	for i := range parts {
-		var digits string
-		digits, rest, more = strings.Cut(rest, ".")
+		digits, after, more := strings.Cut(rest, ".")
+		rest = after
 		part, err := strconv.ParseUint(digits, 10, 64)
 		if last := i == len(parts)-1; err != nil || len(digits) > 9 || more == last {
 			return parts, false

@@ -381,8 +381,10 @@ func (domain Domain) notOurTurn(result *DomainDecision) (reason, message string)
 		return reason, message
 	}
 	underway := domain.Underway
-	for _, server := range result.Servers {
-		underway = underway || server.InProgress
+	for i, server := range result.Servers {
+		// One that is put away after a failure has been in service since.
+		putBack := server.Verdict == VerdictPutAway && domain.Servers[i].Server.ranIntoAFailure()
+		underway = underway || server.InProgress && !putBack
 	}
 	switch {
 	case !domain.Turn:

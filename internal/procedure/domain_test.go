@@ -162,6 +162,7 @@ func TestUpgradeDomain(t *testing.T) {
 		{"one given since is", with(openDomain(member(staged, rebooted)), func(d *Domain) { d.TurnAge = time.Minute }), "fe01 StopServices", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
 		{"a server that failed in this turn and came to its build otherwise ends the turn for the next", with(openDomain(patchedByHand(), member(staged)), func(d *Domain) { d.TurnAge, d.Underway = time.Hour, true }), "", v1alpha1.DomainOpen, v1alpha1.ReasonWaitingForTurn, false},
 		{"one that failed before this turn does not", with(openDomain(patchedByHand(), member(staged)), func(d *Domain) { d.TurnAge = time.Minute }), "", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
+		{"nor is an old turn kept by one that is put away after a failure", with(openDomain(patchedByHand(), member(staged)), func(d *Domain) { d.TurnAge, d.TurnLimit, d.ServersAtATime = 11*time.Minute, 10*time.Minute, 2 }), "", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
 		{"an adopted domain stops no further server", with(openDomain(done(), member(staged)), func(d *Domain) { d.Adopted = true }), "", v1alpha1.DomainOpen, v1alpha1.ReasonWaitingForTurn, false},
 		{"one with a newer build is left as it is, and the others are upgraded", openDomain(member(atBuild(later)), member(staged)), "fe02 StopServices", v1alpha1.DomainOpen, v1alpha1.ReasonUpgrading, true},
 		{"it holds when nothing else is left", openDomain(member(atBuild(later)), done()), "", v1alpha1.DomainHeld, v1alpha1.ReasonDowngradeRefused, false},

@@ -734,6 +734,9 @@ func (w *world) judgeTakingOut(m *machine) {
 		w.violated(11, "%s is stopped although the pool has been paused since %s", m.fqdn, w.pausedAt.Format("15:04"))
 	}
 	w.judgeMember(m)
+	if fresh != nil && w.session == fresh.domain {
+		w.sessionAt = fresh.at // the same domain again: what has changed before this answer was in it
+	}
 	if !w.ungated && (w.session != w.domainFor(m) || w.sessionEnd && !w.recently(w.endedAt) || w.republishedSince(w.sessionAt)) {
 		if fresh == nil {
 			w.violated(3, "%s is stopped without a fresh Ready of %s read after the last change", m.fqdn, m.domain)
