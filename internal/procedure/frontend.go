@@ -149,10 +149,17 @@ func (d ServerDecision) frontEndInProgress(plan Plan, server Server) ServerDecis
 }
 
 func (d ServerDecision) installAfterStop(plan Plan, server Server) ServerDecision {
-	if up := server.lyncServicesUp(); len(up) > 0 {
+	stop := server.job(JobID(v1alpha1.StepStopServices, plan.Build, d.Attempt))
+	up := server.lyncServicesUp()
+	// After a restart of Windows what does not run now was not stopped by us, or is about to start.
+	if len(up) > 0 || server.restartedSince(*stop) && !server.failedOver() {
 		if d.Attempt >= maximumOwnAttempts {
-			return d.recoverThenHold(plan, server, v1alpha1.ReasonStopFailed, fmt.Sprintf("%s came back on %s although the services were stopped %d times; something starts them again",
-				strings.Join(up, ", "), server.FQDN, d.Attempt))
+			why := "Windows restarted"
+			if len(up) > 0 {
+				why = strings.Join(up, ", ") + " came back"
+			}
+			return d.recoverThenHold(plan, server, v1alpha1.ReasonStopFailed, fmt.Sprintf("%s on %s although the services were stopped %d times; something starts them again",
+				why, server.FQDN, d.Attempt))
 		}
 		d.Attempt++
 		return d.prepare(plan, server)

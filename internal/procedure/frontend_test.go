@@ -55,6 +55,14 @@ func claimed(ago time.Duration) func(*Job) {
 	return func(j *Job) { j.Started, j.Claimed = time.Time{}, frontEnd().Time.Add(-ago) }
 }
 
+// sinceBoot is a job that began after the server was rebooted.
+func sinceBoot(j *Job) {
+	var server Server
+	server.Time = frontEnd().Time
+	rebooted(&server)
+	j.BootTime, j.Started = server.BootTime, server.BootTime.Add(time.Minute)
+}
+
 func named(id string) func(*Job) { return func(j *Job) { j.ID = id } }
 func because(outcome string) func(*Job) {
 	return func(j *Job) { j.Outcome, j.Message = outcome, outcome }
@@ -122,6 +130,7 @@ func TestFrontEndStepByStep(t *testing.T) {
 		{"what runs is never ordered once more", plan, 0, frontEnd(staged, stoppedByUs, stopped, has(v1alpha1.StepInstall, JobRunning, func(j *Job) { j.Claimed = started })), VerdictWait, v1alpha1.StepInstall, "", v1alpha1.ReasonUpgrading},
 		{"stopped: the installer runs", plan, 0, frontEnd(staged, stoppedByUs, stopped), VerdictStart, v1alpha1.StepInstall, "install-5.0.8308.956-1", v1alpha1.ReasonUpgrading},
 		{"services that came back by themselves are stopped again, in turn", plan, 0, frontEnd(staged, stoppedByUs), VerdictTurn, v1alpha1.StepReady, "stop-services-5.0.8308.956-2", v1alpha1.ReasonWaitingForTurn},
+		{"Windows restarted after the stop, and nothing runs yet: stopped again, in turn", plan, 0, frontEnd(staged, stoppedByUs, stopped, rebooted), VerdictTurn, v1alpha1.StepReady, "stop-services-5.0.8308.956-2", v1alpha1.ReasonWaitingForTurn},
 		{"services that keep coming back need a person", plan, 3, frontEnd(staged, has(v1alpha1.StepStopServices, JobSucceeded, named("stop-services-5.0.8308.956-3"))), VerdictHold, v1alpha1.StepHeld, "", v1alpha1.ReasonStopFailed},
 		{"some services that keep coming back: the others are put back first", plan, 3, frontEnd(staged, has(v1alpha1.StepStopServices, JobSucceeded, named("stop-services-5.0.8308.956-3")), stopped, func(s *Server) { s.Services[1].Status = ServiceRunning }), VerdictStart, v1alpha1.StepRecover, "recover-5.0.8308.956-3", v1alpha1.ReasonUpgrading},
 		{"not drained in time: put back first", plan, 0, frontEnd(staged, has(v1alpha1.StepStopServices, JobFailed, because("DrainTimeout")), stopped), VerdictStart, v1alpha1.StepRecover, "recover-5.0.8308.956-1", v1alpha1.ReasonUpgrading},
@@ -142,7 +151,7 @@ func TestFrontEndStepByStep(t *testing.T) {
 		{"everything has been started: the update is installed again, in turn", plan, 2, frontEnd(staged, stoppedByUs, installedByUs, has(v1alpha1.StepRestartComputer, JobSucceeded, named("restart-computer-5.0.8308.956-2")), rebooted), VerdictTurn, v1alpha1.StepReady, "stop-services-5.0.8308.956-2", v1alpha1.ReasonWaitingForTurn},
 		{"another try runs the installer again, in turn: the core components alone do not make it done", plan, 2, frontEnd(staged, stoppedByUs, has(v1alpha1.StepInstall, JobFailed), atBuild(wanted), rebooted), VerdictTurn, v1alpha1.StepReady, "stop-services-5.0.8308.956-2", v1alpha1.ReasonWaitingForTurn},
 		{"the same after one that was cut off", plan, 2, frontEnd(staged, stoppedByUs, has(v1alpha1.StepInstall, JobInterrupted), atBuild(wanted), rebooted), VerdictTurn, v1alpha1.StepReady, "stop-services-5.0.8308.956-2", v1alpha1.ReasonWaitingForTurn},
-		{"stopped for it: the installer runs", plan, 2, frontEnd(staged, stoppedByUs, has(v1alpha1.StepInstall, JobInterrupted), atBuild(wanted), rebooted, has(v1alpha1.StepStopServices, JobSucceeded, named("stop-services-5.0.8308.956-2")), stopped), VerdictStart, v1alpha1.StepInstall, "install-5.0.8308.956-2", v1alpha1.ReasonUpgrading},
+		{"stopped for it: the installer runs", plan, 2, frontEnd(staged, stoppedByUs, has(v1alpha1.StepInstall, JobInterrupted), atBuild(wanted), rebooted, has(v1alpha1.StepStopServices, JobSucceeded, named("stop-services-5.0.8308.956-2"), sinceBoot), stopped), VerdictStart, v1alpha1.StepInstall, "install-5.0.8308.956-2", v1alpha1.ReasonUpgrading},
 		{"not over a newer build, which somebody has installed meanwhile", plan, 2, frontEnd(staged, stoppedByUs, has(v1alpha1.StepInstall, JobInterrupted), atBuild(later), rebooted, has(v1alpha1.StepStopServices, JobSucceeded, named("stop-services-5.0.8308.956-2")), stopped), VerdictStart, v1alpha1.StepStartServices, "start-services-5.0.8308.956-2", v1alpha1.ReasonUpgrading},
 		{"an installer that ran to its end is never run again", plan, 2, frontEnd(staged, stoppedByUs, has(v1alpha1.StepInstall, JobInterrupted), has(v1alpha1.StepInstall, JobSucceeded, named("install-5.0.8308.956-2")), atBuild(wanted), rebooted), VerdictPutAway, v1alpha1.StepVerify, "", v1alpha1.ReasonUpgrading},
 		{"an installer that failed for an earlier build keeps nobody", plan, 0, frontEnd(has(v1alpha1.StepInstall, JobFailed, named("install-5.0.8308.420-1")), atBuild(wanted), rebooted), VerdictPutAway, v1alpha1.StepVerify, "", v1alpha1.ReasonUpgrading},

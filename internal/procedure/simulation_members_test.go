@@ -420,7 +420,8 @@ func (o *operators) declared(object *domainObject, known domainStatus) procedure
 // users are on the backup pool they wait for none that has left the pool and does not answer.
 func (o *operators) forgotten(m *machine) {
 	away := o.status.failOver != nil && o.status.failOver.open
-	if m.membership.left && m.membership.silent && (away || o.status.steps[m.fqdn] == "") {
+	unseen := o.status.steps[m.fqdn] == "" && (m.membership.silent || !slices.ContainsFunc(o.w.objects.domains, func(object *domainObject) bool { return slices.Contains(object.servers, m.fqdn) }))
+	if m.membership.left && (unseen || m.membership.silent && away) {
 		delete(o.w.failures, m.fqdn)
 	}
 }
