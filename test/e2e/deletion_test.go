@@ -116,10 +116,27 @@ func (s *scenario) gone(objects ...client.Object) {
 			err := s.lab.Client().Get(s.Context(), client.ObjectKeyFromObject(object), object)
 			if err == nil {
 				_, _, text := says(object)
+				s.collect(object)
 				return false, text
 			}
 			return apierrors.IsNotFound(err), err.Error()
 		})
+	}
+}
+
+// collect is the garbage collector, which is not part of this control plane: what a pool made anew while it was being deleted goes with it.
+func (s *scenario) collect(object client.Object) {
+	s.Helper()
+	owner := metav1.GetControllerOf(object)
+	if owner == nil || !object.GetDeletionTimestamp().IsZero() {
+		return
+	}
+	var pool v1alpha1.LyncPool
+	err := s.lab.Client().Get(s.Context(), client.ObjectKey{Namespace: object.GetNamespace(), Name: owner.Name}, &pool)
+	if apierrors.IsNotFound(err) || err == nil && pool.UID != owner.UID {
+		if err := s.lab.Client().Delete(s.Context(), object); client.IgnoreNotFound(err) != nil {
+			s.Fatal(err)
+		}
 	}
 }
 
