@@ -105,6 +105,8 @@ func backEndStories() []story {
 			eventually(s.T, "an update of databases", func() (bool, string) { return updates() > 0, fmt.Sprint(s.record(s.frontEnds...).jobs()) })
 			s.change(server, func() { server.Spec.Paused = true })
 			s.change(backEnd, func() { backEnd.Spec.Paused = true })
+			s.noticed(server)
+			s.noticed(backEnd)
 			s.mend(update)
 			s.mend(installer)
 			// The server in progress is finished, all its steps; of the stores only the one in progress.

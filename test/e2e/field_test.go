@@ -186,6 +186,19 @@ func (s *scenario) change(object client.Object, how func()) {
 	})
 }
 
+// noticed waits until the operator has looked at what an object declares now: a pass that was under way when it was changed may still end on
+// what was declared before.
+func (s *scenario) noticed(object client.Object) {
+	s.Helper()
+	eventually(s.T, "a look at "+object.GetName(), func() (bool, string) {
+		if err := s.lab.Client().Get(s.Context(), client.ObjectKeyFromObject(object), object); err != nil {
+			return false, err.Error()
+		}
+		_, _, text := says(object)
+		return observed(object), text
+	})
+}
+
 func (s *scenario) retry(object client.Object) {
 	s.Helper()
 	s.annotate(object, v1alpha1.AnnotationRetry)

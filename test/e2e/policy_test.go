@@ -100,6 +100,7 @@ func policyStories() []story {
 			s.declare()
 			awaitInstaller(s.T, s.lab, string(s.pool.Spec.PoolFQDN), "")
 			s.change(s.pool, func() { s.pool.Spec.Paused = true })
+			s.noticed(s.pool)
 			s.mend(installer)
 			// What is in progress is finished.
 			eventually(s.T, "the end of the first domain", func() (bool, string) {
