@@ -112,7 +112,7 @@ func (w *world) endFailOver(m *machine, j *job, set func(bool)) {
 func (w *world) cutOff(m *machine, j *job) {
 	if j.action == procedure.ActionFailBackComputer || j.action == procedure.ActionStartServices {
 		m.computer.cutOff++
-		m.hurt = m.hurt || m.computer.cutOff > 1 // it is made once more; after that a person must
+		m.hurt = m.hurt || m.computer.cutOff > 1 || m.bothStarted(j) // it is made once more; after that a person must
 	}
 	if j.action == procedure.ActionFailOverComputer && j.word != procedure.OutcomeFailOverRefused {
 		m.computer.failedOver, m.computer.disabled = true, w.random.IntN(2) == 0
@@ -231,4 +231,12 @@ func TestBrokenOperatorsOfProductsAndRolesAreCaught(t *testing.T) {
 			t.Errorf("an operator that %s broke line %d in none of 400 histories", broken.flaw, broken.line)
 		})
 	}
+}
+
+// bothStarted says whether the services were started under both names that there are for it in the attempt of a job, as where a server was failed
+// back for another try: there is no third.
+func (m *machine) bothStarted(j *job) bool {
+	step, rest, _ := strings.Cut(j.ID, "-5.")
+	other := map[string]string{"recover": "start-services", "start-services": "recover"}[step]
+	return slices.ContainsFunc(m.jobs, func(one *job) bool { return one.ID == other+"-5."+rest })
 }
