@@ -395,7 +395,7 @@ func (o *operators) declare(found []procedure.PlacedServer) bool {
 		}
 	}
 	for _, name := range membership.Vanished {
-		if object := w.object(name); !object.deleting {
+		if object := w.object(name); object != nil && !object.deleting { // it may have gone meanwhile
 			w.deleteObject(object)
 		}
 	}
