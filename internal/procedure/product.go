@@ -265,7 +265,7 @@ func RemainingWithout(members []Member, announced bool, stopping ...string) (hol
 	for _, member := range members {
 		stops := slices.ContainsFunc(stopping, func(name string) bool { return strings.EqualFold(name, member.FQDN) })
 		switch {
-		case stops && member.Serving:
+		case stops && (member.Serving || member.Silent): // one that does not answer may serve all the same
 			leaving++
 		case stops:
 		case member.Serving:

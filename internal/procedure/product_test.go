@@ -302,6 +302,7 @@ func TestTheLastServerOfAPoolWithoutQuorumStays(t *testing.T) {
 		{"a pool of one", members(true), false, false},
 		{"a pool of one, with announced downtime", members(true), true, true},
 		{"one that does not serve anyway", members(false, true), false, true},
+		{"one that does not answer may serve, and another one is out", []Member{{FQDN: "edge01", Silent: true}, {FQDN: "edge02"}, {FQDN: "edge03", Serving: true}}, false, false},
 		{"nobody was asked", nil, true, false},
 	}
 	for _, test := range cases {
