@@ -79,11 +79,19 @@ func (d ServerDecision) worksOn(server Server) bool {
 			return true // it may still begin
 		}
 		// Some updates start all services at their end; the restart that is still due belongs to the same work.
-		step := StepOf(d.Order.ID)
-		return server.halfWay() && !server.heldInService(d.Attempt) || (step == v1alpha1.StepRestartComputer || step == v1alpha1.StepStopServicesAgain) && !server.putBack() && !server.backByHand()
+		return server.halfWay() && !server.heldInService(d.Attempt) || d.onlyNeedsRestart() && !server.putBack() && !server.backByHand()
 	default:
 		return server.halfWay()
 	}
+}
+
+// onlyNeedsRestart says whether the server waits for its turn to be restarted: everything else has been done.
+func (d ServerDecision) onlyNeedsRestart() bool {
+	if d.Verdict != VerdictTurn {
+		return false
+	}
+	step := StepOf(d.Order.ID)
+	return step == v1alpha1.StepRestartComputer || step == v1alpha1.StepStopServicesAgain
 }
 
 func (d ServerDecision) hold(reason, message string, args ...any) ServerDecision {

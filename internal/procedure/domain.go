@@ -474,15 +474,6 @@ func (d ServerDecision) goesBefore(other ServerDecision) bool {
 	return d.Begun && (!other.Begun || d.onlyNeedsRestart() && !other.onlyNeedsRestart())
 }
 
-// onlyNeedsRestart says whether the server waits for its turn to be restarted: everything else has been done.
-func (d ServerDecision) onlyNeedsRestart() bool {
-	if d.Verdict != VerdictTurn {
-		return false
-	}
-	step := StepOf(d.Order.ID)
-	return step == v1alpha1.StepRestartComputer || step == v1alpha1.StepStopServicesAgain
-}
-
 func (domain Domain) has(fqdn string) bool {
 	for _, server := range domain.Servers {
 		if strings.EqualFold(server.FQDN, fqdn) {
@@ -523,7 +514,8 @@ func (domain Domain) sumUp(result *DomainDecision) {
 }
 
 // lead is the server that the domain's own reason speaks of: one that is held, else one that is being worked on, else one that
-// does not answer, else one whose services a person must start, for which the pool waits, else the first that is not done. One with a newer build holds the domain when nothing else is left to be done in it.
+// does not answer, else one that was begun and waits, else one whose services a person must start, for which the pool waits, else the first
+// that is not done. One with a newer build holds the domain when nothing else is left to be done in it.
 func (d DomainDecision) lead() ServerDecision {
 	order := []func(ServerDecision) bool{
 		func(s ServerDecision) bool { return s.Verdict == VerdictHold && !s.Aside },

@@ -187,11 +187,16 @@ func (s Server) undone(job *Job) bool {
 // stoppedSince says whether a stop of ours began after the job did.
 func (s Server) stoppedSince(job Job) bool {
 	for _, other := range s.Jobs {
-		if step := StepOf(other.ID); (step == v1alpha1.StepStopServices || step == v1alpha1.StepStopServicesAgain) && other.Started.After(job.Started) {
+		if stops(StepOf(other.ID)) && other.Started.After(job.Started) {
 			return true
 		}
 	}
 	return false
+}
+
+// stops says whether a step stops the services of a server to work on it.
+func stops(step v1alpha1.ServerStep) bool {
+	return step == v1alpha1.StepStopServices || step == v1alpha1.StepStopServicesAgain
 }
 
 // lastWork is the job that was the last to change whether the server serves; nil when there is none. A failover that was refused has
@@ -257,7 +262,7 @@ func (s Server) backByHand() bool {
 	if last == nil || s.failedOver() {
 		return false
 	}
-	if step := StepOf(last.ID); last.State == JobSucceeded && step != v1alpha1.StepStopServices && step != v1alpha1.StepStopServicesAgain &&
+	if step := StepOf(last.ID); last.State == JobSucceeded && !stops(step) &&
 		(step != v1alpha1.StepInstall || last.age(s.Time) <= installerStarts) {
 		return false
 	}

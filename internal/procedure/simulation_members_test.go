@@ -416,12 +416,10 @@ func (o *operators) declared(object *domainObject, known domainStatus) procedure
 	return declared
 }
 
-// forgotten lets go of a failure that nobody can know of: the server has left the pool, and was not seen since what was known of it was lost. While the
-// users are on the backup pool they wait for none that has left the pool and does not answer.
+// forgotten lets go of a failure that nobody can know of: the server has left the pool, and was not seen since what was known of it was lost.
 func (o *operators) forgotten(m *machine) {
-	away := o.status.failOver != nil && o.status.failOver.open
 	unseen := o.status.steps[m.fqdn] == "" && (m.membership.silent || !slices.ContainsFunc(o.w.objects.domains, func(object *domainObject) bool { return slices.Contains(object.servers, m.fqdn) }))
-	if m.membership.left && (unseen || m.membership.silent && away) {
+	if m.membership.left && unseen {
 		delete(o.w.failures, m.fqdn)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"iter"
 	"math/rand/v2"
 	"os" //nolint:depguard // a soak tells people how far it is
-	"runtime/debug"
 	"slices"
 	"sync"
 	"testing"
@@ -17,12 +16,6 @@ const (
 	usualHistories = 800
 	shortHistories = 300
 )
-
-// TestMain collects garbage seldom: histories make much of it and keep almost nothing, so that a fifth of their time would go into it.
-func TestMain(m *testing.M) {
-	debug.SetGCPercent(1600)
-	m.Run()
-}
 
 // soakEnds is when a soak is over, the same for all tests that take part.
 var soakEnds = sync.OnceValue(func() time.Time { return time.Now().Add(*soakFlag) })

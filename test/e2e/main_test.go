@@ -29,8 +29,8 @@ const (
 	oldBuild = "5.0.8308.0"
 	// patience is how long anything may take on a loaded machine; nothing here waits for so long when all is well.
 	patience = 6 * time.Minute
-	// lookEvery is the time between two looks at first, seldomEvery when they have been many, and longestLook how much of patience one of them may cost: while the machine stands
-	// still, or crawls, nothing that is waited for can happen.
+	// lookEvery is the time between two looks at first, seldomEvery when they have been many, and longestLook how much of patience one of
+	// them may cost: while the machine stands still, or crawls, nothing that is waited for can happen.
 	lookEvery   = 50 * time.Millisecond
 	seldomEvery = 10 * lookEvery
 	longestLook = 4 * lookEvery
